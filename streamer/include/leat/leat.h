@@ -1,0 +1,611 @@
+/* leat/leat.h - asset streaming for game engines on Linux.
+ *
+ * A streamer reads parts of assets out of packs: mips of a texture, LODs of a mesh, bytes of anything. Requests go into
+ * a priority queue; one I/O thread turns them into few, large reads (io_uring where it is to be had, a pread pool
+ * elsewhere), worker threads check and decode LZ4 straight into the destination, and leat_update() hands the results
+ * over as events, once per frame.
+ *
+ *     leat_streamer *s = NULL;
+ *     leat_create(NULL, &s);                                          // zero is the default everywhere
+ *     leat_pack pack;
+ *     leat_pack_open(s, "world.leat", NULL, &pack);
+ *     leat_asset rock = leat_asset_find(s, LEAT_NAME("props/rock_01.png"));
+ *
+ *     leat_request request;
+ *     leat_read(s, &(leat_read_desc){ .asset = rock, .priority = LEAT_HIGH, .user = 42 }, &request);
+ *
+ *     for (;;) {                                                      // each frame
+ *         leat_events events = leat_update(s, NULL);                  // takes microseconds, never waits
+ *         for (uint32_t i = 0; i < events.count; ++i)
+ *             if (events.items[i].type == LEAT_EVENT_READY) {
+ *                 upload(events.items[i].data, events.items[i].size);
+ *                 leat_release(s, events.items[i].request);           // gives Leat's memory back
+ *             }
+ *     }
+ *     leat_destroy(s);                                                // also with thousands of reads in flight
+ *
+ * THE LIFE OF A REQUEST. leat_submit() returns a handle; exactly one terminal event (READY, FAILED or CANCELLED) ends it,
+ * whatever races with what. NEEDS_MEMORY and LATE may come before. The handle is stale after the leat_update() call that
+ * follows the one which returned the terminal event; a READY whose memory is Leat's stays valid until leat_release().
+ *
+ *     queued --> (needs memory) --> reading --> decoding --> ready --> [terminal event] --> (release)
+ *        \____________\_____________\__________\__________\---> cancelled or failed
+ *
+ * MEMORY has one owner at a time. leat_read_desc.bind says whose the destination is: the caller's from submit to the
+ * terminal event (LEAT_BIND_CALLER), the caller's from leat_bind() on (LEAT_BIND_LATE), or Leat's, lent to the
+ * caller from the READY event to leat_release() (LEAT_BIND_LEAT, the default).
+ *
+ * THREADS
+ *     any thread, at any time     leat_submit, leat_read, leat_cancel*, leat_reprioritise*, leat_bind, leat_release, leat_batch_*,
+ *                                 leat_asset_*, leat_pack_open, leat_pack_close, leat_pack_info_get, leat_stats_get, leat_info_get,
+ *                                 leat_estimate, leat_event_fd; pure: leat_*_text, leat_format_*, leat_name_hash
+ *     one thread at a time        leat_update, leat_wait (the "update thread")
+ *     alone                       leat_create, leat_destroy: no other call on this streamer runs beside them
+ * Nothing blocks but leat_wait, leat_pack_open (reads the pack's index), leat_create and leat_destroy.
+ *
+ * ERRORS are leat_result values. Misuse that a program can survive (a stale handle, a full queue, a bad range) is an
+ * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event.
+ *
+ * Descs and structs are zero-initialised by the caller, and grow only with the soname. All sizes are bytes, all times nanoseconds of CLOCK_MONOTONIC (or of the
+ * caller's clock: leat_tick). Since 0.1 where nothing else is said.
+ */
+#ifndef LEAT_LEAT_H
+#define LEAT_LEAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEAT_VERSION_MAJOR 0
+#define LEAT_VERSION_MINOR 1
+#define LEAT_VERSION_PATCH 0
+#define LEAT_VERSION (LEAT_VERSION_MAJOR * 10000 + LEAT_VERSION_MINOR * 100 + LEAT_VERSION_PATCH)
+
+#if defined(__GNUC__)
+#define LEAT_API __attribute__((visibility("default")))
+#define LEAT_CHECK __attribute__((warn_unused_result))
+#else
+#define LEAT_API
+#define LEAT_CHECK
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Results ---------------------------------------------------------------------------------------------------- */
+
+typedef enum leat_result {
+    LEAT_OK = 0,
+    LEAT_ERROR_ARGUMENT = -1,    /* a desc or parameter that can never work */
+    LEAT_ERROR_MEMORY = -2,      /* the allocator returned NULL */
+    LEAT_ERROR_STALE = -3,       /* a handle whose object has ended */
+    LEAT_ERROR_FULL = -4,        /* a bounded table or queue is full; try again after leat_update */
+    LEAT_ERROR_NOT_FOUND = -5,   /* no such file or asset */
+    LEAT_ERROR_OS = -6,          /* a system call failed; os_error holds errno */
+    LEAT_ERROR_FORMAT = -7,      /* not a Leat pack, or one whose index contradicts itself */
+    LEAT_ERROR_VERSION = -8,     /* a pack newer than this library */
+    LEAT_ERROR_DAMAGED = -9,     /* bytes do not match their hash, or do not decode */
+    LEAT_ERROR_TRUNCATED = -10,  /* the file is shorter than it says */
+    LEAT_ERROR_TOO_SMALL = -11,  /* the destination is smaller than the part */
+    LEAT_ERROR_CANCELLED = -12,  /* by leat_cancel, leat_pack_close or leat_destroy */
+    LEAT_ERROR_LIMIT = -13,      /* larger than a limit of the desc allows */
+    LEAT_ERROR_UNSUPPORTED = -14, /* this kernel, file system or build cannot do it */
+    LEAT_ERROR_TIMEOUT = -15,    /* leat_wait: nothing came in time */
+    LEAT_RESULT_FORCE_32 = 0x7fffffff
+} leat_result;
+
+/* A short English text for a result; never NULL. */
+LEAT_API const char *leat_result_text(leat_result result);
+
+/* What went wrong in words: which file, where in it, why, and what to do. Filled where a desc points at one. */
+typedef struct leat_error {
+    leat_result result;
+    int32_t os_error; /* errno, or 0 */
+    char text[504];
+} leat_error;
+
+/* The version of the library that is linked, as LEAT_VERSION. */
+LEAT_API uint32_t leat_version(void);
+
+/* ---- Handles: 32-bit index and 32-bit generation; all zero is null ------------------------------------------------ */
+
+typedef struct leat_streamer leat_streamer;
+typedef struct leat_pack {
+    uint32_t index, generation;
+} leat_pack;
+typedef struct leat_request {
+    uint32_t index, generation;
+} leat_request;
+typedef struct leat_batch {
+    uint32_t index, generation;
+} leat_batch;
+/* An asset of one mounted pack. index counts from 1; a null pack is the null asset. Stale once the pack is closed. */
+typedef struct leat_asset {
+    leat_pack pack;
+    uint32_t index;
+} leat_asset;
+
+/* ---- Asset types and formats -------------------------------------------------------------------------------------- */
+
+typedef enum leat_asset_type {
+    LEAT_ASSET_BLOB = 0, /* bytes that Leat does not interpret */
+    LEAT_ASSET_TEXTURE = 1,
+    LEAT_ASSET_MESH = 2,
+    LEAT_ASSET_MATERIAL = 3, /* metadata and references, no bytes */
+    LEAT_ASSET_TYPE_COUNT = 4
+} leat_asset_type;
+
+/* Texel formats. The numbers are part of the pack format: they never change. */
+typedef enum leat_format {
+    LEAT_FORMAT_NONE = 0,
+    LEAT_FORMAT_RGBA8_UNORM = 1,
+    LEAT_FORMAT_RGBA8_SRGB = 2,
+    LEAT_FORMAT_R8_UNORM = 3,
+    LEAT_FORMAT_RG8_UNORM = 4,
+    LEAT_FORMAT_RGBA16_FLOAT = 5,
+    LEAT_FORMAT_BC1_UNORM = 16,
+    LEAT_FORMAT_BC1_SRGB = 17,
+    LEAT_FORMAT_BC2_UNORM = 18,
+    LEAT_FORMAT_BC2_SRGB = 19,
+    LEAT_FORMAT_BC3_UNORM = 20,
+    LEAT_FORMAT_BC3_SRGB = 21,
+    LEAT_FORMAT_BC4_UNORM = 22,
+    LEAT_FORMAT_BC4_SNORM = 23,
+    LEAT_FORMAT_BC5_UNORM = 24,
+    LEAT_FORMAT_BC5_SNORM = 25,
+    LEAT_FORMAT_BC6H_UFLOAT = 26,
+    LEAT_FORMAT_BC6H_SFLOAT = 27,
+    LEAT_FORMAT_BC7_UNORM = 28,
+    LEAT_FORMAT_BC7_SRGB = 29
+} leat_format;
+
+/* "BC1_SRGB" and so on; "?" for a number that is no format. */
+LEAT_API const char *leat_format_text(leat_format format);
+/* Bytes of one block, and its edge in texels (4 for BC formats, else 1); 0 for a number that is no format. */
+LEAT_API uint32_t leat_format_block_size(leat_format format);
+LEAT_API uint32_t leat_format_block_edge(leat_format format);
+
+typedef enum leat_texture_flags {
+    LEAT_TEXTURE_NORMAL_MAP = 1 << 0, /* tangent-space normals, +Y up; BC5 holds x and y */
+    LEAT_TEXTURE_ALPHA = 1 << 1,      /* some texel is not opaque */
+    LEAT_TEXTURE_CUTOUT = 1 << 2,     /* alpha is nearly binary; coverage is kept over mips at alpha_cutoff */
+    LEAT_TEXTURE_CUBE = 1 << 3
+} leat_texture_flags;
+
+typedef enum leat_mesh_flags {
+    LEAT_MESH_HAS_UV = 1 << 0,
+    LEAT_MESH_HAS_NORMALS = 1 << 1, /* the source had them; else they were generated */
+    LEAT_MESH_HAS_COLORS = 1 << 2
+} leat_mesh_flags;
+
+typedef enum leat_alpha_mode { LEAT_ALPHA_OPAQUE = 0, LEAT_ALPHA_MASK = 1, LEAT_ALPHA_BLEND = 2 } leat_alpha_mode;
+typedef enum leat_material_flags { LEAT_MATERIAL_DOUBLE_SIDED = 1 << 0, LEAT_MATERIAL_UNLIT = 1 << 1 } leat_material_flags;
+
+typedef enum leat_reference_role {
+    LEAT_REFERENCE_MATERIAL = 0, /* of a mesh: slot is the material slot */
+    LEAT_REFERENCE_BASE_COLOR = 1,
+    LEAT_REFERENCE_NORMAL = 2,
+    LEAT_REFERENCE_METALLIC_ROUGHNESS = 3, /* roughness in G, metallic in B (glTF) */
+    LEAT_REFERENCE_EMISSIVE = 4,
+    LEAT_REFERENCE_OCCLUSION = 5,
+    LEAT_REFERENCE_OTHER = 6
+} leat_reference_role;
+
+/* The vertex of packed meshes. Right-handed, +Y up, counter-clockwise front faces; v = 0 is the top row of a texture. */
+typedef struct leat_vertex {
+    float position[3];
+    int16_t normal[4]; /* snorm; [3] is 0 */
+    float uv[2];
+    uint8_t color[4]; /* unorm, linear; white where the source has none */
+} leat_vertex;
+
+/* ---- Creating ----------------------------------------------------------------------------------------------------- */
+
+/* alignment is a power of two; free gets the size that was asked for. Called in create, open, close and destroy only. */
+typedef struct leat_allocator {
+    void *(*allocate)(size_t size, size_t alignment, void *user);
+    void (*free)(void *memory, size_t size, void *user);
+    void *user;
+} leat_allocator;
+
+typedef enum leat_log_level { LEAT_LOG_ERROR = 1, LEAT_LOG_WARNING = 2, LEAT_LOG_INFO = 3, LEAT_LOG_DEBUG = 4 } leat_log_level;
+
+/* Called on any thread, one line a call without a line end; must not call Leat. NULL: warnings and errors to stderr. */
+typedef struct leat_logger {
+    void (*log)(leat_log_level level, const char *text, void *user);
+    void *user;
+    leat_log_level level; /* 0: LEAT_LOG_WARNING */
+} leat_logger;
+
+typedef enum leat_backend {
+    LEAT_BACKEND_AUTO = 0,    /* io_uring, or threads where it cannot be had */
+    LEAT_BACKEND_URING = 1,   /* io_uring, or leat_create fails */
+    LEAT_BACKEND_THREADS = 2, /* a pool of pread threads */
+    LEAT_BACKEND_SIM = 3      /* a simulated device: leat/sim.h */
+} leat_backend;
+
+/* Three-state switch for what is probed: by default Leat decides. REQUIRE never fails create: what the kernel refuses is
+ * logged, replaced by its fall-back and told by leat_info. */
+typedef enum leat_switch { LEAT_DEFAULT = 0, LEAT_OFF = 1, LEAT_ON = 2 } leat_switch;
+
+typedef struct leat_uring_desc {
+    uint32_t entries;          /* submission queue; 0: 256 */
+    leat_switch sqpoll;        /* a kernel thread that submits; off by default */
+    uint32_t sqpoll_idle_ms;   /* 0: 50 */
+    leat_switch iopoll;        /* polled completions, where the device has poll queues; off by default */
+    leat_switch fixed_buffers; /* on by default, as the next three */
+    leat_switch fixed_files;
+    leat_switch defer_taskrun; /* SINGLE_ISSUER + DEFER_TASKRUN */
+    leat_switch coop_taskrun;  /* where DEFER_TASKRUN is not to be had */
+} leat_uring_desc;
+
+#define LEAT_CLIENT_COUNT 16u
+typedef enum leat_priority {
+    LEAT_NORMAL = 0,
+    LEAT_URGENT = 1, /* goes out at once, on top of the window */
+    LEAT_HIGH = 2,
+    LEAT_PREFETCH = 3,
+    LEAT_PRIORITY_COUNT = 4
+} leat_priority;
+
+struct leat_sim_desc; /* leat/sim.h */
+
+typedef struct leat_desc {
+    leat_allocator allocator; /* all zero: aligned_alloc and free */
+    leat_logger logger;
+    leat_error *error; /* optional: filled when leat_create fails */
+
+    leat_backend backend;
+    uint32_t worker_count; /* decode threads; 0: one per core but one, at least 1 */
+    uint32_t io_thread_count; /* of the threads backend; 0: 16 */
+    bool stepped; /* no threads at all: leat_update does the work of all stages, and leat_tick.now_ns is the clock */
+
+    uint64_t memory_bytes_max; /* pool + lent memory + tables; 0: 160 MiB. Indices of packs come on top. */
+    uint64_t pool_bytes;       /* fixed-buffer pool that reads land in; 0: 32 MiB or a quarter of memory_bytes_max */
+    uint64_t lent_bytes;       /* memory for LEAT_BIND_LEAT; 0: half of memory_bytes_max */
+    uint32_t request_count_max; /* 0: 16384; up to 2^22 */
+    uint32_t batch_count_max;   /* 0: 1024 */
+    uint32_t pack_count_max;    /* 0: 64 */
+    uint32_t event_count_max;   /* most events of one leat_update; 0: 1024 */
+
+    uint64_t window_bytes;    /* bytes in flight; 0: closed loop */
+    uint32_t read_bytes_max;  /* neighbouring chunks become one read up to this; 0: 512 KiB */
+    uint32_t read_gap_max;    /* unwanted bytes that are read through to join two reads; 0: 16 KiB */
+    uint64_t ageing_ns;       /* a queued request of a lower class is served after at most this; 0: 2 s */
+    uint32_t client_weights[LEAT_CLIENT_COUNT]; /* shares of bandwidth within a class; 0: 1 */
+
+    leat_switch direct;     /* O_DIRECT; by default what is not in the page cache is read past it */
+    leat_switch huge_pages; /* for pool and lent memory; on by default */
+    leat_uring_desc uring;
+    const struct leat_sim_desc *sim; /* for LEAT_BACKEND_SIM */
+
+    uint64_t asset_bytes_max;     /* a pack with a larger asset is refused; 0: 4 GiB */
+    uint64_t pack_index_bytes_max; /* a pack with a larger index is refused; 0: 1 GiB */
+    uint32_t trace_event_count;   /* ring of trace records; 0: tracing cannot be started */
+} leat_desc;
+
+/* Creates a streamer. desc may be NULL. Blocks for the time that probing and touching the pool take (milliseconds).
+ * Errors: ARGUMENT, MEMORY, UNSUPPORTED (an explicit backend that cannot be had), OS. *streamer is NULL on error. */
+LEAT_API LEAT_CHECK leat_result leat_create(const leat_desc *desc, leat_streamer **streamer);
+
+/* Ends everything, with any number of requests in flight: waits for reads that the device still has, runs no further
+ * decode, delivers no event. Caller's memory is not written to afterwards. NULL is allowed. */
+LEAT_API void leat_destroy(leat_streamer *streamer);
+
+/* What was chosen for every field of the desc. Valid until leat_destroy. */
+LEAT_API const leat_desc *leat_resolved_desc(const leat_streamer *streamer);
+
+/* What the kernel and the file system granted. */
+typedef struct leat_info {
+    leat_backend backend;
+    uint32_t uring_features;    /* IORING_FEAT_* */
+    uint32_t uring_setup_flags; /* IORING_SETUP_* in force */
+    bool fixed_buffers, fixed_files, sqpoll, iopoll, defer_taskrun;
+    bool huge_pages; /* asked for and granted by madvise */
+    uint32_t worker_count;
+    uint64_t pool_bytes, lent_bytes;
+    char backend_text[200]; /* one line: which backend and, if not io_uring, why */
+} leat_info;
+LEAT_API void leat_info_get(const leat_streamer *streamer, leat_info *info);
+
+/* ---- Packs -------------------------------------------------------------------------------------------------------- */
+
+typedef struct leat_pack_desc {
+    int32_t layer;     /* higher layers hide assets of the same name in lower ones; on a tie the later pack wins */
+    leat_error *error; /* optional */
+} leat_pack_desc;
+
+/* Opens a pack: reads its index into memory and checks it (O(index); milliseconds for 10^5 assets). desc may be NULL.
+ * Errors: NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
+LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
+                                               leat_pack *pack);
+
+/* Closes a pack. Its queued requests end as CANCELLED; reads in flight end first, and then the file is closed. */
+LEAT_API leat_result leat_pack_close(leat_streamer *streamer, leat_pack pack);
+
+typedef struct leat_pack_info {
+    uint32_t asset_count, chunk_count;
+    uint64_t file_bytes, raw_bytes, index_bytes;
+    uint64_t content_hash;
+    int32_t layer;
+    bool direct; /* an O_DIRECT descriptor is open */
+} leat_pack_info;
+LEAT_API LEAT_CHECK leat_result leat_pack_info_get(const leat_streamer *streamer, leat_pack pack, leat_pack_info *info);
+
+/* ---- Assets ------------------------------------------------------------------------------------------------------- */
+
+/* 64-bit FNV-1a of the name with the finaliser of MurmurHash3. Compilers fold it for literals. */
+static inline uint64_t leat_name_hash(const char *name, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < size; ++i) {
+        hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3u;
+    }
+    hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
+    hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
+    return hash ^ (hash >> 33);
+}
+#define LEAT_NAME(literal) leat_name_hash("" literal, sizeof(literal) - 1)
+
+/* The asset of that name in the highest layer; null if there is none. O(packs). */
+LEAT_API leat_asset leat_asset_find(const leat_streamer *streamer, uint64_t name_hash);
+/* The same in one pack. */
+LEAT_API leat_asset leat_asset_find_in(const leat_streamer *streamer, leat_pack pack, uint64_t name_hash);
+/* The asset at a position of a pack's table, 0 .. asset_count - 1; null beyond. */
+LEAT_API leat_asset leat_asset_at(const leat_streamer *streamer, leat_pack pack, uint32_t position);
+
+typedef struct leat_asset_info {
+    leat_asset_type type;
+    uint64_t name_hash, content_hash;
+    uint64_t size; /* raw bytes */
+    uint32_t reference_count;
+    uint32_t name_size;
+    const char *name; /* UTF-8, NOT zero-terminated; valid while the pack is open */
+} leat_asset_info;
+LEAT_API LEAT_CHECK leat_result leat_asset_info_get(const leat_streamer *streamer, leat_asset asset, leat_asset_info *info);
+
+typedef struct leat_texture_info {
+    uint32_t width, height, mip_count, layer_count;
+    leat_format format;
+    uint32_t flags; /* leat_texture_flags */
+    float alpha_cutoff;
+} leat_texture_info;
+LEAT_API LEAT_CHECK leat_result leat_asset_texture(const leat_streamer *streamer, leat_asset asset, leat_texture_info *info);
+
+/* Where mip `mip` lies in the asset's bytes (all layers). Pure. Returns false for a mip that is not there. */
+typedef struct leat_mip_info {
+    uint32_t width, height;
+    uint64_t offset, size; /* in the asset; smallest mip first, tightly packed */
+    uint32_t row_size;     /* bytes of a row of blocks */
+} leat_mip_info;
+LEAT_API bool leat_texture_mip(const leat_texture_info *info, uint32_t mip, leat_mip_info *mip_info);
+
+typedef struct leat_mesh_info {
+    uint32_t lod_count, submesh_count, material_count;
+    uint32_t vertex_stride, index_size;
+    uint32_t vertex_count, index_count; /* over all LODs: sizes for the buffers */
+    uint32_t flags;                     /* leat_mesh_flags */
+    float bounds_min[3], bounds_max[3];
+} leat_mesh_info;
+LEAT_API LEAT_CHECK leat_result leat_asset_mesh(const leat_streamer *streamer, leat_asset asset, leat_mesh_info *info);
+
+typedef struct leat_lod_info {
+    uint32_t vertex_first, vertex_count; /* vertices which this LOD appends */
+    uint32_t index_first, index_count;   /* indices which this LOD appends; they use vertices below first + count */
+    float error;                         /* in units of the mesh */
+    uint64_t offset, size;               /* in the asset: vertices, then indices */
+} leat_lod_info;
+LEAT_API LEAT_CHECK leat_result leat_asset_lod(const leat_streamer *streamer, leat_asset asset, uint32_t lod, leat_lod_info *info);
+
+typedef struct leat_submesh_info {
+    uint32_t index_first; /* in the mesh's index buffer */
+    uint32_t index_count;
+    uint32_t material; /* slot */
+} leat_submesh_info;
+LEAT_API LEAT_CHECK leat_result leat_asset_submesh(const leat_streamer *streamer, leat_asset asset, uint32_t lod, uint32_t submesh,
+                                                   leat_submesh_info *info);
+
+typedef struct leat_material_info {
+    float base_color[4]; /* linear */
+    float emissive[3];
+    float metallic, roughness, normal_scale, alpha_cutoff;
+    leat_alpha_mode alpha_mode;
+    uint32_t flags; /* leat_material_flags */
+} leat_material_info;
+LEAT_API LEAT_CHECK leat_result leat_asset_material(const leat_streamer *streamer, leat_asset asset, leat_material_info *info);
+
+typedef struct leat_reference {
+    uint64_t name_hash; /* for leat_asset_find */
+    leat_reference_role role;
+    uint32_t slot;
+} leat_reference;
+LEAT_API LEAT_CHECK leat_result leat_asset_reference(const leat_streamer *streamer, leat_asset asset, uint32_t position,
+                                                     leat_reference *reference);
+
+/* A part of an asset. All zero is the whole asset. */
+typedef enum leat_part_kind {
+    LEAT_PART_ALL = 0,
+    LEAT_PART_MIPS = 1, /* first: the finest mip wanted; count: how many from there on, 0 = all smaller ones */
+    LEAT_PART_LODS = 2, /* first: the finest LOD wanted; count likewise, 0 = all coarser ones */
+    LEAT_PART_BYTES = 3 /* offset, size */
+} leat_part_kind;
+typedef struct leat_part {
+    leat_part_kind kind;
+    uint32_t first, count;
+    uint64_t offset, size;
+} leat_part;
+
+/* The bytes of the asset that a part is. Errors: STALE, ARGUMENT (not in this asset). */
+LEAT_API LEAT_CHECK leat_result leat_asset_part(const leat_streamer *streamer, leat_asset asset, const leat_part *part,
+                                                uint64_t *offset, uint64_t *size);
+
+/* ---- Requests ----------------------------------------------------------------------------------------------------- */
+
+typedef enum leat_bind_kind {
+    LEAT_BIND_LEAT = 0,   /* Leat's memory, lent from READY to leat_release */
+    LEAT_BIND_CALLER = 1, /* leat_read_desc.memory */
+    LEAT_BIND_LATE = 2    /* NEEDS_MEMORY is sent when the read is about to go out; answer with leat_bind */
+} leat_bind_kind;
+
+typedef enum leat_read_flags {
+    LEAT_READ_DEGRADE = 1 << 0 /* if the deadline cannot be met, take the coarser part that can, by itself */
+} leat_read_flags;
+
+typedef struct leat_read_desc {
+    leat_asset asset;
+    leat_part part;
+    leat_priority priority;
+    uint32_t client;      /* 0 .. LEAT_CLIENT_COUNT - 1: who asks (audio, textures, ...), for fair shares */
+    uint64_t deadline_ns; /* when it should be ready; 0: none */
+    leat_bind_kind bind;
+    uint32_t flags; /* leat_read_flags */
+    void *memory;   /* for LEAT_BIND_CALLER; at least memory_size bytes, ordinary cached memory */
+    uint64_t memory_size;
+    leat_batch batch;
+    uint64_t tag;
+    uint64_t user; /* handed back in events */
+} leat_read_desc;
+
+/* Submits `count` requests without blocking and without a system call but one coalesced wake. requests may be NULL, or
+ * has room for count handles. Takes them in order and stops at the first that cannot be taken; *taken (may be NULL) says
+ * how many were, and the result why the next was not: FULL, STALE, ARGUMENT, TOO_SMALL. Assets without bytes are READY
+ * at the next update. */
+LEAT_API LEAT_CHECK leat_result leat_submit(leat_streamer *streamer, const leat_read_desc *descs, uint32_t count,
+                                            leat_request *requests, uint32_t *taken);
+/* One request. request may be NULL. */
+LEAT_API LEAT_CHECK leat_result leat_read(leat_streamer *streamer, const leat_read_desc *desc, leat_request *request);
+
+/* Answers NEEDS_MEMORY with ordinary cached memory of at least the event's size. Errors: STALE, ARGUMENT, TOO_SMALL. */
+LEAT_API LEAT_CHECK leat_result leat_bind(leat_streamer *streamer, leat_request request, void *memory, uint64_t memory_size);
+
+/* Gives memory of a READY request with LEAT_BIND_LEAT back. For other requests it does nothing. Errors: STALE. */
+LEAT_API leat_result leat_release(leat_streamer *streamer, leat_request request);
+
+/* Cancels: what is queued is not read, what is read is not decoded, what is ready is not delivered. The request still
+ * ends with one event, CANCELLED, unless its terminal event is out already. Errors: STALE. */
+LEAT_API leat_result leat_cancel(leat_streamer *streamer, leat_request request);
+
+/* New class and deadline, in force at every stage that the request has still before it. Errors: STALE, ARGUMENT. */
+LEAT_API leat_result leat_reprioritise(leat_streamer *streamer, leat_request request, leat_priority priority, uint64_t deadline_ns);
+
+/* Many requests at once: those that fit all criteria which are not zero. Applied by the I/O thread, in order with the
+ * submissions of this thread; requests submitted later are not touched. */
+typedef struct leat_selection {
+    uint64_t tag_mask, tag; /* (request tag & tag_mask) == tag, if tag_mask is not 0 */
+    leat_batch batch;
+    leat_pack pack;
+    bool all; /* no criterion: everything */
+} leat_selection;
+LEAT_API leat_result leat_cancel_where(leat_streamer *streamer, const leat_selection *selection);
+LEAT_API leat_result leat_reprioritise_where(leat_streamer *streamer, const leat_selection *selection, leat_priority priority,
+                                             uint64_t deadline_ns);
+
+/* A batch counts requests and ends with one event. Its members send no READY events of their own if only_end is set
+ * (FAILED members are counted, and the first is described in the batch's event). Memory of members must be the caller's
+ * (LEAT_BIND_CALLER) if only_end is set. */
+typedef struct leat_batch_desc {
+    uint64_t user;
+    bool only_end;
+    uint64_t *fence; /* optional: fence_value is stored here (release order) when the batch ends */
+    uint64_t fence_value;
+} leat_batch_desc;
+LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const leat_batch_desc *desc, leat_batch *batch);
+/* No member will be added any more; LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none). */
+LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
+
+/* What a request would get if it were submitted now. ready_ns is on the clock of deadlines. Errors: STALE, ARGUMENT. */
+typedef struct leat_estimate_info {
+    uint64_t ready_ns;
+    uint64_t bytes_ahead;      /* packed bytes queued and in flight before it */
+    uint64_t bytes_per_second; /* packed, that the device gives at present */
+} leat_estimate_info;
+LEAT_API LEAT_CHECK leat_result leat_estimate(const leat_streamer *streamer, const leat_read_desc *desc, leat_estimate_info *info);
+
+/* ---- Events ------------------------------------------------------------------------------------------------------- */
+
+typedef enum leat_event_type {
+    LEAT_EVENT_READY = 1,        /* terminal: data, size */
+    LEAT_EVENT_FAILED = 2,       /* terminal: result, os_error, chunk, file_offset; leat_event_text() */
+    LEAT_EVENT_CANCELLED = 3,    /* terminal */
+    LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
+    LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (count 0: none) */
+    LEAT_EVENT_BATCH = 6         /* batch, count, failed_count, and the first failure as in FAILED */
+} leat_event_type;
+
+typedef struct leat_event {
+    leat_event_type type;
+    leat_result result;
+    leat_request request;
+    leat_batch batch;
+    uint64_t user, tag;
+    leat_asset asset;
+    int32_t os_error;
+    void *data;    /* READY: the destination */
+    uint64_t size; /* READY: bytes there; NEEDS_MEMORY: bytes needed */
+    leat_part part_possible; /* LATE; READY after LEAT_READ_DEGRADE: the part that was read */
+    uint32_t chunk;          /* FAILED: index in the pack, or UINT32_MAX */
+    uint64_t file_offset;    /* FAILED: of that chunk */
+    uint32_t count, failed_count; /* BATCH */
+    uint64_t latency_ns;     /* terminal: from submit to the end of its last stage */
+} leat_event;
+
+typedef struct leat_events {
+    const leat_event *items; /* valid until the next leat_update, leat_wait or leat_destroy */
+    uint32_t count;
+} leat_events;
+
+typedef struct leat_tick {
+    uint64_t now_ns;      /* 0: the clock is read; must not go back. Stepped streamers: the virtual time. */
+    uint32_t event_count_max; /* 0: as in the desc */
+    uint64_t time_ns_max; /* stop gathering after this long; 0: no limit */
+} leat_tick;
+
+/* Gathers events. Call once per frame. tick may be NULL. */
+LEAT_API leat_events leat_update(leat_streamer *streamer, const leat_tick *tick);
+
+/* As leat_update, but waits for at least one event, at most timeout_ns. For tools, tests and loading screens. In a
+ * stepped streamer it advances the virtual clock to the device's next completion instead of waiting. */
+LEAT_API leat_events leat_wait(leat_streamer *streamer, uint64_t timeout_ns);
+
+/* A descriptor that polls readable while events wait (for epoll loops). Made at the first call; owned by the streamer.
+ * -1 if it cannot be had. */
+LEAT_API int leat_event_fd(leat_streamer *streamer);
+
+/* The event in words, for people: pack, asset, offset, cause, what to do. Returns text. Call before the next update. */
+LEAT_API const char *leat_event_text(const leat_streamer *streamer, const leat_event *event, char *text, size_t text_size);
+
+/* ---- Statistics --------------------------------------------------------------------------------------------------- */
+
+typedef struct leat_stats {
+    /* counts since create */
+    uint64_t requests_submitted, requests_ready, requests_failed, requests_cancelled;
+    uint64_t reads_issued, reads_completed, reads_retried, reads_short; /* device reads */
+    uint64_t bytes_read;      /* from files, alignment and gaps included */
+    uint64_t bytes_packed;    /* of chunks decoded */
+    uint64_t bytes_delivered; /* of ready requests */
+    uint64_t bytes_copied;    /* copies besides the decode itself */
+    uint64_t chunks_decoded, chunks_shared, chunks_skipped, chunks_damaged;
+    uint64_t decode_ns;       /* CPU time of decoding and checking, all workers */
+    uint64_t io_submit_calls, io_wait_calls, wake_calls; /* system calls of the I/O path */
+    uint64_t reads_cached;    /* reads that went through the page cache */
+    uint64_t deadlines_met, deadlines_missed, deadlines_announced;
+    uint64_t estimate_error_ns; /* smoothed |predicted - actual| of requests with deadlines */
+    /* levels now */
+    uint32_t requests_live, requests_queued, requests_waiting_memory, reads_in_flight, decode_queued, events_waiting;
+    uint64_t bytes_queued;    /* packed */
+    uint64_t bytes_in_flight;
+    uint64_t window_bytes;
+    uint64_t pool_bytes_used, lent_bytes_used;
+    uint64_t bandwidth_bytes_per_second; /* packed, smoothed */
+    uint64_t latency_min_ns;             /* of the device, windowed minimum */
+    uint32_t sq_ready, sq_space, cq_ready, cq_overflows; /* io_uring */
+    uint64_t memory_bytes; /* all memory of the streamer, indices included */
+} leat_stats;
+LEAT_API void leat_stats_get(const leat_streamer *streamer, leat_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

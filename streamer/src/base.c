@@ -1,0 +1,67 @@
+/* base.c - see base.h. */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void base_assert_failed(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "leat: internal error: %s (%s:%d); please report this\n", condition, file, line);
+    abort();
+}
+
+void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment)
+{
+    uint64_t bytes = 0;
+    if (mul_overflows(count, size, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
+        return NULL;
+    }
+    void *block = m->allocator.allocate((size_t)bytes, (size_t)alignment, m->allocator.user);
+    if (block == NULL) {
+        return NULL;
+    }
+    memset(block, 0, (size_t)bytes);
+    if (m->bytes_live != NULL) {
+        __atomic_fetch_add(m->bytes_live, bytes, __ATOMIC_RELAXED);
+    }
+    return block;
+}
+
+void memory_free(memory *m, void *block, uint64_t count, uint64_t size)
+{
+    if (block == NULL) {
+        return;
+    }
+    uint64_t bytes = count * size; /* did not overflow when it was allocated */
+    m->allocator.free(block, (size_t)bytes, m->allocator.user);
+    if (m->bytes_live != NULL) {
+        __atomic_fetch_sub(m->bytes_live, bytes, __ATOMIC_RELAXED);
+    }
+}
+
+void log_line(const leat_logger *log, leat_log_level level, const char *format, ...)
+{
+    if (log == NULL || log->log == NULL || level > log->level) {
+        return;
+    }
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    log->log(level, text, log->user);
+}
+
+leat_result error_set(leat_error *error, leat_result result, int os_error, const char *format, ...)
+{
+    if (error != NULL) {
+        error->result = result;
+        error->os_error = os_error;
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
+    }
+    return result;
+}

@@ -1,0 +1,61 @@
+/* base.h - what every module stands on: assertions, arithmetic that cannot wrap, memory, log lines.
+ *
+ * Depends on nothing but the public header. Holds no state. */
+#ifndef LEAT_BASE_H
+#define LEAT_BASE_H
+
+#include <leat/leat.h>
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CACHE_LINE_SIZE 64u
+#define HUGE_PAGE_SIZE (2u << 20)
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+#define NS_PER_US UINT64_C(1000)
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
+#define NO_DEADLINE UINT64_MAX /* inside, "no deadline" sorts last; the API's 0 is translated once, at submit */
+
+/* For what only a mistake inside Leat can break. Stays on in RelWithDebInfo; -DLEAT_ASSERTS=OFF takes it out.
+ * Never for bytes from a file or values from the caller: those are checked and answered with a leat_result. */
+#ifdef LEAT_NO_ASSERTS
+#define ASSERT(condition) ((void)sizeof(condition))
+#else
+#define ASSERT(condition) ((condition) ? (void)0 : base_assert_failed(#condition, __FILE__, __LINE__))
+#endif
+_Noreturn void base_assert_failed(const char *condition, const char *file, int line);
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline uint64_t u64_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t u64_max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static inline uint32_t u32_min(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static inline uint32_t u32_max(uint32_t a, uint32_t b) { return a > b ? a : b; }
+/* alignment is a power of two; align_up must not be given a value within `alignment` of UINT64_MAX. */
+static inline uint64_t align_down(uint64_t value, uint64_t alignment) { return value & ~(alignment - 1); }
+static inline uint64_t align_up(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+/* True, and *result untouched, where the true result does not fit. */
+static inline bool add_overflows(uint64_t a, uint64_t b, uint64_t *result) { return __builtin_add_overflow(a, b, result); }
+static inline bool mul_overflows(uint64_t a, uint64_t b, uint64_t *result) { return __builtin_mul_overflow(a, b, result); }
+
+/* The allocator of the desc, resolved (never NULL functions), counting what is live. */
+typedef struct memory {
+    leat_allocator allocator;
+    uint64_t *bytes_live; /* changed with atomic adds; may be NULL */
+} memory;
+/* Zeroed array; NULL if count * size overflows or the allocator says no. Release with the same count and size. */
+void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment);
+void memory_free(memory *m, void *block, uint64_t count, uint64_t size);
+
+/* One log line, cut at 512 bytes. log may be NULL (no output). */
+void log_line(const leat_logger *log, leat_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Fills an optional leat_error and returns result, so that an error path is one line. error may be NULL. */
+leat_result error_set(leat_error *error, leat_result result, int os_error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,107 @@
+/* io.h - the way to a device: one small table of functions, three implementations.
+ *
+ *     io_uring.c     io_uring with registered buffers and files
+ *     io_threads.c   a pool of pread threads, for where io_uring is forbidden
+ *     io_sim.c       a simulated device on a virtual clock: seeded latency, reordering, faults
+ *
+ * The pump in streamer.c is the one caller: all functions but wake are called by the I/O thread alone (or by the update
+ * thread, in a stepped streamer). A backend moves bytes and nothing else: it knows no chunk, no priority and no retry.
+ * It reports what the device said, short reads and -EAGAIN included; the pump resumes and reissues.
+ *
+ * A buffer belongs to the backend from submit() to the completion of that very read. There is no cancelling: a read that
+ * is out is waited for. */
+#ifndef LEAT_IO_H
+#define LEAT_IO_H
+
+#include "base.h"
+
+#define IO_FILE_NONE UINT32_MAX
+#define IO_WAIT_FOREVER UINT64_MAX
+
+typedef struct io_backend io_backend;
+
+typedef enum io_read_flags {
+    IO_READ_DIRECT = 1 << 0,  /* on the O_DIRECT descriptor: offset, size and memory are multiples of the file's alignment */
+    IO_READ_NOWAIT = 1 << 1,  /* through the page cache; -EAGAIN if not all of it is there (RWF_NOWAIT) */
+    IO_READ_URGENT = 1 << 2   /* a hint: may be given a higher ioprio, goes ahead of others inside the backend */
+} io_read_flags;
+
+typedef struct io_read {
+    uint32_t file; /* from file_add */
+    uint32_t size; /* bytes; > 0 */
+    uint64_t offset;
+    void *memory; /* inside the pool region of io_desc, which may be registered; or any memory */
+    uint32_t flags;
+    uint64_t user_data; /* handed back; holds index and generation */
+} io_read;
+
+typedef struct io_completion {
+    uint64_t user_data;
+    int32_t result; /* bytes read (0: end of file) or -errno */
+} io_completion;
+
+typedef struct io_file_desc {
+    int fd_buffered; /* both stay owned by the caller and open until file_remove has returned */
+    int fd_direct;   /* -1: none */
+    uint64_t size;
+} io_file_desc;
+
+typedef struct io_desc {
+    memory *memory;
+    const leat_logger *log;
+    const leat_desc *desc; /* resolved: uring.*, io_thread_count, sim */
+    void *pool;            /* the region that reads land in, for registration; unregistered again by close */
+    uint64_t pool_size;
+    uint32_t read_count_max; /* most reads between submit and reap */
+    uint32_t file_count_max;
+} io_desc;
+
+/* Levels and counts of the ring; zero where a backend has none. Read by the pump into leat_stats. */
+typedef struct io_stats {
+    uint64_t submit_calls; /* system calls made to submit */
+    uint64_t wait_calls;   /* system calls made to wait or reap */
+    uint64_t wake_calls;
+    uint32_t sq_ready, sq_space, cq_ready, cq_overflows;
+} io_stats;
+
+typedef struct io_ops {
+    /* Makes a backend, probing and falling back inside its own kind (flags stripped, registration halved or left out),
+     * each step one log line. UNSUPPORTED if this kind cannot be had at all, with the reason in error. */
+    leat_result (*open)(const io_desc *desc, io_backend **io, leat_error *error);
+
+    /* A small number for a file; IO_FILE_NONE if the table is full. */
+    uint32_t (*file_add)(io_backend *io, const io_file_desc *file);
+    /* The file has no read in flight. */
+    void (*file_remove)(io_backend *io, uint32_t file);
+
+    /* Hands reads over in order and starts them; returns how many were taken (fewer: busy, reap first; the rest is tried
+     * again later). No system call per read where the backend can help it. now_ns is for the simulated clock. */
+    uint32_t (*submit)(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns);
+
+    /* Takes up to `count` completions that are there by now. Makes no system call if some are and none is needed. */
+    uint32_t (*reap)(io_backend *io, io_completion *completions, uint32_t count, uint64_t now_ns);
+
+    /* Sleeps until a completion is there, wake() was called since the last wait, or deadline_ns (CLOCK_MONOTONIC) has
+     * passed. May return early. Simulated: does not sleep. */
+    void (*wait)(io_backend *io, uint64_t deadline_ns);
+
+    /* Any thread: makes a wait that is under way, or the next one, return. A few hundred nanoseconds to a system call;
+     * the caller coalesces. */
+    void (*wake)(io_backend *io);
+
+    /* Simulated: virtual time of the next completion, IO_WAIT_FOREVER if nothing is in flight. Others: NULL. */
+    uint64_t (*next_completion_ns)(const io_backend *io);
+
+    void (*stats)(const io_backend *io, io_stats *stats);
+    /* Fills the fields of info that this backend knows. */
+    void (*info)(const io_backend *io, leat_info *info);
+
+    /* All reads have completed. Unregisters before anything is unmapped. */
+    void (*close)(io_backend *io);
+} io_ops;
+
+extern const io_ops io_uring_ops; /* open says UNSUPPORTED where the build has no liburing */
+extern const io_ops io_threads_ops;
+extern const io_ops io_sim_ops;
+
+#endif
