@@ -1,0 +1,24 @@
+/* file.h - a pack on disk, with both ways to read it.
+ *
+ * What the page cache holds is twice as fast through it; what it does not hold is twice as fast past it. So a file has a
+ * buffered and, where the file system allows it, an O_DIRECT descriptor, tried with a real read before it is believed. */
+#ifndef LEAT_FILE_H
+#define LEAT_FILE_H
+
+#include "base.h"
+
+typedef struct file_handle {
+    int fd_buffered;
+    int fd_direct; /* -1: none */
+    uint64_t size;
+} file_handle;
+
+/* Opens a regular file for reading. direct: try O_DIRECT as well; where it is refused, one log line says so.
+ * NOT_FOUND, OS, FORMAT (no regular file), with the path and the cause in error. */
+leat_result file_open(const char *path, bool direct, const leat_logger *log, file_handle *file, leat_error *error);
+void file_close(file_handle *file);
+
+/* How many bytes of the range the page cache holds, to the page; -1 where the kernel cannot say. One system call. */
+int64_t file_cached_bytes(const file_handle *file, uint64_t offset, uint64_t size);
+
+#endif
