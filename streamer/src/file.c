@@ -29,7 +29,7 @@ static void close_fd(int *fd)
 }
 
 /* Believes O_DIRECT only after a block has come through it, equal to the buffered one. */
-static bool direct_works(const file_handle *file)
+static bool direct_works(const disk_file *file)
 {
     if (file->size == 0) {
         return false;
@@ -48,7 +48,7 @@ static bool direct_works(const file_handle *file)
     return same;
 }
 
-static void open_direct(const char *path, const leat_logger *log, file_handle *file)
+static void open_direct(const char *path, const leat_logger *log, disk_file *file)
 {
     file->fd_direct = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOCTTY);
     int cause = errno;
@@ -67,9 +67,9 @@ static void open_direct(const char *path, const leat_logger *log, file_handle *f
     }
 }
 
-leat_result file_open(const char *path, bool direct, const leat_logger *log, file_handle *file, leat_error *error)
+leat_result file_open(const char *path, bool direct, const leat_logger *log, disk_file *file, leat_error *error)
 {
-    *file = (file_handle){ .fd_buffered = -1, .fd_direct = -1 };
+    *file = (disk_file){ .fd_buffered = -1, .fd_direct = -1 };
     /* O_NONBLOCK: a FIFO under this name must not hang us. It changes nothing for regular files. */
     file->fd_buffered = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->fd_buffered < 0) {
@@ -93,13 +93,13 @@ leat_result file_open(const char *path, bool direct, const leat_logger *log, fil
     return LEAT_OK;
 }
 
-void file_close(file_handle *file)
+void file_close(disk_file *file)
 {
     close_fd(&file->fd_buffered);
     close_fd(&file->fd_direct);
 }
 
-int64_t file_cached_bytes(const file_handle *file, uint64_t offset, uint64_t size)
+int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size)
 {
     cachestat_range range = { .offset = offset, .size = size };
     cachestat_answer answer = { 0 };

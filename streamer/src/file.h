@@ -7,18 +7,18 @@
 
 #include "base.h"
 
-typedef struct file_handle {
+typedef struct disk_file {
     int fd_buffered;
     int fd_direct; /* -1: none */
     uint64_t size;
-} file_handle;
+} disk_file;
 
 /* Opens a regular file for reading. direct: try O_DIRECT as well; where it is refused, one log line says so.
  * NOT_FOUND, OS, FORMAT (no regular file), with the path and the cause in error. */
-leat_result file_open(const char *path, bool direct, const leat_logger *log, file_handle *file, leat_error *error);
-void file_close(file_handle *file);
+leat_result file_open(const char *path, bool direct, const leat_logger *log, disk_file *file, leat_error *error);
+void file_close(disk_file *file);
 
 /* How many bytes of the range the page cache holds, to the page; -1 where the kernel cannot say. One system call. */
-int64_t file_cached_bytes(const file_handle *file, uint64_t offset, uint64_t size);
+int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size);
 
 #endif
