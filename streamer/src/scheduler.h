@@ -1,4 +1,4 @@
-/* sched.h - which queued request is read next.
+/* scheduler.h - which queued request is read next.
  *
  * Pure: no I/O, no thread, no clock; time comes in as a parameter. Entries are named by their id, a dense index below
  * the capacity, so that the scheduler holds no pointers into requests and nothing is looked up. All memory is taken in
@@ -15,8 +15,8 @@
  *
  * An entry stays in place while its reads are issued one after another (sched_charge); the caller removes it when its
  * last read is out, or when it waits for memory. */
-#ifndef LEAT_SCHED_H
-#define LEAT_SCHED_H
+#ifndef LEAT_SCHEDULER_H
+#define LEAT_SCHEDULER_H
 
 #include "base.h"
 
@@ -69,6 +69,7 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
 
 uint32_t sched_count(const sched *s);
 uint64_t sched_bytes(const sched *s);
+uint64_t sched_bytes_of(const sched *s, uint32_t rank); /* of one class */
 /* Bytes queued that would be served before an entry of this class, client and deadline, were it pushed now: all of higher
  * classes, those of its own with an earlier deadline. An estimate for deadlines (kept in buckets), O(log n). */
 uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint32_t client, uint64_t deadline_ns);
