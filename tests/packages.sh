@@ -1,0 +1,72 @@
+# Shell functions that tests/run.sh and demo/run.sh share: which Debian packages Leat needs, installing the missing ones,
+# and configuring and building a preset. Sourced by bash, not run. The lists below are the only ones in the repository.
+
+# To build the library, to build the leat command and the sample content, to build leat-view, to run the tests.
+PACKAGES_LIBRARY=(gcc libc6-dev cmake ninja-build pkg-config liblz4-dev libxxhash-dev liburing-dev libck-dev)
+PACKAGES_PACKER=(libassimp-dev libcjson-dev libmeshoptimizer-dev libstb-dev zlib1g-dev)
+PACKAGES_DEMO=(libsdl2-dev libepoxy-dev libegl1 libgl1-mesa-dri)
+PACKAGES_TESTS=(g++ libcmocka-dev)
+
+# packages_need MODE PACKAGE...: sees to it that each package is installed. MODE is "install" or "check"; with "check", or
+# where packages cannot be installed, it says what is missing and returns 1.
+packages_need()
+{
+    local mode=$1 package missing=() root=()
+    shift
+    if ! command -v dpkg-query >/dev/null; then
+        echo "This system has no dpkg: the packages ${*} (Debian's names) are taken to be there."
+        return 0
+    fi
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${db:Status-Status} ' "$package" 2>/dev/null) in
+            *installed\ *) ;;
+            *) missing+=("$package") ;;
+        esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$mode" = check ]; then
+        echo "Missing Debian packages: ${missing[*]}" >&2
+        echo "Install them with: apt-get install --no-install-recommends ${missing[*]}" >&2
+        return 1
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        root=(sudo)
+        if ! command -v sudo >/dev/null; then
+            echo "Missing Debian packages: ${missing[*]}" >&2
+            echo "Neither root nor sudo: have them installed, then run this again." >&2
+            return 1
+        fi
+    fi
+    echo "Installing Debian packages: ${missing[*]}"
+    # sudo drops the environment, so the setting goes through env. Update only here, where something is to be fetched.
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null || return 1
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Use-Pty=0 "${missing[@]}" </dev/null >"${TMPDIR:-/tmp}/leat-apt-$$.log" 2>&1 || {
+        cat "${TMPDIR:-/tmp}/leat-apt-$$.log" >&2
+        echo "apt-get could not install: ${missing[*]}" >&2
+        return 1
+    }
+    rm -f "${TMPDIR:-/tmp}/leat-apt-$$.log"
+}
+
+# build_preset SOURCE PRESET FOLDER [TARGET...]: configures and builds a preset of CMakePresets.json in FOLDER. Its output
+# is shown only when it fails, apart from one line that says what is built.
+build_preset()
+{
+    local source=$1 preset=$2 folder=$3 fresh=() log targets=()
+    shift 3
+    [ $# -eq 0 ] || targets=(--target "$@")
+    mkdir -p "$folder" || return 1
+    log=$folder/build.log
+    # A build folder that was copied or moved with its tree is configured anew rather than refused by CMake.
+    if [ -f "$folder/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$source" "$folder/CMakeCache.txt"; then
+        fresh=(--fresh)
+    fi
+    echo "Building $preset in $folder"
+    if ! { cmake -S "$source" --preset "$preset" -B "$folder" "${fresh[@]}" &&
+        cmake --build "$folder" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
+        tail -n 60 "$log" >&2
+        echo "The build of $preset failed; the whole log is $log" >&2
+        return 1
+    fi
+}

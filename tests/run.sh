@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Builds Leat and runs its tests. On a fresh Debian 12 it first installs the packages that are missing.
+#
+#   tests/run.sh [--quick|--long] [--no-install] [--help]
+#
+#   (nothing)      all tests, then the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, then the
+#                  threaded ones under ThreadSanitizer; under 20 minutes on two cores
+#   --quick        one build, the unit tests and the quick ones; under two minutes
+#   --long         all of the above and the tests that take hours elsewhere: long simulations, fuzzing, soak
+#   --no-install   install nothing: say which packages are missing and stop
+#
+# Builds go to build/PRESET in the repository, or to $LEAT_BUILD_DIR/PRESET. The last line sums up all builds:
+# "N passed, N failed, N skipped". The exit code is 0 only when none failed.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+build=${LEAT_BUILD_DIR:-$root/build}
+# shellcheck source=packages.sh
+. "$root/tests/packages.sh"
+
+extent=full
+packages=install
+for argument in "$@"; do
+    case $argument in
+        --quick) extent=quick ;;
+        --long) extent=long ;;
+        --no-install) packages=check ;;
+        -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+        *) echo "tests/run.sh: unknown option $argument (see --help)" >&2; exit 2 ;;
+    esac
+done
+
+packages_need "$packages" "${PACKAGES_LIBRARY[@]}" "${PACKAGES_PACKER[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TESTS[@]}" ||
+    exit 1
+
+passed=0
+failed=0
+skipped=0
+failures=()
+
+# junit_attribute FILE NAME: a count from the head of ctest's JUnit report.
+junit_attribute()
+{
+    sed -n "1,20s/.*[[:space:]]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
+}
+
+# run_preset PRESET CTEST_ARGUMENT...: builds a preset, runs its tests, adds to the sums. A build that fails counts as one.
+run_preset()
+{
+    local preset=$1 folder=$build/$1 report=$build/$1/junit.xml status=0 wrap=() total bad skip
+    shift
+    if ! build_preset "$root" "$preset" "$folder"; then
+        failed=$((failed + 1))
+        failures+=("$preset: the build")
+        return 0
+    fi
+    # ThreadSanitizer of gcc 12 cannot map its shadow where the kernel randomises addresses by more than 28 bits.
+    if [ "$preset" = tsan ] && setarch "$(uname -m)" -R true 2>/dev/null; then
+        wrap=(setarch "$(uname -m)" -R)
+    fi
+    rm -f "$report"
+    "${wrap[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error --output-junit "$report" \
+        --parallel "$(nproc)" "$@" </dev/null || status=$?
+    if [ ! -s "$report" ]; then
+        failed=$((failed + 1))
+        failures+=("$preset: ctest gave no report (exit code $status)")
+        return 0
+    fi
+    total=$(junit_attribute "$report" tests)
+    bad=$(junit_attribute "$report" failures)
+    skip=$(junit_attribute "$report" skipped)
+    skip=$((${skip:-0} + $(junit_attribute "$report" disabled)))
+    passed=$((passed + total - bad - skip))
+    skipped=$((skipped + skip))
+    # ctest can fail without a failed test: no test found, or it was stopped.
+    [ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+    failed=$((failed + bad))
+    [ "$bad" = 0 ] || failures+=("$preset: $bad of $total tests, see $folder/Testing/Temporary/LastTestsFailed.log")
+}
+
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+case $extent in
+    quick)
+        run_preset dev -L '^(unit|quick)$'
+        ;;
+    full)
+        run_preset dev -LE '^long$'
+        run_preset asan -LE '^(long|install|lint|bench)$'
+        run_preset tsan -L '^(unit|threads)$' -LE '^(long|install|lint|bench)$'
+        ;;
+    long)
+        export LEAT_TEST_LONG=1
+        run_preset dev
+        run_preset asan -LE '^(install|lint|bench)$'
+        run_preset tsan -LE '^(install|lint|bench)$'
+        ;;
+esac
+
+echo
+for failure in "${failures[@]}"; do
+    echo "Failed: $failure"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
