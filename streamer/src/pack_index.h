@@ -57,6 +57,8 @@ bool pack_name_valid(const char *name, size_t size);
 uint64_t pack_mip_size(uint32_t format, uint32_t width, uint32_t height, uint32_t layer_count, uint32_t mip);
 uint64_t pack_mips_size(uint32_t format, uint32_t width, uint32_t height, uint32_t layer_count, uint32_t mip_count);
 
+/* The hash over the packed bytes of a chunk. DAMAGED if it does not match. */
+leat_result pack_chunk_check(const leat_pack_chunk_record *record, const void *packed);
 /* Checks and undoes one chunk: hash over the packed bytes, then the codec, into exactly record->raw_size bytes of `raw`,
  * which does not overlap `packed`. DAMAGED if anything does not fit. */
 leat_result pack_chunk_decode(const leat_pack_chunk_record *record, const void *packed, void *raw);

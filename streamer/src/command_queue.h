@@ -1,0 +1,49 @@
+/* command_queue.h - bounded queue of commands from any thread to the I/O thread.
+ *
+ * For what does not fit into the mail of a request (mpsc.h) because it carries values. Dmitry Vyukov's bounded MPMC queue, with
+ * one consumer: each cell has a sequence number that says whose turn it is. A producer that is preempted between its claim
+ * and its store delays the consumer, never another producer. Full is an answer. */
+#ifndef LEAT_COMMAND_QUEUE_H
+#define LEAT_COMMAND_QUEUE_H
+
+#include "base.h"
+
+#include <stdatomic.h>
+
+typedef enum command_type {
+    COMMAND_BIND = 1,
+    COMMAND_REPRIORITISE,
+    COMMAND_CANCEL_WHERE,
+    COMMAND_REPRIORITISE_WHERE,
+} command_type;
+
+typedef struct command {
+    command_type type;
+    leat_priority priority;
+    leat_request request;
+    uint64_t deadline_ns; /* inside: NO_DEADLINE for none */
+    void *memory;
+    uint64_t memory_size;
+    leat_selection selection;
+    uint64_t ticket; /* for selections: only requests with a smaller ticket */
+} command;
+
+typedef struct command_cell {
+    _Atomic uint64_t turn;
+    command command;
+} command_cell;
+
+typedef struct command_queue {
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t tail; /* producers */
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t head; /* written by the consumer, read by command_queue_is_empty */
+    command_cell *cells;
+    uint64_t capacity; /* a power of two */
+} command_queue;
+
+bool command_queue_init(command_queue *queue, uint64_t capacity, memory *m);
+void command_queue_free(command_queue *queue, memory *m);
+bool command_queue_push(command_queue *queue, const command *c); /* any thread; false: full */
+bool command_queue_pop(command_queue *queue, command *c);        /* the I/O thread; false: empty */
+bool command_queue_is_empty(const command_queue *queue);
+
+#endif

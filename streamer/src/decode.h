@@ -1,0 +1,77 @@
+/* decode.h - the second stage: check the hash, undo the codec, straight into the destination.
+ *
+ * A task is one chunk that has been read, with one or more outputs: the ranges of its raw bytes that requests want. Tasks
+ * wait in one priority queue, in the order of the requests that want them most, and any worker takes the best. A chunk
+ * with one output that wants all of it is decoded in place; otherwise it is decoded once and the other outputs are
+ * copied from there.
+ *
+ * The owner's two functions are called on the worker, outside of all locks. decode.c knows neither files nor requests.
+ * With worker_count 0 there are no threads: decode_step() does the next task on the caller's thread. */
+#ifndef LEAT_DECODE_H
+#define LEAT_DECODE_H
+
+#include "base.h"
+
+#include <leat/pack_format.h>
+
+typedef struct decode decode;
+
+typedef struct decode_output {
+    struct decode_output *next;
+    uint8_t *memory;  /* where raw bytes [begin, end) of the chunk go */
+    uint32_t begin, end;
+    uint32_t request;
+    bool wanted; /* set by decode, from the owner's answer */
+} decode_output;
+
+typedef struct decode_key {
+    uint64_t rank; /* smaller is better */
+    uint64_t deadline_ns;
+    uint64_t sequence;
+} decode_key;
+
+typedef enum decode_state { DECODE_IDLE = 0, DECODE_QUEUED, DECODE_STARTED } decode_state;
+
+typedef struct decode_task {
+    /* set by the owner before decode_push */
+    decode_key key;
+    const leat_pack_chunk_record *record;
+    const uint8_t *packed;
+    decode_output *outputs;
+    uint32_t chunk; /* its number, for the owner */
+    uint32_t read;  /* for the owner */
+    /* decode's, under its lock, from push to done */
+    decode_state state;
+    uint32_t heap_index;
+    /* for done() */
+    leat_result result;
+    bool skipped; /* no output was wanted any more */
+    uint64_t bytes_copied;
+    uint64_t time_ns;
+} decode_task;
+
+typedef struct decode_desc {
+    memory *memory;
+    uint32_t worker_count; /* 0: decode_step */
+    uint32_t task_count_max;
+    void *owner;
+    bool (*wanted)(void *owner, const decode_output *output); /* any worker; just before the decode */
+    void (*done)(void *owner, decode_task *task);             /* any worker; the task is the owner's again */
+} decode_desc;
+
+/* NULL if memory or threads cannot be had. */
+decode *decode_create(const decode_desc *desc);
+/* Lets the tasks that were begun finish, hands the others back as skipped, and joins the workers. */
+void decode_stop(decode *d);
+void decode_destroy(decode *d); /* after decode_stop */
+
+void decode_push(decode *d, decode_task **tasks, uint32_t count);
+/* Adds an output to a task that waits; false if it is no longer waiting. Raises its key if `key` is better. */
+bool decode_attach(decode *d, decode_task *task, decode_output *output, const decode_key *key);
+/* New class and deadline for all waiting tasks with an output of this request. O(tasks waiting). */
+void decode_change(decode *d, uint32_t request, uint64_t rank, uint64_t deadline_ns);
+/* Without workers: does the best task; false if there is none. */
+bool decode_step(decode *d);
+uint32_t decode_queued(const decode *d); /* any thread; a snapshot */
+
+#endif

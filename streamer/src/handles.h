@@ -1,0 +1,55 @@
+/* handles.h - slots with generations: which numbers are free, and whether a handle still means what it meant.
+ *
+ * One 64-bit control word a slot holds the generation (high half) and the flags of its present object (low half), so that
+ * "if this handle is still alive, set this flag" is one compare-and-swap: it can never hit a later object in the same slot.
+ * The free slots form a lock-free stack whose head carries a tag against the ABA problem. Any thread may call anything. */
+#ifndef LEAT_HANDLES_H
+#define LEAT_HANDLES_H
+
+#include "base.h"
+
+#include <stdatomic.h>
+
+#define HANDLE_FREE_END UINT32_MAX
+#define HANDLE_FLAG_LIVE (1u << 31) /* set while an object uses the slot; the other bits are its owner's */
+
+typedef struct handle_slot {
+    _Atomic uint64_t control; /* generation << 32 | flags */
+    _Atomic uint32_t next_free;
+} handle_slot;
+
+typedef struct handle_table {
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t free_head; /* tag << 32 | index */
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t live_count;
+    handle_slot *slots;
+    uint32_t capacity;
+} handle_table;
+
+bool handles_init(handle_table *table, uint32_t capacity, memory *m);
+void handles_free(handle_table *table, memory *m);
+
+/* A free slot, live from now on, with its generation; false if there is none. */
+bool handles_acquire(handle_table *table, uint32_t *index, uint32_t *generation);
+/* Ends the object: its handles are stale from now on. The slot must be live. */
+void handles_release(handle_table *table, uint32_t index);
+
+/* The flags of a live handle, or 0 for a stale, null or foreign one. Acquire. */
+uint32_t handles_flags(const handle_table *table, uint32_t index, uint32_t generation);
+/* Sets flags of a live handle; false if it is stale, or if any of `unless` is set already. */
+bool handles_set(handle_table *table, uint32_t index, uint32_t generation, uint32_t flags, uint32_t unless);
+
+/* For the owner of a live slot, who needs no check. */
+static inline uint32_t handles_flags_at(const handle_table *table, uint32_t index)
+{
+    return (uint32_t)atomic_load_explicit(&table->slots[index].control, memory_order_acquire);
+}
+static inline uint32_t handles_generation_at(const handle_table *table, uint32_t index)
+{
+    return (uint32_t)(atomic_load_explicit(&table->slots[index].control, memory_order_relaxed) >> 32);
+}
+static inline void handles_set_at(handle_table *table, uint32_t index, uint32_t flags)
+{
+    atomic_fetch_or_explicit(&table->slots[index].control, flags, memory_order_acq_rel);
+}
+
+#endif
