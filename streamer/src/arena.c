@@ -13,7 +13,7 @@
 typedef struct arena_unit {
     uint32_t length; /* at the first and last unit of a block, in units */
     uint32_t next, previous; /* at the first unit of a free block */
-    uint32_t used;           /* at the first and last unit of a block */
+    uint32_t used; /* at the first and last unit of a block */
 } arena_unit;
 
 struct arena {
@@ -119,7 +119,10 @@ static uint32_t find(const arena *a, uint32_t length)
     return ARENA_NONE;
 }
 
-static uint64_t units_of(const arena *a, uint64_t size) { return (size + ((1u << a->unit_shift) - 1)) >> a->unit_shift; }
+static uint64_t units_of(const arena *a, uint64_t size)
+{
+    return (size + ((1u << a->unit_shift) - 1)) >> a->unit_shift;
+}
 
 arena *arena_create(const arena_desc *desc)
 {
@@ -208,4 +211,7 @@ void arena_free(arena *a, void *memory_block)
     list_insert(a, block);
 }
 
-uint64_t arena_bytes_used(const arena *a) { return (uint64_t)a->units_used << a->unit_shift; }
+uint64_t arena_bytes_used(const arena *a)
+{
+    return (uint64_t)a->units_used << a->unit_shift;
+}

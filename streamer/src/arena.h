@@ -1,8 +1,8 @@
 /* arena.h - cuts one region into blocks: the buffer pool's slots, and the memory that is lent to the engine.
  *
  * Two-level segregated fit (Masmano et al., "TLSF: a new dynamic memory allocator for real-time systems", 2004) over
- * fixed units, with its book-keeping beside the region instead of in it: allocate and free are O(1), neighbours merge at
- * once, and a kernel or an engine that writes past its block cannot harm the lists. One thread (the I/O thread). */
+ * fixed units, with its book-keeping beside the region instead of in it: allocate and free are O(1), neighbours merge
+ * at once, and a kernel or an engine that writes past its block cannot harm the lists. One thread (the I/O thread). */
 #ifndef LEAT_ARENA_H
 #define LEAT_ARENA_H
 
@@ -12,8 +12,8 @@ typedef struct arena arena;
 
 typedef struct arena_desc {
     memory *memory;
-    void *base;         /* of the region, which is the caller's */
-    uint64_t size;      /* a multiple of unit_size */
+    void *base; /* of the region, which is the caller's */
+    uint64_t size; /* a multiple of unit_size */
     uint32_t unit_size; /* power of two: size and alignment of what is handed out */
 } arena_desc;
 

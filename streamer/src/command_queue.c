@@ -32,7 +32,8 @@ bool command_queue_push(command_queue *queue, const command *c)
             if (atomic_compare_exchange_weak_explicit(&queue->tail, &position, position + 1, memory_order_relaxed,
                                                       memory_order_relaxed)) {
                 cell->command = *c;
-                atomic_store_explicit(&cell->turn, position + 1, memory_order_release);
+                /* seq_cst, not release: the pusher looks next whether the consumer sleeps (mpsc.h). */
+                atomic_store_explicit(&cell->turn, position + 1, memory_order_seq_cst);
                 return true;
             }
         } else if (turn < position) {
@@ -60,5 +61,5 @@ bool command_queue_is_empty(const command_queue *queue)
 {
     uint64_t position = atomic_load_explicit(&queue->head, memory_order_relaxed);
     const command_cell *cell = &queue->cells[position & (queue->capacity - 1)];
-    return atomic_load_explicit(&cell->turn, memory_order_acquire) != position + 1;
+    return atomic_load_explicit(&cell->turn, memory_order_seq_cst) != position + 1;
 }

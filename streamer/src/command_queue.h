@@ -1,8 +1,8 @@
 /* command_queue.h - bounded queue of commands from any thread to the I/O thread.
  *
- * For what does not fit into the mail of a request (mpsc.h) because it carries values. Dmitry Vyukov's bounded MPMC queue, with
- * one consumer: each cell has a sequence number that says whose turn it is. A producer that is preempted between its claim
- * and its store delays the consumer, never another producer. Full is an answer. */
+ * For what does not fit into the mail of a request (mpsc.h) because it carries values. Dmitry Vyukov's bounded MPMC
+ * queue, with one consumer: each cell has a sequence number that says whose turn it is. A producer that is preempted
+ * between its claim and its store delays the consumer, never another producer. Full is an answer. */
 #ifndef LEAT_COMMAND_QUEUE_H
 #define LEAT_COMMAND_QUEUE_H
 
@@ -43,7 +43,7 @@ typedef struct command_queue {
 bool command_queue_init(command_queue *queue, uint64_t capacity, memory *m);
 void command_queue_free(command_queue *queue, memory *m);
 bool command_queue_push(command_queue *queue, const command *c); /* any thread; false: full */
-bool command_queue_pop(command_queue *queue, command *c);        /* the I/O thread; false: empty */
+bool command_queue_pop(command_queue *queue, command *c); /* the I/O thread; false: empty */
 bool command_queue_is_empty(const command_queue *queue);
 
 #endif

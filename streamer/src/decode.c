@@ -1,8 +1,8 @@
 /* decode.c - see decode.h.
  *
  * One mutex guards one binary heap. It is taken for some hundred nanoseconds per chunk, against some fifty microseconds
- * of decoding, by the I/O thread and the workers only - never by an engine's thread. Workers that find nothing sleep on a
- * condition; the pusher signals only as many as sleep. */
+ * of decoding, by the I/O thread and the workers only - never by an engine's thread. Workers that find nothing sleep on
+ * a condition; the pusher signals only as many as sleep. */
 #include "decode.h"
 
 #include "pack_index.h"
@@ -23,7 +23,7 @@ struct decode {
     uint32_t sleeping;
     bool stopping;
     _Atomic uint32_t queued; /* = count, for decode_queued */
-    uint32_t worker_count;   /* threads that run */
+    uint32_t worker_count; /* threads that run */
     pthread_t *threads;
     uint8_t *scratch; /* LEAT_PACK_CHUNK_RAW_MAX per worker, at least one */
     _Atomic uint32_t scratch_next;
@@ -161,8 +161,8 @@ static void task_run(decode *d, decode_task *task, uint8_t *scratch)
 static void *worker_main(void *argument)
 {
     decode *d = argument;
-    uint8_t *scratch =
-        d->scratch + (size_t)atomic_fetch_add_explicit(&d->scratch_next, 1, memory_order_relaxed) * LEAT_PACK_CHUNK_RAW_MAX;
+    uint8_t *scratch = d->scratch + (size_t)atomic_fetch_add_explicit(&d->scratch_next, 1, memory_order_relaxed) *
+                                        LEAT_PACK_CHUNK_RAW_MAX;
     pthread_mutex_lock(&d->lock);
     while (!d->stopping) {
         if (d->count == 0) {
@@ -326,4 +326,7 @@ bool decode_step(decode *d)
     return true;
 }
 
-uint32_t decode_queued(const decode *d) { return atomic_load_explicit(&d->queued, memory_order_relaxed); }
+uint32_t decode_queued(const decode *d)
+{
+    return atomic_load_explicit(&d->queued, memory_order_relaxed);
+}

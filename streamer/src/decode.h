@@ -1,9 +1,9 @@
 /* decode.h - the second stage: check the hash, undo the codec, straight into the destination.
  *
- * A task is one chunk that has been read, with one or more outputs: the ranges of its raw bytes that requests want. Tasks
- * wait in one priority queue, in the order of the requests that want them most, and any worker takes the best. A chunk
- * with one output that wants all of it is decoded in place; otherwise it is decoded once and the other outputs are
- * copied from there.
+ * A task is one chunk that has been read, with one or more outputs: the ranges of its raw bytes that requests want.
+ * Tasks wait in one priority queue, in the order of the requests that want them most, and any worker takes the best. A
+ * chunk with one output that wants all of it is decoded in place; otherwise it is decoded once and the other outputs
+ * are copied from there.
  *
  * The owner's two functions are called on the worker, outside of all locks. decode.c knows neither files nor requests.
  * With worker_count 0 there are no threads: decode_step() does the next task on the caller's thread. */
@@ -18,7 +18,7 @@ typedef struct decode decode;
 
 typedef struct decode_output {
     struct decode_output *next;
-    uint8_t *memory;  /* where raw bytes [begin, end) of the chunk go */
+    uint8_t *memory; /* where raw bytes [begin, end) of the chunk go */
     uint32_t begin, end;
     uint32_t request;
     bool wanted; /* set by decode, from the owner's answer */
@@ -39,7 +39,7 @@ typedef struct decode_task {
     const uint8_t *packed;
     decode_output *outputs;
     uint32_t chunk; /* its number, for the owner */
-    uint32_t read;  /* for the owner */
+    uint32_t read; /* for the owner */
     /* decode's, under its lock, from push to done */
     decode_state state;
     uint32_t heap_index;
@@ -56,7 +56,7 @@ typedef struct decode_desc {
     uint32_t task_count_max;
     void *owner;
     bool (*wanted)(void *owner, const decode_output *output); /* any worker; just before the decode */
-    void (*done)(void *owner, decode_task *task);             /* any worker; the task is the owner's again */
+    void (*done)(void *owner, decode_task *task); /* any worker; the task is the owner's again */
 } decode_desc;
 
 /* NULL if memory or threads cannot be had. */

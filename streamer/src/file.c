@@ -63,7 +63,8 @@ static void open_direct(const char *path, const leat_logger *log, disk_file *fil
         cause = EINVAL;
     }
     if (file->fd_direct < 0) {
-        log_line(log, LEAT_LOG_INFO, "%s: no direct reads here (%s); reading through the page cache", path, strerror(cause));
+        log_line(log, LEAT_LOG_INFO, "%s: no direct reads here (%s); reading through the page cache", path,
+                 strerror(cause));
     }
 }
 

@@ -1,7 +1,8 @@
 /* file.h - a pack on disk, with both ways to read it.
  *
- * What the page cache holds is twice as fast through it; what it does not hold is twice as fast past it. So a file has a
- * buffered and, where the file system allows it, an O_DIRECT descriptor, tried with a real read before it is believed. */
+ * What the page cache holds is twice as fast through it; what it does not hold is twice as fast past it. So a file has
+ * a buffered and, where the file system allows it, an O_DIRECT descriptor, tried with a real read before it is
+ * believed. */
 #ifndef LEAT_FILE_H
 #define LEAT_FILE_H
 

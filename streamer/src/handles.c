@@ -1,7 +1,10 @@
 /* handles.c - see handles.h. */
 #include "handles.h"
 
-static uint64_t pair(uint32_t high, uint32_t low) { return (uint64_t)high << 32 | low; }
+static uint64_t pair(uint32_t high, uint32_t low)
+{
+    return (uint64_t)high << 32 | low;
+}
 
 bool handles_init(handle_table *table, uint32_t capacity, memory *m)
 {

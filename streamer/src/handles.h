@@ -1,8 +1,9 @@
 /* handles.h - slots with generations: which numbers are free, and whether a handle still means what it meant.
  *
- * One 64-bit control word a slot holds the generation (high half) and the flags of its present object (low half), so that
- * "if this handle is still alive, set this flag" is one compare-and-swap: it can never hit a later object in the same slot.
- * The free slots form a lock-free stack whose head carries a tag against the ABA problem. Any thread may call anything. */
+ * One 64-bit control word a slot holds the generation (high half) and the flags of its present object (low half), so
+ * that "if this handle is still alive, set this flag" is one compare-and-swap: it can never hit a later object in the
+ * same slot. The free slots form a lock-free stack whose head carries a tag against the ABA problem. Any thread may
+ * call anything. */
 #ifndef LEAT_HANDLES_H
 #define LEAT_HANDLES_H
 

@@ -1,8 +1,9 @@
 /* pack_index.c - see pack_index.h.
  *
- * Every check has one line that says what is wrong and where, because the person who reads it has a broken pack in front
- * of them. All is linear in the size of the index, and reads each byte of it once or twice: opening 10^6 assets is a matter
- * of tens of milliseconds. With LEAT_FUZZ_NO_HASH the hashes always match, so that fuzzers get past them. */
+ * Every check has one line that says what is wrong and where, because the person who reads it has a broken pack in
+ * front of them. All is linear in the size of the index, and reads each byte of it once or twice: opening 10^6 assets
+ * is a matter of tens of milliseconds. With LEAT_FUZZ_NO_HASH the hashes always match, so that fuzzers get past them.
+ */
 #include "pack_index.h"
 
 #include <lz4.h>
@@ -90,7 +91,8 @@ bool pack_name_valid(const char *name, size_t size)
     for (size_t i = 0; i < size;) {
         if (at[i] == '/') {
             size_t length = i - part;
-            if (length == 0 || (length == 1 && at[part] == '.') || (length == 2 && at[part] == '.' && at[part + 1] == '.')) {
+            if (length == 0 || (length == 1 && at[part] == '.') ||
+                (length == 2 && at[part] == '.' && at[part + 1] == '.')) {
                 return false;
             }
             part = ++i;
@@ -103,7 +105,8 @@ bool pack_name_valid(const char *name, size_t size)
         i += sequence;
     }
     size_t length = size - part;
-    return !(length == 0 || (length == 1 && at[part] == '.') || (length == 2 && at[part] == '.' && at[part + 1] == '.'));
+    return !(length == 0 || (length == 1 && at[part] == '.') ||
+             (length == 2 && at[part] == '.' && at[part + 1] == '.'));
 }
 
 /* ---- Mips ---- */
@@ -111,8 +114,8 @@ bool pack_name_valid(const char *name, size_t size)
 uint64_t pack_mip_size(uint32_t format, uint32_t width, uint32_t height, uint32_t layer_count, uint32_t mip)
 {
     uint32_t edge = leat_format_block_edge((leat_format)format);
-    if (edge == 0 || width == 0 || height == 0 || width > TEXTURE_EDGE_MAX || height > TEXTURE_EDGE_MAX || layer_count == 0 ||
-        layer_count > TEXTURE_LAYERS_MAX || mip > 16) {
+    if (edge == 0 || width == 0 || height == 0 || width > TEXTURE_EDGE_MAX || height > TEXTURE_EDGE_MAX ||
+        layer_count == 0 || layer_count > TEXTURE_LAYERS_MAX || mip > 16) {
         return 0;
     }
     uint64_t columns = (u32_max(width >> mip, 1) + edge - 1) / edge;
@@ -141,9 +144,9 @@ uint64_t pack_mips_size(uint32_t format, uint32_t width, uint32_t height, uint32
 static leat_result check_sections(const checker *c)
 {
     const leat_pack_header *h = c->header;
-    static const uint32_t record_sizes[LEAT_PACK_SECTION_COUNT] = {
-        sizeof(leat_pack_asset_record), sizeof(leat_pack_chunk_record), 1, 1, sizeof(leat_pack_reference_record)
-    };
+    static const uint32_t record_sizes[LEAT_PACK_SECTION_COUNT] = { sizeof(leat_pack_asset_record),
+                                                                    sizeof(leat_pack_chunk_record), 1, 1,
+                                                                    sizeof(leat_pack_reference_record) };
     if (h->section_count < LEAT_PACK_SECTION_COUNT || h->section_count > LEAT_PACK_SECTION_MAX) {
         return FORMAT_ERROR(c, "%s: has %u index sections; this version has %u", c->path, h->section_count,
                             LEAT_PACK_SECTION_COUNT);
@@ -152,8 +155,8 @@ static leat_result check_sections(const checker *c)
     for (uint32_t i = 0; i < LEAT_PACK_SECTION_COUNT; ++i) {
         const leat_pack_section *s = &h->sections[i];
         uint64_t end;
-        if (s->offset % 8 != 0 || s->offset < before || add_overflows(s->offset, s->size, &end) || end > h->index_size ||
-            s->size % record_sizes[i] != 0 || s->size / record_sizes[i] >= UINT32_MAX) {
+        if (s->offset % 8 != 0 || s->offset < before || add_overflows(s->offset, s->size, &end) ||
+            end > h->index_size || s->size % record_sizes[i] != 0 || s->size / record_sizes[i] >= UINT32_MAX) {
             return FORMAT_ERROR(c, "%s: index section %u (offset %llu, %llu bytes) does not fit", c->path, i,
                                 (unsigned long long)s->offset, (unsigned long long)s->size);
         }
@@ -162,23 +165,25 @@ static leat_result check_sections(const checker *c)
     return LEAT_OK;
 }
 
-leat_result pack_header_check(const leat_pack_header *h, uint64_t file_size, const pack_limits *limits, const char *path,
-                              leat_error *error)
+leat_result pack_header_check(const leat_pack_header *h, uint64_t file_size, const pack_limits *limits,
+                              const char *path, leat_error *error)
 {
     checker c = { .header = h, .limits = limits, .path = path, .error = error };
     if (memcmp(h->magic, LEAT_PACK_MAGIC, LEAT_PACK_MAGIC_SIZE) != 0) {
         return FORMAT_ERROR(&c, "%s: is no Leat pack (its first bytes are others)", path);
     }
     if (h->version > LEAT_PACK_VERSION) {
-        return error_set(error, LEAT_ERROR_VERSION, 0, "%s: has format version %u, this library reads up to %u; update Leat",
-                         path, h->version, LEAT_PACK_VERSION);
+        return error_set(error, LEAT_ERROR_VERSION, 0,
+                         "%s: has format version %u, this library reads up to %u; update Leat", path, h->version,
+                         LEAT_PACK_VERSION);
     }
     if (h->version == 0 || h->header_size != sizeof(*h)) {
         return FORMAT_ERROR(&c, "%s: has a header of version %u and %u bytes, which there is not", path, h->version,
                             h->header_size);
     }
     if (!hash_matches(h, offsetof(leat_pack_header, header_hash), h->header_hash)) {
-        return error_set(error, LEAT_ERROR_DAMAGED, 0, "%s: its header does not match its hash; copy or pack it again", path);
+        return error_set(error, LEAT_ERROR_DAMAGED, 0, "%s: its header does not match its hash; copy or pack it again",
+                         path);
     }
     if (file_size < h->file_size) {
         return error_set(error, LEAT_ERROR_TRUNCATED, 0, "%s: has %llu of its %llu bytes; copy or pack it again", path,
@@ -212,14 +217,15 @@ static leat_result check_chunk(const checker *c, uint32_t i, uint64_t raw_offset
                             (unsigned long long)k->raw_offset, k->raw_size, (unsigned long long)raw_offset,
                             LEAT_PACK_CHUNK_RAW_MAX);
     }
-    if (k->packed_size == 0 || k->packed_size > LEAT_PACK_CHUNK_RAW_MAX || k->file_offset % LEAT_PACK_CHUNK_ALIGNMENT != 0 ||
-        k->file_offset < *file_end || add_overflows(k->file_offset, k->packed_size, &end) || end > c->header->index_offset) {
+    if (k->packed_size == 0 || k->packed_size > LEAT_PACK_CHUNK_RAW_MAX ||
+        k->file_offset % LEAT_PACK_CHUNK_ALIGNMENT != 0 || k->file_offset < *file_end ||
+        add_overflows(k->file_offset, k->packed_size, &end) || end > c->header->index_offset) {
         return FORMAT_ERROR(c, "%s: chunk %u lies at file offset %llu + %u, which is misplaced", c->path, i,
                             (unsigned long long)k->file_offset, k->packed_size);
     }
     if (k->codec >= LEAT_PACK_CODEC_COUNT || k->filter != 0 || k->flags != 0 || k->parameter != 0) {
-        return FORMAT_ERROR(c, "%s: chunk %u has codec %u and filter %u, which version %u does not know", c->path, i, k->codec,
-                            k->filter, c->header->version);
+        return FORMAT_ERROR(c, "%s: chunk %u has codec %u and filter %u, which version %u does not know", c->path, i,
+                            k->codec, k->filter, c->header->version);
     }
     bool fits = k->codec == LEAT_PACK_CODEC_STORED ? k->raw_size == k->packed_size
                                                    : k->raw_size <= (uint64_t)k->packed_size * 255 + 64;
@@ -262,7 +268,8 @@ static bool finite_floats(const float *values, uint32_t count)
 
 static bool texture_valid(const leat_pack_texture_metadata *m, uint64_t size, uint64_t raw_size)
 {
-    if (size != sizeof(*m) || m->width == 0 || m->height == 0 || m->width > TEXTURE_EDGE_MAX || m->height > TEXTURE_EDGE_MAX) {
+    if (size != sizeof(*m) || m->width == 0 || m->height == 0 || m->width > TEXTURE_EDGE_MAX ||
+        m->height > TEXTURE_EDGE_MAX) {
         return false;
     }
     uint32_t levels = 32u - (uint32_t)__builtin_clz(u32_max(m->width, m->height));
@@ -296,8 +303,9 @@ static bool lods_valid(const leat_pack_mesh_metadata *m, uint64_t raw_size)
         const leat_pack_lod_record *lod = &lods[i];
         uint64_t size = (uint64_t)lod->vertex_count * m->vertex_stride + (uint64_t)lod->index_count * m->index_size;
         if (lod->vertex_first != vertices || lod->index_first != indices || lod->index_count % 3 != 0 ||
-            lod->raw_offset != offset || lod->raw_size != align_up(size, 4) || !isfinite(lod->error) || lod->error < 0 ||
-            lod->reserved != 0 || !submeshes_valid(m, lod, submeshes + (uint64_t)i * m->submesh_count)) {
+            lod->raw_offset != offset || lod->raw_size != align_up(size, 4) || !isfinite(lod->error) ||
+            lod->error < 0 || lod->reserved != 0 ||
+            !submeshes_valid(m, lod, submeshes + (uint64_t)i * m->submesh_count)) {
             return false;
         }
         vertices += lod->vertex_count;
@@ -319,7 +327,8 @@ static bool mesh_valid(const leat_pack_mesh_metadata *m, uint64_t size, uint64_t
     uint64_t expected = sizeof(*m) + m->lod_count * sizeof(leat_pack_lod_record) +
                         (uint64_t)m->lod_count * m->submesh_count * sizeof(leat_pack_submesh_record);
     if (size != expected || m->vertex_stride != VERTEX_STRIDE || (m->index_size != 2 && m->index_size != 4) ||
-        (m->flags & ~(uint32_t)MESH_FLAGS_ALL) != 0 || !finite_floats(m->bounds_min, 3) || !finite_floats(m->bounds_max, 3)) {
+        (m->flags & ~(uint32_t)MESH_FLAGS_ALL) != 0 || !finite_floats(m->bounds_min, 3) ||
+        !finite_floats(m->bounds_max, 3)) {
         return false;
     }
     for (uint32_t axis = 0; axis < 3; ++axis) {
@@ -383,26 +392,29 @@ static leat_result check_asset(const checker *c, uint32_t i)
         return FORMAT_ERROR(c, "%s: asset %u has no valid name", c->path, i);
     }
     if (i > 0 && index->assets[i - 1].name_hash >= a->name_hash) {
-        return FORMAT_ERROR(c, "%s: asset %u (%.*s) is out of order or there twice", c->path, i, (int)a->name_size, name);
+        return FORMAT_ERROR(c, "%s: asset %u (%.*s) is out of order or there twice", c->path, i, (int)a->name_size,
+                            name);
     }
     if (a->type >= LEAT_ASSET_TYPE_COUNT || a->flags != 0 || a->reserved != 0) {
-        return FORMAT_ERROR(c, "%s: %.*s: type %u is not known to version %u", c->path, (int)a->name_size, name, a->type,
-                            c->header->version);
+        return FORMAT_ERROR(c, "%s: %.*s: type %u is not known to version %u", c->path, (int)a->name_size, name,
+                            a->type, c->header->version);
     }
     if (!range_valid(index, a)) {
-        return FORMAT_ERROR(c, "%s: %.*s: its bytes (%llu + %llu) are not in the pack", c->path, (int)a->name_size, name,
-                            (unsigned long long)a->raw_offset, (unsigned long long)a->raw_size);
+        return FORMAT_ERROR(c, "%s: %.*s: its bytes (%llu + %llu) are not in the pack", c->path, (int)a->name_size,
+                            name, (unsigned long long)a->raw_offset, (unsigned long long)a->raw_size);
     }
     if (a->raw_size > c->limits->asset_bytes_max) {
         return error_set(c->error, LEAT_ERROR_LIMIT, 0, "%s: %.*s has %llu bytes; asset_bytes_max is %llu", c->path,
                          (int)a->name_size, name, (unsigned long long)a->raw_size,
                          (unsigned long long)c->limits->asset_bytes_max);
     }
-    if (a->reference_first > index->reference_count || a->reference_count > index->reference_count - a->reference_first) {
+    if (a->reference_first > index->reference_count ||
+        a->reference_count > index->reference_count - a->reference_first) {
         return FORMAT_ERROR(c, "%s: %.*s: its references are not in the table", c->path, (int)a->name_size, name);
     }
     if (!metadata_valid(index, a)) {
-        return FORMAT_ERROR(c, "%s: %.*s: its metadata contradicts itself or its size", c->path, (int)a->name_size, name);
+        return FORMAT_ERROR(c, "%s: %.*s: its metadata contradicts itself or its size", c->path, (int)a->name_size,
+                            name);
     }
     return LEAT_OK;
 }
@@ -429,7 +441,10 @@ static uint32_t directory_bits(uint64_t asset_count)
     return bits;
 }
 
-uint64_t pack_directory_size(uint64_t asset_count) { return (UINT64_C(1) << directory_bits(asset_count)) + 1; }
+uint64_t pack_directory_size(uint64_t asset_count)
+{
+    return (UINT64_C(1) << directory_bits(asset_count)) + 1;
+}
 
 /* directory[b] is the first asset whose hash has top bits >= b; one entry more closes the last bucket. */
 static void fill_directory(pack_index *index, uint32_t *directory)
@@ -452,8 +467,8 @@ static void fill_directory(pack_index *index, uint32_t *directory)
 
 /* ---- Public ---- */
 
-leat_result pack_index_check(const leat_pack_header *header, const void *bytes, const pack_limits *limits, uint32_t *directory,
-                             pack_index *index, const char *path, leat_error *error)
+leat_result pack_index_check(const leat_pack_header *header, const void *bytes, const pack_limits *limits,
+                             uint32_t *directory, pack_index *index, const char *path, leat_error *error)
 {
     const uint8_t *base = bytes;
     const leat_pack_section *s = header->sections;
@@ -472,7 +487,8 @@ leat_result pack_index_check(const leat_pack_header *header, const void *bytes, 
     };
     checker c = { .header = header, .limits = limits, .path = path, .error = error, .index = index };
     if (!hash_matches(bytes, header->index_size, header->index_hash)) {
-        return error_set(error, LEAT_ERROR_DAMAGED, 0, "%s: its index does not match its hash; copy or pack it again", path);
+        return error_set(error, LEAT_ERROR_DAMAGED, 0, "%s: its index does not match its hash; copy or pack it again",
+                         path);
     }
     leat_result result = check_chunks(&c);
     for (uint32_t i = 0; i < index->asset_count && result == LEAT_OK; ++i) {

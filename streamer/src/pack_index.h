@@ -2,8 +2,8 @@
  *
  * Pure: works on bytes that somebody else has read. The bytes are hostile; after pack_index_check() has said yes, every
  * record can be used without another check: offsets lie in their sections, chunks tile the raw space and lie inside the
- * file, names are valid and match their hashes, metadata agrees with the sizes of its asset. The packer's tools, the streamer and
- * the fuzzers share this code. */
+ * file, names are valid and match their hashes, metadata agrees with the sizes of its asset. The packer's tools, the
+ * streamer and the fuzzers share this code. */
 #ifndef LEAT_PACK_INDEX_H
 #define LEAT_PACK_INDEX_H
 
@@ -35,13 +35,13 @@ typedef struct pack_index {
 
 /* The header alone: magic, version, hash, sizes against the size of the file and the limits. After OK, index_offset and
  * index_size may be allocated and read. `path` is for the error's text. error may be NULL. */
-leat_result pack_header_check(const leat_pack_header *header, uint64_t file_size, const pack_limits *limits, const char *path,
-                              leat_error *error);
+leat_result pack_header_check(const leat_pack_header *header, uint64_t file_size, const pack_limits *limits,
+                              const char *path, leat_error *error);
 
 /* The whole index (header->index_size bytes at 8-byte alignment). Fills *index on OK. directory: memory for
  * pack_directory_size() entries, or NULL. */
-leat_result pack_index_check(const leat_pack_header *header, const void *bytes, const pack_limits *limits, uint32_t *directory,
-                             pack_index *index, const char *path, leat_error *error);
+leat_result pack_index_check(const leat_pack_header *header, const void *bytes, const pack_limits *limits,
+                             uint32_t *directory, pack_index *index, const char *path, leat_error *error);
 /* Entries (uint32_t) of the directory for that many assets; > 0. */
 uint64_t pack_directory_size(uint64_t asset_count);
 
@@ -59,8 +59,8 @@ uint64_t pack_mips_size(uint32_t format, uint32_t width, uint32_t height, uint32
 
 /* The hash over the packed bytes of a chunk. DAMAGED if it does not match. */
 leat_result pack_chunk_check(const leat_pack_chunk_record *record, const void *packed);
-/* Checks and undoes one chunk: hash over the packed bytes, then the codec, into exactly record->raw_size bytes of `raw`,
- * which does not overlap `packed`. DAMAGED if anything does not fit. */
+/* Checks and undoes one chunk: hash over the packed bytes, then the codec, into exactly record->raw_size bytes of
+ * `raw`, which does not overlap `packed`. DAMAGED if anything does not fit. */
 leat_result pack_chunk_decode(const leat_pack_chunk_record *record, const void *packed, void *raw);
 
 #endif

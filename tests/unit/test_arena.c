@@ -16,7 +16,8 @@ static void random_blocks_never_overlap(void **state)
     uint64_t live = 0;
     memory m = unit_memory(&live);
     uint8_t *base = aligned_alloc(UNIT, (size_t)UNIT * UNIT_COUNT);
-    arena *a = arena_create(&(arena_desc){ .memory = &m, .base = base, .size = (uint64_t)UNIT * UNIT_COUNT, .unit_size = UNIT });
+    arena *a = arena_create(
+        &(arena_desc){ .memory = &m, .base = base, .size = (uint64_t)UNIT * UNIT_COUNT, .unit_size = UNIT });
     assert_non_null(a);
     void *blocks[BLOCK_COUNT] = { 0 };
     uint64_t sizes[BLOCK_COUNT] = { 0 };

@@ -1,5 +1,5 @@
-/* Shows that a handle is alive from acquire to release and never after, also when threads fight for the slots, and that a
- * flag can only be set through a live handle. */
+/* Shows that a handle is alive from acquire to release and never after, also when threads fight for the slots, and that
+ * a flag can only be set through a live handle. */
 #include "unit.h"
 
 #include "handles.h"

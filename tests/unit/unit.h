@@ -40,6 +40,9 @@ static inline uint64_t unit_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static inline uint64_t unit_below(uint64_t *state, uint64_t bound) { return unit_random(state) % bound; }
+static inline uint64_t unit_below(uint64_t *state, uint64_t bound)
+{
+    return unit_random(state) % bound;
+}
 
 #endif

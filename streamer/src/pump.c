@@ -1,0 +1,431 @@
+/* pump.c - the I/O thread: takes the mail, admits requests, carries out commands, and drives reads.c.
+ *
+ * One round (pump_run) does everything that can be done now and never waits; pump_main sleeps between rounds in the
+ * backend's wait. A stepped streamer calls pump_run from leat_update instead. Everything here is owned by that one
+ * thread, so there are no locks; the scheduler and the window are pure and get the time handed in. */
+#include "streamer.h"
+
+#include <string.h>
+
+#define SWEEP_ALL UINT64_MAX
+
+static mpsc_link *mail_link(leat_streamer *s, uint32_t index)
+{
+    return &s->requests[index].mail;
+}
+
+mpsc_link *returned_link(void *streamer, uint32_t index)
+{
+    leat_streamer *s = streamer;
+    return &s->reads[index].returned;
+}
+
+/* ---- Queueing ---- */
+
+static uint64_t position_of(const leat_streamer *s, const request *r)
+{
+    const pack_slot *slot = &s->packs[r->pack];
+    return (uint64_t)r->pack << 48 | slot->index.chunks[r->chunk_next].file_offset;
+}
+
+static uint64_t bytes_left(const leat_streamer *s, const request *r)
+{
+    const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
+    const leat_pack_chunk_record *last = &chunks[r->chunk_end - 1];
+    return last->file_offset + last->packed_size - chunks[r->chunk_next].file_offset;
+}
+
+static sched_entry entry_of(const leat_streamer *s, const request *r)
+{
+    return (sched_entry){
+        .rank = r->rank,
+        .client = r->client,
+        .deadline_ns = r->deadline_ns,
+        .sequence = r->sequence,
+        .position = position_of(s, r),
+        .bytes = bytes_left(s, r),
+        .queued_ns = r->submitted_ns,
+    };
+}
+
+void pump_requeue(leat_streamer *s, uint32_t index)
+{
+    request *r = &s->requests[index];
+    sched_entry entry = entry_of(s, r);
+    sched_push(s->sched, index, &entry);
+    r->stage = STAGE_QUEUED;
+}
+
+/* Requests that wait for memory go back into the queue, best first, as far as memory is there now. */
+void pump_release_waiting(leat_streamer *s)
+{
+    uint64_t lent_free = s->desc.lent_bytes;
+    for (;;) {
+        uint32_t index = sched_peek(s->waiting, 0);
+        if (index == SCHED_NONE) {
+            return;
+        }
+        request *r = &s->requests[index];
+        uint64_t size = r->raw_end - r->raw_begin;
+        if (r->bind == LEAT_BIND_LEAT) {
+            if (size > lent_free || !arena_can_allocate(s->lent, size)) {
+                return;
+            }
+            lent_free -= size; /* so that a release does not move more than could be had at all */
+        } else if (s->bind_bytes_asked > 0 && s->bind_bytes_asked + size > BIND_BYTES_MAX) {
+            return;
+        }
+        sched_remove(s->waiting, index);
+        pump_requeue(s, index);
+        if (r->bind == LEAT_BIND_LATE) {
+            return; /* each answer moves one; asking raises bind_bytes_asked only when it is selected */
+        }
+    }
+}
+
+/* Takes a request out of whatever queue it is in; what is in flight comes back by itself. */
+void request_give_up(leat_streamer *s, uint32_t index)
+{
+    request *r = &s->requests[index];
+    switch (r->stage) {
+    case STAGE_QUEUED:
+        sched_remove(s->sched, index);
+        break;
+    case STAGE_WAITING:
+        sched_remove(s->waiting, index);
+        break;
+    case STAGE_NEEDS_BIND:
+        s->bind_bytes_asked -= r->raw_end - r->raw_begin;
+        break;
+    case STAGE_NONE:
+    case STAGE_ISSUED:
+        return;
+    }
+    bool asked = r->stage == STAGE_NEEDS_BIND;
+    r->stage = STAGE_ISSUED;
+    request_drop(s, r, index);
+    if (asked) {
+        pump_release_waiting(s);
+    }
+}
+
+/* ---- Admission ---- */
+
+static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint64_t raw_size, uint64_t now_ns)
+{
+    const pack_index *index = &s->packs[r->pack].index;
+    uint32_t last = pack_index_chunk_at(index, r->raw_begin + raw_size - 1);
+    const leat_pack_chunk_record *chunks = index->chunks;
+    uint64_t packed = chunks[last].file_offset + chunks[last].packed_size - chunks[r->chunk_next].file_offset;
+    uint64_t ahead = sched_bytes_ahead(s->sched, r->rank, r->client, r->deadline_ns) + window_in_flight(s->window);
+    return now_ns + window_predict_ns(s->window, ahead, packed, now_ns) +
+           raw_size * NS_PER_S / s->decode_bytes_per_second;
+}
+
+/* A deadline that cannot be met is said now, with the coarser part that can; or that part is taken, if the request
+ * allows it. Because coarse parts are prefixes, degrading only shortens the range. */
+static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
+{
+    pack_slot *slot = &s->packs[r->pack];
+    r->predicted_ns = predict_ready_ns(s, r, r->raw_end - r->raw_begin, now_ns);
+    if (r->predicted_ns <= r->deadline_ns) {
+        return;
+    }
+    leat_part part = r->part;
+    bool possible = false;
+    uint64_t size = 0;
+    while (!possible && asset_coarser(slot, r->asset, &part)) {
+        uint64_t offset;
+        if (asset_part(slot, r->asset, &part, &offset, &size) != LEAT_OK || size == 0 || offset != 0) {
+            break;
+        }
+        possible = predict_ready_ns(s, r, size, now_ns) <= r->deadline_ns;
+    }
+    count_own(&s->counters.deadlines_announced, 1);
+    if (possible && (r->flags & LEAT_READ_DEGRADE)) {
+        r->part_possible = part;
+        r->degraded = true;
+        r->raw_end = r->raw_begin + size;
+        r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_end - 1) + 1;
+        return;
+    }
+    r->part_possible = possible ? part : (leat_part){ 0 };
+    post_event(s, &r->post, index, POST_LATE);
+}
+
+static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
+{
+    request *r = &s->requests[index];
+    s->request_high = u32_max(s->request_high, index + 1);
+    r->admitted = (request_identity){
+        .generation = r->generation, .pack = r->pack, .batch = r->batch, .tag = r->tag, .ticket = r->ticket
+    };
+    r->rank = sched_rank(r->priority_wanted);
+    r->deadline_ns = r->deadline_wanted_ns;
+    r->sequence = s->sequence;
+    r->predicted_ns = 0;
+    r->part_possible = (leat_part){ 0 };
+    r->degraded = false;
+    r->stage = STAGE_ISSUED;
+    if (r->raw_end == r->raw_begin || (request_flags(s, index) & REQUEST_CANCELLED)) {
+        request_drop(s, r, index);
+        return;
+    }
+    const pack_index *pack = &s->packs[r->pack].index;
+    r->chunk_next = pack_index_chunk_at(pack, r->raw_begin);
+    r->chunk_end = pack_index_chunk_at(pack, r->raw_end - 1) + 1;
+    if (r->deadline_ns != NO_DEADLINE) {
+        check_deadline(s, r, index, now_ns);
+    }
+    pump_requeue(s, index);
+}
+
+static void release_lent(leat_streamer *s, uint32_t index)
+{
+    request *r = &s->requests[index];
+    if (r->memory != NULL) {
+        arena_free(s->lent, r->memory);
+        r->memory = NULL;
+    }
+    pack_release(s, &s->packs[r->pack]);
+    handles_release(&s->request_handles, index);
+    pump_release_waiting(s);
+}
+
+static bool take_mail(leat_streamer *s, uint64_t now_ns)
+{
+    uint32_t index = mpsc_take(&s->mail);
+    if (index == MPSC_END) {
+        return false;
+    }
+    uint32_t oldest = MPSC_END;
+    while (index != MPSC_END) { /* the list comes newest first */
+        mpsc_link *link = mail_link(s, index);
+        uint32_t next = link->next;
+        link->next = oldest;
+        oldest = index;
+        index = next;
+    }
+    ++s->sequence; /* what came together is equal, and goes in disk order */
+    while (oldest != MPSC_END) {
+        index = oldest;
+        mpsc_link *link = mail_link(s, index);
+        oldest = link->next;
+        uint32_t reasons = mpsc_open(link);
+        if (reasons & MAIL_RELEASE) { /* first: it belongs to the slot's former request if it comes with a submit */
+            release_lent(s, index);
+        }
+        if (reasons & MAIL_SUBMIT) {
+            admit(s, index, now_ns);
+        }
+        if ((reasons & MAIL_CANCEL) && (request_flags(s, index) & REQUEST_CANCELLED)) {
+            request_give_up(s, index);
+        }
+    }
+    return true;
+}
+
+/* ---- Commands ---- */
+
+/* The request of a handle, if it is one that this thread has admitted and that has not been handed on. */
+static request *admitted_request(leat_streamer *s, leat_request handle)
+{
+    request *r = &s->requests[handle.index];
+    return r->stage != STAGE_NONE && r->admitted.generation == handle.generation ? r : NULL;
+}
+
+static void bind_memory(leat_streamer *s, const command *c)
+{
+    request *r = admitted_request(s, c->request);
+    if (r == NULL || r->stage != STAGE_NEEDS_BIND) {
+        return; /* cancelled meanwhile: the memory stays the engine's */
+    }
+    uint64_t size = r->raw_end - r->raw_begin;
+    s->bind_bytes_asked -= size;
+    if (c->memory_size < size) {
+        request_fail(s, r, c->request.index, LEAT_ERROR_TOO_SMALL, 0, UINT32_MAX);
+        r->stage = STAGE_ISSUED;
+        request_drop(s, r, c->request.index);
+    } else {
+        r->memory = c->memory;
+        pump_requeue(s, c->request.index);
+    }
+    pump_release_waiting(s);
+}
+
+static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, leat_priority priority,
+                         uint64_t deadline_ns)
+{
+    request *r = &s->requests[index];
+    uint32_t rank = sched_rank(priority);
+    if (r->stage == STAGE_NONE || r->admitted.generation != generation) {
+        return;
+    }
+    if (r->stage == STAGE_QUEUED) {
+        sched_change(s->sched, index, rank, deadline_ns);
+    } else if (r->stage == STAGE_WAITING) {
+        sched_change(s->waiting, index, rank, deadline_ns);
+    }
+    if (r->stage != STAGE_ISSUED) {
+        r->rank = rank;
+        r->deadline_ns = deadline_ns;
+    }
+    decode_change(s->decode, index, rank, deadline_ns);
+}
+
+static bool selected(const request_identity *id, const leat_selection *selection, uint64_t ticket)
+{
+    return id->ticket < ticket && (selection->tag_mask == 0 || (id->tag & selection->tag_mask) == selection->tag) &&
+           (selection->batch.generation == 0 ||
+            (id->batch.index == selection->batch.index && id->batch.generation == selection->batch.generation)) &&
+           (selection->pack.generation == 0 || id->pack == selection->pack.index);
+}
+
+/* O(requests): walks the slots that were ever used. */
+static void sweep(leat_streamer *s, const command *c)
+{
+    for (uint32_t i = 0; i < s->request_high; ++i) {
+        request *r = &s->requests[i];
+        if (r->stage == STAGE_NONE || !selected(&r->admitted, &c->selection, c->ticket)) {
+            continue;
+        }
+        if (c->type == COMMAND_REPRIORITISE_WHERE) {
+            if (handles_flags(&s->request_handles, i, r->admitted.generation) & HANDLE_FLAG_LIVE) {
+                reprioritise(s, i, r->admitted.generation, c->priority, c->deadline_ns);
+            }
+        } else if (handles_set(&s->request_handles, i, r->admitted.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
+            request_give_up(s, i);
+        }
+    }
+}
+
+#define COMMANDS_PER_ROUND_MAX 4096u /* then completions are looked at again */
+static bool take_commands(leat_streamer *s, uint64_t now_ns)
+{
+    command c;
+    uint32_t count = 0;
+    while (count < COMMANDS_PER_ROUND_MAX && command_queue_pop(&s->commands, &c)) {
+        ++count;
+        /* What the same thread submitted before this command may have come after our last look at the mail. */
+        take_mail(s, now_ns);
+        switch (c.type) {
+        case COMMAND_BIND:
+            bind_memory(s, &c);
+            break;
+        case COMMAND_REPRIORITISE:
+            reprioritise(s, c.request.index, c.request.generation, c.priority, c.deadline_ns);
+            break;
+        case COMMAND_CANCEL_WHERE:
+        case COMMAND_REPRIORITISE_WHERE:
+            sweep(s, &c);
+            break;
+        }
+    }
+    return count > 0;
+}
+
+static bool close_packs(leat_streamer *s)
+{
+    if (atomic_load_explicit(&s->packs_closing, memory_order_acquire) == 0) {
+        return false;
+    }
+    bool worked = false;
+    for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
+        pack_slot *slot = &s->packs[i];
+        if (atomic_load_explicit(&slot->stage, memory_order_acquire) == PACK_CLOSING &&
+            !atomic_exchange_explicit(&slot->swept, true, memory_order_acq_rel)) {
+            command c = { .type = COMMAND_CANCEL_WHERE,
+                          .ticket = SWEEP_ALL,
+                          .selection = { .pack = { .index = i, .generation = 1 } } };
+            sweep(s, &c);
+            worked = true;
+        }
+    }
+    packs_retire(s);
+    return worked;
+}
+
+/* ---- Rounds ---- */
+
+static void publish(leat_streamer *s)
+{
+    counters *c = &s->counters;
+    level_set(&c->requests_queued, sched_count(s->sched));
+    level_set(&c->requests_waiting_memory, sched_count(s->waiting));
+    level_set(&c->bytes_queued, sched_bytes(s->sched));
+    for (uint32_t rank = 0; rank < SCHED_CLASS_COUNT; ++rank) {
+        level_set(&c->bytes_queued_by_rank[rank], sched_bytes_of(s->sched, rank));
+    }
+    level_set(&c->reads_in_flight, s->reads_in_flight);
+    level_set(&c->bytes_in_flight, window_in_flight(s->window));
+    level_set(&c->window_bytes, window_bytes(s->window));
+    level_set(&c->bandwidth, window_bandwidth(s->window));
+    level_set(&c->latency_min, window_latency_min(s->window));
+    level_set(&c->pool_used, arena_bytes_used(s->pool));
+    level_set(&c->lent_used, s->lent != NULL ? arena_bytes_used(s->lent) : 0);
+    io_stats io;
+    s->io_ops->stats(s->io, &io);
+    level_set(&c->submit_calls, io.submit_calls);
+    level_set(&c->wait_calls, io.wait_calls);
+    level_set(&c->sq_ready, io.sq_ready);
+    level_set(&c->sq_space, io.sq_space);
+    level_set(&c->cq_ready, io.cq_ready);
+    level_set(&c->cq_overflows, io.cq_overflows);
+}
+
+bool pump_run(leat_streamer *s, uint64_t now_ns)
+{
+    bool worked = take_mail(s, now_ns);
+    worked |= take_commands(s, now_ns);
+    worked |= reads_reap(s, now_ns);
+    worked |= reads_take_back(s);
+    worked |= close_packs(s);
+    reads_issue(s, now_ns, &worked);
+    publish(s);
+    return worked;
+}
+
+/* How deep the thread may sleep: with reads out and no room for more, only urgent work can make a difference before the
+ * next completion, so that a busy engine does not pay for a wake with each submit. */
+static sleep_state sleep_depth(const leat_streamer *s)
+{
+    return s->issue_blocked && s->reads_in_flight > 0 ? SLEEP_DEEP : SLEEP_LIGHT;
+}
+
+static bool mail_waits(const leat_streamer *s)
+{
+    return !mpsc_is_empty(&s->mail) || !command_queue_is_empty(&s->commands) ||
+           atomic_load_explicit(&s->stopping, memory_order_seq_cst) ||
+           (atomic_load_explicit(&s->starving, memory_order_relaxed) && !mpsc_is_empty(&s->returned));
+}
+
+#define STUCK_POLL_NS NS_PER_MS /* blocked with nothing in flight: the window is paced, look again soon */
+
+static void pump_sleep(leat_streamer *s)
+{
+    /* Sequentially consistent on both sides (streamer_wake): either the poster sees that we sleep, or we see its mail.
+     */
+    atomic_store_explicit(&s->sleep, sleep_depth(s), memory_order_seq_cst);
+    if (!mail_waits(s)) {
+        bool stuck = s->issue_blocked && s->reads_in_flight == 0 && s->reads_busy == 0;
+        s->io_ops->wait(s->io, stuck ? streamer_now(s) + STUCK_POLL_NS : IO_WAIT_FOREVER);
+    }
+    atomic_store_explicit(&s->sleep, SLEEP_AWAKE, memory_order_relaxed);
+}
+
+void *pump_main(void *streamer)
+{
+    leat_streamer *s = streamer;
+    while (!atomic_load_explicit(&s->stopping, memory_order_acquire)) {
+        if (!pump_run(s, streamer_now(s))) {
+            pump_sleep(s);
+        }
+    }
+    /* A read that is out cannot be taken back, and the kernel writes into the pool until it is complete. */
+    while (s->reads_in_flight > s->submit_count) {
+        if (!reads_reap(s, streamer_now(s))) {
+            s->io_ops->wait(s->io, IO_WAIT_FOREVER);
+        }
+    }
+    return NULL;
+}

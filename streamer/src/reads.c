@@ -1,0 +1,629 @@
+/* reads.c - queued requests become reads, and completions become decode tasks.
+ *
+ * ISSUE. The best request gives its next chunks to a read: neighbours on disk up to read_bytes_max, small gaps read
+ * through, and, when it has no more, the next best requests as long as they continue where it ends. A chunk that
+ * another read brings already, or that still waits to be decoded, gets one more output instead of one more read.
+ *
+ * COMPLETION. Short reads are resumed, EAGAIN and EINTR reissued, O_DIRECT given up for a file that refuses it. A read
+ * of several chunks that fails is repeated chunk by chunk, so that one bad sector fails one chunk.
+ *
+ * A buffer belongs to the backend while READ_IN_FLIGHT, to the workers while READ_DECODING, and is free when the last
+ * of the read's tasks is done. The I/O thread only. */
+#include "streamer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SUBMIT_BATCH_MAX 64u
+#define REAP_BATCH_MAX 64u
+#define CACHED_SCORE_MAX 16u
+#define CACHED_SCORE_HALF 8u
+#define CACHED_SKIP 15u /* reads between two questions about the page cache, once the answer is settled */
+#define URGENT_POOL_SHARE 8u /* an eighth of the pool is kept for urgent reads */
+
+/* ---- Chunks that are on their way ---- */
+
+static read_task *task_of(leat_streamer *s, uint32_t number)
+{
+    return &s->reads[number / READ_TASK_COUNT_MAX].tasks[number % READ_TASK_COUNT_MAX];
+}
+
+static uint32_t *bucket_of(leat_streamer *s, uint32_t pack, uint32_t chunk)
+{
+    uint64_t key = ((uint64_t)pack << 32 | chunk) * 0x9e3779b97f4a7c15u;
+    return &s->chunk_buckets[key >> (64 - 12)];
+}
+_Static_assert(CHUNK_BUCKET_COUNT == 1u << 12, "bucket_of takes the top 12 bits");
+
+static uint32_t chunk_find(leat_streamer *s, uint32_t pack, uint32_t chunk)
+{
+    uint32_t number = *bucket_of(s, pack, chunk);
+    while (number != TASK_NONE) {
+        read_task *task = task_of(s, number);
+        if (task->decode.chunk == chunk && s->reads[number / READ_TASK_COUNT_MAX].pack == pack) {
+            return number;
+        }
+        number = task->next_in_bucket;
+    }
+    return TASK_NONE;
+}
+
+static void chunk_insert(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number)
+{
+    uint32_t *bucket = bucket_of(s, pack, chunk);
+    task_of(s, number)->next_in_bucket = *bucket;
+    *bucket = number;
+}
+
+static void chunk_remove(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number)
+{
+    uint32_t *link = bucket_of(s, pack, chunk);
+    while (*link != number) {
+        ASSERT(*link != TASK_NONE);
+        link = &task_of(s, *link)->next_in_bucket;
+    }
+    *link = task_of(s, number)->next_in_bucket;
+}
+
+/* ---- Building a read ---- */
+
+static decode_key key_of(const request *r)
+{
+    return (decode_key){ .rank = r->rank, .deadline_ns = r->deadline_ns, .sequence = r->sequence };
+}
+
+static bool key_better(const decode_key *a, const decode_key *b)
+{
+    return a->rank != b->rank
+               ? a->rank < b->rank
+               : (a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->sequence < b->sequence);
+}
+
+/* The part of a chunk that a request wants, and where it goes. */
+static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, const request *r, uint32_t index)
+{
+    uint64_t begin = u64_max(chunk->raw_offset, r->raw_begin);
+    uint64_t end = u64_min(chunk->raw_offset + chunk->raw_size, r->raw_end);
+    o->memory = r->memory + (begin - r->raw_begin);
+    o->begin = (uint32_t)(begin - chunk->raw_offset);
+    o->end = (uint32_t)(end - chunk->raw_offset);
+    o->request = index;
+}
+
+/* One more output for a chunk that is on its way; false if its decode has begun. */
+static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const request *r)
+{
+    read_task *task = task_of(s, number);
+    const read_op *rd = &s->reads[number / READ_TASK_COUNT_MAX];
+    decode_key key = key_of(r);
+    if (rd->stage == READ_DECODING) {
+        return task->failure == LEAT_OK && decode_attach(s->decode, &task->decode, o, &key);
+    }
+    if (task->failure != LEAT_OK) {
+        return false;
+    }
+    o->next = task->decode.outputs;
+    task->decode.outputs = o;
+    if (key_better(&key, &task->decode.key)) {
+        task->decode.key = key;
+    }
+    return true;
+}
+
+/* May the read grow to end at `end`? The first chunk of a read asks for everything that is scarce. */
+static bool read_fits(leat_streamer *s, const read_op *rd, uint64_t begin, uint64_t end, bool urgent, uint64_t now_ns)
+{
+    uint64_t size = end - (rd->task_count == 0 ? begin : rd->file_offset);
+    if (!window_allows(s->window, size, urgent, now_ns)) {
+        return false;
+    }
+    uint64_t need = align_up(size, POOL_UNIT_SIZE);
+    uint64_t reserve = urgent ? 0 : s->desc.pool_bytes / URGENT_POOL_SHARE;
+    return arena_bytes_used(s->pool) + need + reserve <= s->desc.pool_bytes && arena_can_allocate(s->pool, need);
+}
+
+static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o)
+{
+    const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
+    uint32_t rd_index = (uint32_t)(rd - s->reads);
+    uint32_t number = rd_index * READ_TASK_COUNT_MAX + rd->task_count;
+    read_task *task = &rd->tasks[rd->task_count];
+    if (rd->task_count == 0) {
+        rd->pack = r->pack;
+        rd->rank = r->rank;
+        rd->file_offset = align_down(chunk->file_offset, LEAT_PACK_ALIGNMENT);
+    }
+    ++rd->task_count;
+    rd->size = chunk->file_offset + chunk->packed_size - rd->file_offset;
+    o->next = NULL;
+    task->decode.key = key_of(r);
+    task->decode.record = chunk;
+    task->decode.outputs = o;
+    task->decode.chunk = r->chunk_next;
+    task->decode.read = rd_index;
+    task->failure = LEAT_OK;
+    chunk_insert(s, r->pack, r->chunk_next, number);
+}
+
+typedef enum add_result { ADD_REQUEST_DONE, ADD_READ_FULL } add_result;
+
+static bool continues_read(const leat_streamer *s, const read_op *rd, const request *r)
+{
+    const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
+    uint64_t end = rd->file_offset + rd->size;
+    return rd->pack == r->pack && rd->task_count < READ_TASK_COUNT_MAX && chunk->file_offset >= end &&
+           chunk->file_offset - end <= s->desc.read_gap_max &&
+           chunk->file_offset + chunk->packed_size - rd->file_offset <= s->desc.read_bytes_max;
+}
+
+/* Moves chunks of the request into the read, until either is used up. */
+static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t index, uint64_t now_ns,
+                             uint64_t *bytes)
+{
+    const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
+    while (r->chunk_next < r->chunk_end) {
+        decode_output *o = s->output_free;
+        if (o == NULL) {
+            return ADD_READ_FULL;
+        }
+        const leat_pack_chunk_record *chunk = &chunks[r->chunk_next];
+        s->output_free = o->next;
+        fill_output(o, chunk, r, index);
+        uint32_t number = chunk_find(s, r->pack, r->chunk_next);
+        /* Counted before it is attached: a worker may finish it at once. The I/O thread's own share keeps it above 0.
+         */
+        atomic_fetch_add_explicit(&r->chunks_open, 1, memory_order_relaxed);
+        if (number != TASK_NONE && attach(s, number, o, r)) {
+            count_own(&s->counters.chunks_shared, 1);
+        } else {
+            bool room = rd->task_count == 0 || continues_read(s, rd, r);
+            uint64_t begin = align_down(chunk->file_offset, LEAT_PACK_ALIGNMENT);
+            if (!room || !read_fits(s, rd, begin, chunk->file_offset + chunk->packed_size, r->rank == 0, now_ns)) {
+                o->next = s->output_free;
+                s->output_free = o;
+                atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_relaxed);
+                return ADD_READ_FULL;
+            }
+            add_task(s, rd, r, o);
+        }
+        *bytes += chunk->packed_size;
+        ++r->chunk_next;
+    }
+    return ADD_REQUEST_DONE;
+}
+
+/* ---- Memory for a request that is about to be read ---- */
+
+static void wait_for_memory(leat_streamer *s, uint32_t index)
+{
+    sched_entry entry = *sched_get(s->sched, index);
+    sched_remove(s->sched, index);
+    sched_push(s->waiting, index, &entry);
+    s->requests[index].stage = STAGE_WAITING;
+}
+
+/* True if the request has its memory now; otherwise it has left the queue. */
+static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
+{
+    uint64_t size = r->raw_end - r->raw_begin;
+    if (r->bind == LEAT_BIND_LEAT) {
+        r->memory = arena_allocate(s->lent, size);
+        if (r->memory == NULL) {
+            wait_for_memory(s, index);
+        }
+        return r->memory != NULL;
+    }
+    if (s->bind_bytes_asked > 0 && s->bind_bytes_asked + size > BIND_BYTES_MAX) {
+        wait_for_memory(s, index);
+        return false;
+    }
+    s->bind_bytes_asked += size;
+    sched_remove(s->sched, index);
+    r->stage = STAGE_NEEDS_BIND;
+    post_event(s, &r->post, index, POST_NEEDS_MEMORY);
+    return false;
+}
+
+/* The best request that can be read now; requests that are not wanted or lack memory leave the queue on the way. */
+static request *select_request(leat_streamer *s, uint64_t now_ns, uint32_t *index, bool *worked)
+{
+    for (;;) {
+        *index = sched_peek(s->sched, now_ns);
+        if (*index == SCHED_NONE) {
+            return NULL;
+        }
+        request *r = &s->requests[*index];
+        if (request_flags(s, *index) & (REQUEST_CANCELLED | REQUEST_FAILED)) {
+            request_give_up(s, *index);
+        } else if (r->memory != NULL || provide_memory(s, r, *index)) {
+            return r;
+        }
+        *worked = true;
+    }
+}
+
+/* ---- Sending ---- */
+
+static read_op *read_take(leat_streamer *s)
+{
+    uint32_t index = s->read_free_head;
+    if (index == TASK_NONE) {
+        return NULL;
+    }
+    read_op *rd = &s->reads[index];
+    s->read_free_head = rd->next_free;
+    ++s->reads_busy;
+    ASSERT(rd->stage == READ_FREE);
+    rd->stage = READ_BUILDING;
+    ++rd->generation;
+    rd->task_count = 0;
+    rd->file_offset = rd->size = 0;
+    rd->split = rd->cached = false;
+    rd->retries = rd->error_retries = 0;
+    rd->buffer = NULL;
+    return rd;
+}
+
+static void read_put(leat_streamer *s, read_op *rd)
+{
+    rd->stage = READ_FREE;
+    rd->next_free = s->read_free_head;
+    s->read_free_head = (uint32_t)(rd - s->reads);
+    --s->reads_busy;
+}
+
+/* Is this range better read through the page cache? Asked of the kernel where it can say, and learnt per file, so that
+ * the question is not asked for every read. */
+static bool prefer_cached(leat_streamer *s, pack_slot *slot, const read_op *rd)
+{
+    if (s->desc.direct == LEAT_ON || !slot->direct) {
+        return false;
+    }
+    if (slot->cached_skip > 0) {
+        --slot->cached_skip;
+        return slot->cached_score >= CACHED_SCORE_HALF;
+    }
+    int64_t cached = file_cached_bytes(&slot->file, rd->file_offset, rd->size);
+    if (cached < 0) { /* this kernel cannot say: try one, and let EAGAIN answer */
+        slot->cached_skip = CACHED_SKIP;
+        slot->cached_score = CACHED_SCORE_MAX;
+        return true;
+    }
+    bool yes = (uint64_t)cached * 8 >= rd->size * 7;
+    if (yes) {
+        slot->cached_score = u32_min(slot->cached_score + 4, CACHED_SCORE_MAX);
+    } else {
+        slot->cached_score = slot->cached_score > 4 ? slot->cached_score - 4 : 0;
+    }
+    if (slot->cached_score == 0 || slot->cached_score == CACHED_SCORE_MAX) {
+        slot->cached_skip = CACHED_SKIP;
+    }
+    return yes;
+}
+
+static void read_queue(leat_streamer *s, read_op *rd)
+{
+    s->submit_ring[(s->submit_head + s->submit_count) % READ_COUNT_MAX] = (uint32_t)(rd - s->reads);
+    ++s->submit_count;
+}
+
+static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
+{
+    pack_slot *slot = &s->packs[rd->pack];
+    rd->buffer = arena_allocate(s->pool, align_up(rd->size, POOL_UNIT_SIZE));
+    ASSERT(rd->buffer != NULL); /* read_fits asked */
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        read_task *task = &rd->tasks[i];
+        task->decode.packed = rd->buffer + (task->decode.record->file_offset - rd->file_offset);
+    }
+    atomic_store_explicit(&rd->tasks_open, rd->task_count, memory_order_relaxed); /* decode's lock publishes it */
+    rd->stage = READ_IN_FLIGHT;
+    rd->urgent = rd->rank == 0;
+    rd->cached = prefer_cached(s, slot, rd);
+    rd->part_offset = 0;
+    rd->part_size = rd->size;
+    rd->done = 0;
+    rd->issued_ns = now_ns;
+    rd->window_size = rd->size;
+    ++s->reads_in_flight;
+    window_issue(s->window, rd->size, rd->urgent, now_ns);
+    count_own(&s->counters.reads_issued, 1);
+    read_queue(s, rd);
+}
+
+static io_read read_describe(leat_streamer *s, const read_op *rd)
+{
+    pack_slot *slot = &s->packs[rd->pack];
+    if (slot->io_file == IO_FILE_NONE) {
+        slot->io_file = s->io_ops->file_add(s->io, &(io_file_desc){ .fd_buffered = slot->file.fd_buffered,
+                                                                    .fd_direct = slot->file.fd_direct,
+                                                                    .size = slot->file.size });
+    }
+    bool direct = slot->direct && !rd->cached && s->desc.direct != LEAT_OFF;
+    uint64_t left = rd->part_size - rd->done;
+    uint64_t at = rd->part_offset + rd->done;
+    return (io_read){
+        .file = slot->io_file,
+        .size = (uint32_t)(direct ? align_up(left, LEAT_PACK_ALIGNMENT) : left),
+        .offset = rd->file_offset + at,
+        .memory = rd->buffer + at,
+        .flags =
+            (direct ? IO_READ_DIRECT : 0u) | (rd->cached ? IO_READ_NOWAIT : 0u) | (rd->urgent ? IO_READ_URGENT : 0u),
+        .user_data = (uint64_t)rd->generation << 32 | (uint32_t)(rd - s->reads),
+    };
+}
+
+static void flush(leat_streamer *s, uint64_t now_ns, bool *worked)
+{
+    while (s->submit_count > 0) {
+        io_read sends[SUBMIT_BATCH_MAX];
+        uint32_t count = u32_min(s->submit_count, SUBMIT_BATCH_MAX);
+        for (uint32_t i = 0; i < count; ++i) {
+            sends[i] = read_describe(s, &s->reads[s->submit_ring[(s->submit_head + i) % READ_COUNT_MAX]]);
+        }
+        uint32_t taken = s->io_ops->submit(s->io, sends, count, now_ns);
+        s->submit_head = (s->submit_head + taken) % READ_COUNT_MAX;
+        s->submit_count -= taken;
+        *worked |= taken > 0;
+        if (taken < count) {
+            return;
+        }
+    }
+}
+
+static void charge(leat_streamer *s, request *r, uint32_t index, uint64_t bytes, bool done, uint64_t now_ns)
+{
+    const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
+    uint32_t next = done ? r->chunk_end - 1 : r->chunk_next;
+    sched_charge(s->sched, index, bytes, (uint64_t)r->pack << 48 | chunks[next].file_offset, now_ns);
+    if (done) {
+        sched_remove(s->sched, index);
+        r->stage = STAGE_ISSUED;
+        request_drop(s, r, index);
+    }
+}
+
+/* One read, for the best request and those that continue it. False if nothing can go out at present. */
+static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
+{
+    uint32_t index;
+    request *r = select_request(s, now_ns, &index, worked);
+    if (r == NULL) {
+        s->issue_blocked = false;
+        return false;
+    }
+    read_op *rd = read_take(s);
+    if (rd == NULL) {
+        s->issue_blocked = true;
+        return false;
+    }
+    bool progress = false;
+    bool urgent = r->rank == 0;
+    for (;;) {
+        uint64_t bytes = 0;
+        add_result added = add_chunks(s, rd, r, index, now_ns, &bytes);
+        progress |= bytes > 0;
+        if (bytes > 0) {
+            charge(s, r, index, bytes, added == ADD_REQUEST_DONE, now_ns);
+        }
+        if (added == ADD_READ_FULL || rd->task_count == 0) {
+            break;
+        }
+        r = select_request(s, now_ns, &index, worked);
+        if (r == NULL || (r->rank == 0) != urgent ||
+            (!continues_read(s, rd, r) && chunk_find(s, r->pack, r->chunk_next) == TASK_NONE)) {
+            break;
+        }
+    }
+    if (rd->task_count > 0) {
+        read_send(s, rd, now_ns);
+    } else {
+        read_put(s, rd);
+    }
+    s->issue_blocked = !progress;
+    *worked |= progress;
+    return progress;
+}
+
+void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
+{
+    while (issue_read(s, now_ns, worked)) {
+    }
+    /* pump_sleep looks at the returned reads once more after this, so that none comes back unseen. */
+    atomic_store_explicit(&s->starving, s->issue_blocked, memory_order_seq_cst);
+    flush(s, now_ns, worked);
+}
+
+/* ---- Completion ---- */
+
+static void task_fail(read_op *rd, uint32_t i, leat_result result, int os_error)
+{
+    rd->tasks[i].failure = result;
+    rd->tasks[i].failure_os = os_error;
+}
+
+/* Chunks that could not be read end here; the others go to the workers. */
+static void hand_over(leat_streamer *s, read_op *rd)
+{
+    decode_task *good[READ_TASK_COUNT_MAX];
+    uint32_t good_count = 0, failed_count = 0;
+    rd->stage = READ_DECODING;
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        read_task *task = &rd->tasks[i];
+        if (task->failure == LEAT_OK) {
+            good[good_count++] = &task->decode;
+            continue;
+        }
+        ++failed_count;
+        for (decode_output *o = task->decode.outputs; o != NULL; o = o->next) {
+            request *r = &s->requests[o->request];
+            request_fail(s, r, o->request, task->failure, task->failure_os, task->decode.chunk);
+            request_drop(s, r, o->request);
+        }
+    }
+    if (good_count > 0) {
+        decode_push(s->decode, good, good_count);
+    }
+    if (failed_count > 0 &&
+        atomic_fetch_sub_explicit(&rd->tasks_open, failed_count, memory_order_acq_rel) == failed_count) {
+        mpsc_post(&s->returned, &rd->returned, (uint32_t)(rd - s->reads), 1);
+    }
+}
+
+static void read_end(leat_streamer *s, read_op *rd)
+{
+    --s->reads_in_flight;
+    count_own(&s->counters.reads_completed, 1);
+    hand_over(s, rd);
+}
+
+/* Sends the sub-read of the next chunk of a failed read, or ends it after the last. */
+static void split_next(leat_streamer *s, read_op *rd)
+{
+    if (rd->split_task == rd->task_count) {
+        read_end(s, rd);
+        return;
+    }
+    const leat_pack_chunk_record *chunk = rd->tasks[rd->split_task].decode.record;
+    rd->part_offset = align_down(chunk->file_offset - rd->file_offset, LEAT_PACK_ALIGNMENT);
+    rd->part_size = chunk->file_offset + chunk->packed_size - rd->file_offset - rd->part_offset;
+    rd->done = 0;
+    rd->error_retries = 0;
+    read_queue(s, rd);
+}
+
+static void read_failed(leat_streamer *s, read_op *rd, leat_result result, int os_error)
+{
+    if (rd->split) {
+        task_fail(rd, rd->split_task++, result, os_error);
+        split_next(s, rd);
+    } else if (rd->task_count > 1) {
+        rd->split = true;
+        rd->split_task = 0;
+        split_next(s, rd);
+    } else {
+        task_fail(rd, 0, result, os_error);
+        read_end(s, rd);
+    }
+}
+
+static bool refuses_direct(int os_error)
+{
+    return os_error == EINVAL || os_error == EOPNOTSUPP;
+}
+
+static void read_retry(leat_streamer *s, read_op *rd)
+{
+    count_own(&s->counters.reads_retried, 1);
+    read_queue(s, rd);
+}
+
+static void completed_error(leat_streamer *s, read_op *rd, int os_error)
+{
+    pack_slot *slot = &s->packs[rd->pack];
+    if (rd->cached && (os_error == EAGAIN || os_error == EOPNOTSUPP)) {
+        rd->cached = false; /* not all of it was there */
+        slot->cached_score = 0;
+        rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT);
+        read_retry(s, rd);
+    } else if ((os_error == EAGAIN || os_error == EINTR) && rd->retries < READ_RETRY_COUNT_MAX) {
+        ++rd->retries;
+        read_retry(s, rd);
+    } else if (slot->direct && refuses_direct(os_error)) {
+        slot->direct = false;
+        log_line(&s->log, LEAT_LOG_WARNING, "%s: direct reads are refused (errno %d); reading through the page cache",
+                 slot->path, os_error);
+        read_retry(s, rd);
+    } else if (rd->error_retries < READ_ERROR_RETRY_COUNT_MAX) {
+        ++rd->error_retries;
+        read_retry(s, rd);
+    } else {
+        read_failed(s, rd, LEAT_ERROR_OS, os_error);
+    }
+}
+
+static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
+{
+    read_op *rd = &s->reads[(uint32_t)c->user_data];
+    ASSERT((uint32_t)c->user_data < READ_COUNT_MAX && rd->generation == (uint32_t)(c->user_data >> 32) &&
+           rd->stage == READ_IN_FLIGHT);
+    if (rd->window_size > 0 && !(rd->cached && c->result == -EAGAIN)) {
+        bool ok = c->result > 0;
+        window_complete(s->window, rd->window_size, rd->urgent, now_ns - u64_min(now_ns, rd->issued_ns), ok, rd->cached,
+                        sched_count(s->sched) == 0, now_ns);
+        rd->window_size = 0;
+    }
+    if (atomic_load_explicit(&s->stopping, memory_order_relaxed)) {
+        for (uint32_t i = 0; i < rd->task_count; ++i) {
+            task_fail(rd, i, LEAT_ERROR_CANCELLED, 0);
+        }
+        read_end(s, rd);
+    } else if (c->result < 0) {
+        completed_error(s, rd, -c->result);
+    } else if (c->result == 0) {
+        read_failed(s, rd, LEAT_ERROR_TRUNCATED, 0);
+    } else {
+        count_own(&s->counters.bytes_read, (uint64_t)c->result);
+        count_own(&s->counters.reads_cached, rd->cached ? 1 : 0);
+        rd->done += (uint64_t)c->result;
+        if (rd->done < rd->part_size) {
+            count_own(&s->counters.reads_short, 1);
+            rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT); /* O_DIRECT resumes at a block */
+            if ((uint64_t)c->result < LEAT_PACK_ALIGNMENT && rd->retries++ >= READ_RETRY_COUNT_MAX) {
+                read_failed(s, rd, LEAT_ERROR_TRUNCATED, 0); /* no progress */
+            } else {
+                read_queue(s, rd);
+            }
+        } else if (rd->split) {
+            ++rd->split_task;
+            split_next(s, rd);
+        } else {
+            read_end(s, rd);
+        }
+    }
+}
+
+bool reads_reap(leat_streamer *s, uint64_t now_ns)
+{
+    if (s->reads_in_flight == 0) {
+        return false;
+    }
+    bool worked = false;
+    io_completion completions[REAP_BATCH_MAX];
+    uint32_t count;
+    do {
+        count = s->io_ops->reap(s->io, completions, REAP_BATCH_MAX, now_ns);
+        for (uint32_t i = 0; i < count; ++i) {
+            complete(s, &completions[i], now_ns);
+        }
+        worked |= count > 0;
+    } while (count == REAP_BATCH_MAX);
+    return worked;
+}
+
+bool reads_take_back(leat_streamer *s)
+{
+    uint32_t index = mpsc_take(&s->returned);
+    bool worked = index != MPSC_END;
+    while (index != MPSC_END) {
+        read_op *rd = &s->reads[index];
+        uint32_t next = rd->returned.next;
+        mpsc_open(&rd->returned);
+        for (uint32_t i = 0; i < rd->task_count; ++i) {
+            decode_task *task = &rd->tasks[i].decode;
+            chunk_remove(s, rd->pack, task->chunk, index * READ_TASK_COUNT_MAX + i);
+            decode_output *o = task->outputs;
+            while (o != NULL) {
+                decode_output *following = o->next;
+                o->next = s->output_free;
+                s->output_free = o;
+                o = following;
+            }
+            task->outputs = NULL;
+        }
+        arena_free(s->pool, rd->buffer);
+        read_put(s, rd);
+        index = next;
+    }
+    return worked;
+}

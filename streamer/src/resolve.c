@@ -1,0 +1,131 @@
+/* resolve.c - see resolve.h. Pure but for the number of cores. */
+#include "resolve.h"
+
+#include <leat/pack_format.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MEMORY_BYTES_DEFAULT MIB(160)
+#define POOL_BYTES_DEFAULT MIB(32)
+#define POOL_BYTES_MIN MIB(4) /* some reads of the largest chunk, and the share that is kept for urgent ones */
+#define POOL_BYTES_MAX (UINT64_C(1) << 30) /* the largest buffer that io_uring registers as one */
+#define LENT_BYTES_MIN MIB(2)
+#define LENT_BYTES_MAX (UINT64_C(64) << 30)
+#define REQUEST_COUNT_DEFAULT 16384u
+#define REQUEST_COUNT_LIMIT (1u << 22)
+#define BATCH_COUNT_DEFAULT 1024u
+#define BATCH_COUNT_LIMIT (1u << 20)
+#define PACK_COUNT_DEFAULT 64u
+#define PACK_COUNT_LIMIT 4096u
+#define EVENT_COUNT_DEFAULT 1024u
+#define EVENT_COUNT_LIMIT (1u << 20)
+#define WORKER_COUNT_LIMIT 256u
+#define IO_THREAD_COUNT_DEFAULT 16u
+#define IO_THREAD_COUNT_LIMIT 256u
+#define READ_BYTES_DEFAULT (512u << 10)
+#define READ_BYTES_LIMIT (4u << 20)
+#define READ_GAP_DEFAULT (16u << 10)
+#define AGEING_NS_DEFAULT (2 * NS_PER_S)
+#define RING_ENTRIES_DEFAULT 256u
+#define SQPOLL_IDLE_MS_DEFAULT 50u
+#define ASSET_BYTES_DEFAULT (UINT64_C(4) << 30)
+#define INDEX_BYTES_DEFAULT (UINT64_C(1) << 30)
+
+static void *default_allocate(size_t size, size_t alignment, void *user)
+{
+    (void)user;
+    void *block = NULL;
+    return posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) == 0 ? block : NULL;
+}
+
+static void default_free(void *block, size_t size, void *user)
+{
+    (void)size;
+    (void)user;
+    free(block);
+}
+
+static void default_log(leat_log_level level, const char *text, void *user)
+{
+    (void)user;
+    fprintf(stderr, "leat: %s%s\n", level == LEAT_LOG_ERROR ? "error: " : "", text);
+}
+
+static void default_u32(uint32_t *value, uint32_t fallback)
+{
+    *value = *value == 0 ? fallback : *value;
+}
+static void default_u64(uint64_t *value, uint64_t fallback)
+{
+    *value = *value == 0 ? fallback : *value;
+}
+
+static void resolve_defaults(leat_desc *d)
+{
+    if (d->allocator.allocate == NULL || d->allocator.free == NULL) {
+        d->allocator = (leat_allocator){ .allocate = default_allocate, .free = default_free };
+    }
+    if (d->logger.log == NULL) {
+        d->logger.log = default_log;
+    }
+    if (d->logger.level == 0) {
+        d->logger.level = LEAT_LOG_WARNING;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    default_u32(&d->worker_count, cores > 0 ? u32_min((uint32_t)cores, WORKER_COUNT_LIMIT) : 1);
+    default_u32(&d->io_thread_count, IO_THREAD_COUNT_DEFAULT);
+    default_u64(&d->memory_bytes_max, MEMORY_BYTES_DEFAULT);
+    default_u64(&d->pool_bytes, u64_max(u64_min(POOL_BYTES_DEFAULT, d->memory_bytes_max / 4), POOL_BYTES_MIN));
+    default_u64(&d->lent_bytes, u64_max(d->memory_bytes_max / 2, LENT_BYTES_MIN));
+    d->pool_bytes = align_down(d->pool_bytes, HUGE_PAGE_SIZE);
+    d->lent_bytes = align_down(d->lent_bytes, HUGE_PAGE_SIZE);
+    default_u32(&d->request_count_max, REQUEST_COUNT_DEFAULT);
+    default_u32(&d->batch_count_max, BATCH_COUNT_DEFAULT);
+    default_u32(&d->pack_count_max, PACK_COUNT_DEFAULT);
+    default_u32(&d->event_count_max, EVENT_COUNT_DEFAULT);
+    default_u32(&d->read_bytes_max, READ_BYTES_DEFAULT);
+    default_u32(&d->read_gap_max, READ_GAP_DEFAULT);
+    default_u64(&d->ageing_ns, AGEING_NS_DEFAULT);
+    for (uint32_t i = 0; i < LEAT_CLIENT_COUNT; ++i) {
+        default_u32(&d->client_weights[i], 1);
+    }
+    default_u32(&d->uring.entries, RING_ENTRIES_DEFAULT);
+    default_u32(&d->uring.sqpoll_idle_ms, SQPOLL_IDLE_MS_DEFAULT);
+    default_u64(&d->asset_bytes_max, ASSET_BYTES_DEFAULT);
+    default_u64(&d->pack_index_bytes_max, INDEX_BYTES_DEFAULT);
+}
+
+typedef struct bound {
+    const char *field;
+    uint64_t value, least, most;
+} bound;
+
+leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
+{
+    *d = desc != NULL ? *desc : (leat_desc){ 0 };
+    resolve_defaults(d);
+    const bound bounds[] = {
+        { "pool_bytes", d->pool_bytes, POOL_BYTES_MIN, POOL_BYTES_MAX },
+        { "lent_bytes", d->lent_bytes, LENT_BYTES_MIN, LENT_BYTES_MAX },
+        { "request_count_max", d->request_count_max, 1, REQUEST_COUNT_LIMIT },
+        { "batch_count_max", d->batch_count_max, 1, BATCH_COUNT_LIMIT },
+        { "pack_count_max", d->pack_count_max, 1, PACK_COUNT_LIMIT },
+        { "event_count_max", d->event_count_max, 1, EVENT_COUNT_LIMIT },
+        { "worker_count", d->worker_count, 1, WORKER_COUNT_LIMIT },
+        { "io_thread_count", d->io_thread_count, 1, IO_THREAD_COUNT_LIMIT },
+        { "read_bytes_max", d->read_bytes_max, LEAT_PACK_ALIGNMENT, READ_BYTES_LIMIT },
+        { "read_gap_max", d->read_gap_max, 0, READ_BYTES_LIMIT },
+        { "backend", d->backend, LEAT_BACKEND_AUTO, LEAT_BACKEND_SIM },
+        { "memory_bytes_max", d->memory_bytes_max, d->pool_bytes + d->lent_bytes, UINT64_MAX },
+    };
+    for (size_t i = 0; i < COUNT_OF(bounds); ++i) {
+        if (bounds[i].value < bounds[i].least || bounds[i].value > bounds[i].most) {
+            return error_set(error, LEAT_ERROR_ARGUMENT, 0, "leat_desc.%s is %llu; it must be from %llu to %llu",
+                             bounds[i].field, (unsigned long long)bounds[i].value, (unsigned long long)bounds[i].least,
+                             (unsigned long long)bounds[i].most);
+        }
+    }
+    return LEAT_OK;
+}

@@ -1,0 +1,370 @@
+/* streamer.c - a streamer is made, told about, and ended.
+ *
+ * leat_create resolves the desc (resolve.c), takes all memory, opens a backend with its fall-backs, and starts the
+ * threads last, so that an error on the way undoes only what is there. leat_destroy goes the other way: the I/O thread
+ * ends when the device has given all buffers back, the workers after what they have begun, and only then is memory
+ * unmapped. */
+#include "streamer.h"
+
+#include "resolve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COMMAND_COUNT_MAX 65536u
+#define DECODE_BYTES_PER_SECOND_GUESS UINT64_C(2000000000) /* LZ4 and XXH3 on one slow core */
+
+uint64_t streamer_now(const leat_streamer *s)
+{
+    if (s->desc.stepped) {
+        return atomic_load_explicit(&s->now_ns, memory_order_relaxed);
+    }
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+void streamer_wake(leat_streamer *s, bool urgent)
+{
+    /* Sequentially consistent on both sides (pump_sleep): either it sees our mail before it sleeps, or we see that it
+     * sleeps. */
+    uint32_t sleep = atomic_load_explicit(&s->sleep, memory_order_seq_cst);
+    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && !urgent)) {
+        return;
+    }
+    if (atomic_exchange_explicit(&s->sleep, SLEEP_AWAKE, memory_order_acq_rel) != SLEEP_AWAKE) {
+        count_add(&s->counters.wake_calls, 1); /* of many posters, one makes the call */
+        s->io_ops->wake(s->io);
+    }
+}
+
+/* ---- Creating ---- */
+
+static uint64_t power_of_two_above(uint64_t value)
+{
+    uint64_t power = 1;
+    while (power < value) {
+        power *= 2;
+    }
+    return power;
+}
+
+static bool create_tables(leat_streamer *s)
+{
+    memory *m = &s->memory;
+    const leat_desc *d = &s->desc;
+    mpsc_init(&s->mail);
+    mpsc_init(&s->post);
+    mpsc_init(&s->returned);
+    s->inbox_head = s->inbox_tail = MPSC_END;
+    atomic_init(&s->event_fd, -1);
+    s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
+    s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
+    s->packs = memory_allocate(m, d->pack_count_max, sizeof(*s->packs), CACHE_LINE_SIZE);
+    s->reads = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->reads), CACHE_LINE_SIZE);
+    s->submit_ring = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->submit_ring), CACHE_LINE_SIZE);
+    s->outputs = memory_allocate(m, OUTPUT_COUNT_MAX, sizeof(*s->outputs), CACHE_LINE_SIZE);
+    s->chunk_buckets = memory_allocate(m, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets), CACHE_LINE_SIZE);
+    s->ended = memory_allocate(m, d->event_count_max, sizeof(*s->ended), CACHE_LINE_SIZE);
+    s->events = memory_allocate(m, d->event_count_max, sizeof(*s->events), CACHE_LINE_SIZE);
+    if (!handles_init(&s->request_handles, d->request_count_max, m) ||
+        !handles_init(&s->batch_handles, d->batch_count_max, m) ||
+        !command_queue_init(&s->commands, power_of_two_above(u32_min(d->request_count_max, COMMAND_COUNT_MAX)), m) ||
+        s->requests == NULL || s->batches == NULL || s->packs == NULL || s->reads == NULL || s->submit_ring == NULL ||
+        s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < d->pack_count_max; ++i) {
+        atomic_init(&s->packs[i].control, UINT64_C(1) << 32);
+        s->packs[i].io_file = IO_FILE_NONE;
+    }
+    for (uint32_t i = 0; i < READ_COUNT_MAX; ++i) {
+        s->reads[i].next_free = i + 1 < READ_COUNT_MAX ? i + 1 : TASK_NONE;
+    }
+    for (uint32_t i = 0; i < OUTPUT_COUNT_MAX; ++i) {
+        s->outputs[i].next = i + 1 < OUTPUT_COUNT_MAX ? &s->outputs[i + 1] : NULL;
+    }
+    s->output_free = &s->outputs[0];
+    memset(s->chunk_buckets, 0xff, CHUNK_BUCKET_COUNT * sizeof(*s->chunk_buckets)); /* TASK_NONE */
+    return true;
+}
+
+static bool create_stages(leat_streamer *s)
+{
+    memory *m = &s->memory;
+    const leat_desc *d = &s->desc;
+    sched_desc queue = { .memory = m, .capacity = d->request_count_max, .ageing_ns = d->ageing_ns };
+    memcpy(queue.client_weights, d->client_weights, sizeof(queue.client_weights));
+    s->sched = sched_create(&queue);
+    s->waiting = sched_create(&queue);
+    s->window = window_create(&(window_desc){ .memory = m,
+                                              .bytes_fixed = d->window_bytes,
+                                              .bytes_min = d->read_bytes_max,
+                                              .bytes_max = d->pool_bytes - d->pool_bytes / 8 });
+    s->pool = arena_create(&(arena_desc){
+        .memory = m, .base = s->pool_region.memory, .size = s->pool_region.size, .unit_size = POOL_UNIT_SIZE });
+    s->lent = arena_create(&(arena_desc){
+        .memory = m, .base = s->lent_region.memory, .size = s->lent_region.size, .unit_size = LENT_UNIT_SIZE });
+    s->decode = decode_create(&(decode_desc){ .memory = m,
+                                              .worker_count = d->stepped ? 0 : d->worker_count,
+                                              .task_count_max = READ_COUNT_MAX * READ_TASK_COUNT_MAX,
+                                              .owner = s,
+                                              .wanted = finish_wanted,
+                                              .done = finish_task });
+    return s->sched != NULL && s->waiting != NULL && s->window != NULL && s->pool != NULL && s->lent != NULL &&
+           s->decode != NULL;
+}
+
+/* io_uring where it is to be had, else threads; each step is told. */
+static leat_result open_backend(leat_streamer *s, leat_error *error)
+{
+    io_desc desc = { .memory = &s->memory,
+                     .log = &s->log,
+                     .desc = &s->desc,
+                     .pool = s->pool_region.memory,
+                     .pool_size = s->pool_region.size,
+                     .read_count_max = READ_COUNT_MAX,
+                     .file_count_max = s->desc.pack_count_max };
+    leat_backend wanted = s->desc.backend;
+    leat_error reason = { 0 };
+    if (wanted == LEAT_BACKEND_SIM) {
+        s->io_ops = &io_sim_ops;
+        s->desc.backend = LEAT_BACKEND_SIM;
+        snprintf(s->info.backend_text, sizeof(s->info.backend_text), "simulated device");
+        return s->io_ops->open(&desc, &s->io, error);
+    }
+    if (wanted != LEAT_BACKEND_THREADS) {
+        s->io_ops = &io_uring_ops;
+        leat_result result = s->io_ops->open(&desc, &s->io, &reason);
+        if (result == LEAT_OK) {
+            s->desc.backend = LEAT_BACKEND_URING;
+            snprintf(s->info.backend_text, sizeof(s->info.backend_text), "io_uring");
+            return LEAT_OK;
+        }
+        if (wanted == LEAT_BACKEND_URING) {
+            return error_set(error, result, reason.os_error, "%s", reason.text);
+        }
+        log_line(&s->log, LEAT_LOG_WARNING, "reading with threads: %s", reason.text);
+        snprintf(s->info.backend_text, sizeof(s->info.backend_text), "threads (%.180s)", reason.text);
+    } else {
+        snprintf(s->info.backend_text, sizeof(s->info.backend_text), "threads (asked for)");
+    }
+    s->io_ops = &io_threads_ops;
+    s->desc.backend = LEAT_BACKEND_THREADS;
+    return s->io_ops->open(&desc, &s->io, error);
+}
+
+static bool start_io_thread(leat_streamer *s)
+{
+    if (s->desc.stepped) {
+        return true;
+    }
+    /* Signals are the engine's: its handlers must not run on our stack. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    s->io_thread_runs = pthread_create(&s->io_thread, NULL, pump_main, s) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (s->io_thread_runs) {
+        pthread_setname_np(s->io_thread, "leat-io");
+    }
+    return s->io_thread_runs;
+}
+
+static leat_result create_all(leat_streamer *s, leat_error *error)
+{
+    bool huge = s->desc.huge_pages != LEAT_OFF;
+    if (!region_create(s->desc.pool_bytes, huge, &s->pool_region) ||
+        !region_create(s->desc.lent_bytes, huge, &s->lent_region)) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "cannot map %llu + %llu bytes for reads; lower memory_bytes_max",
+                         (unsigned long long)s->desc.pool_bytes, (unsigned long long)s->desc.lent_bytes);
+    }
+    __atomic_fetch_add(&s->memory_live, s->pool_region.size + s->lent_region.size, __ATOMIC_RELAXED);
+    if (!create_tables(s) || !create_stages(s)) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for %u requests, or no threads to be had",
+                         s->desc.request_count_max);
+    }
+    leat_result result = open_backend(s, error);
+    if (result != LEAT_OK) {
+        return result;
+    }
+    s->info.backend = s->desc.backend;
+    s->info.worker_count = s->desc.worker_count;
+    s->info.pool_bytes = s->desc.pool_bytes;
+    s->info.lent_bytes = s->desc.lent_bytes;
+    s->info.huge_pages = s->pool_region.huge;
+    s->io_ops->info(s->io, &s->info);
+    log_line(&s->log, LEAT_LOG_INFO, "reading with %s", s->info.backend_text);
+    return start_io_thread(s) ? LEAT_OK : error_set(error, LEAT_ERROR_OS, 0, "cannot start the I/O thread");
+}
+
+leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
+{
+    *streamer = NULL;
+    leat_error local;
+    leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
+    leat_desc resolved;
+    leat_result result = desc_resolve(desc, &resolved, error);
+    if (result != LEAT_OK) {
+        return result;
+    }
+    memory bootstrap = { .allocator = resolved.allocator };
+    leat_streamer *s = memory_allocate(&bootstrap, 1, sizeof(*s), CACHE_LINE_SIZE);
+    if (s == NULL) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for a streamer");
+    }
+    s->desc = resolved;
+    s->desc.error = NULL;
+    s->log = resolved.logger;
+    s->memory_live = sizeof(*s);
+    s->memory = (memory){ .allocator = resolved.allocator, .bytes_live = &s->memory_live };
+    s->decode_bytes_per_second = DECODE_BYTES_PER_SECOND_GUESS;
+    atomic_init(&s->event_fd, -1);
+    result = create_all(s, error);
+    if (result != LEAT_OK) {
+        log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
+        leat_destroy(s);
+        return result;
+    }
+    *streamer = s;
+    return LEAT_OK;
+}
+
+/* ---- Ending ---- */
+
+static void free_tables(leat_streamer *s)
+{
+    memory *m = &s->memory;
+    const leat_desc *d = &s->desc;
+    memory_free(m, s->events, d->event_count_max, sizeof(*s->events));
+    memory_free(m, s->ended, d->event_count_max, sizeof(*s->ended));
+    memory_free(m, s->chunk_buckets, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets));
+    memory_free(m, s->outputs, OUTPUT_COUNT_MAX, sizeof(*s->outputs));
+    memory_free(m, s->submit_ring, READ_COUNT_MAX, sizeof(*s->submit_ring));
+    memory_free(m, s->reads, READ_COUNT_MAX, sizeof(*s->reads));
+    memory_free(m, s->packs, d->pack_count_max, sizeof(*s->packs));
+    memory_free(m, s->batches, d->batch_count_max, sizeof(*s->batches));
+    memory_free(m, s->requests, d->request_count_max, sizeof(*s->requests));
+    command_queue_free(&s->commands, m);
+    handles_free(&s->batch_handles, m);
+    handles_free(&s->request_handles, m);
+}
+
+/* Also for a streamer that leat_create gave up half-way: everything is checked for being there. */
+void leat_destroy(leat_streamer *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    atomic_store_explicit(&s->stopping, true, memory_order_seq_cst);
+    if (s->io_thread_runs) {
+        streamer_wake(s, true);
+        pthread_join(s->io_thread, NULL);
+    } else if (s->desc.stepped && s->io != NULL) {
+        while (s->reads_in_flight > s->submit_count) {
+            if (s->io_ops->next_completion_ns != NULL) {
+                uint64_t next_ns = s->io_ops->next_completion_ns(s->io);
+                ASSERT(next_ns != IO_WAIT_FOREVER);
+                atomic_store_explicit(&s->now_ns, u64_max(next_ns, streamer_now(s)), memory_order_relaxed);
+            } else {
+                s->io_ops->wait(s->io, IO_WAIT_FOREVER);
+            }
+            reads_reap(s, streamer_now(s));
+        }
+    }
+    if (s->decode != NULL) {
+        decode_stop(s->decode);
+    }
+    if (s->packs != NULL) {
+        packs_free(s);
+    }
+    if (s->io != NULL) {
+        s->io_ops->close(s->io);
+    }
+    decode_destroy(s->decode);
+    arena_destroy(s->lent);
+    arena_destroy(s->pool);
+    window_destroy(s->window);
+    sched_destroy(s->waiting);
+    sched_destroy(s->sched);
+    region_destroy(&s->lent_region);
+    region_destroy(&s->pool_region);
+    int fd = atomic_load_explicit(&s->event_fd, memory_order_relaxed);
+    if (fd >= 0) {
+        close(fd);
+    }
+    free_tables(s);
+    memory last = { .allocator = s->desc.allocator };
+    memory_free(&last, s, 1, sizeof(*s));
+}
+
+/* ---- Telling ---- */
+
+const leat_desc *leat_resolved_desc(const leat_streamer *s)
+{
+    return &s->desc;
+}
+
+void leat_info_get(const leat_streamer *s, leat_info *info)
+{
+    *info = s->info;
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void leat_stats_get(const leat_streamer *s, leat_stats *stats)
+{
+    const counters *c = &s->counters;
+    *stats = (leat_stats){
+        .requests_submitted = counted(&c->submitted),
+        .requests_ready = counted(&c->ready),
+        .requests_failed = counted(&c->failed),
+        .requests_cancelled = counted(&c->cancelled),
+        .reads_issued = counted(&c->reads_issued),
+        .reads_completed = counted(&c->reads_completed),
+        .reads_retried = counted(&c->reads_retried),
+        .reads_short = counted(&c->reads_short),
+        .bytes_read = counted(&c->bytes_read),
+        .bytes_packed = counted(&c->bytes_packed),
+        .bytes_delivered = counted(&c->bytes_delivered),
+        .bytes_copied = counted(&c->bytes_copied),
+        .chunks_decoded = counted(&c->chunks_decoded),
+        .chunks_shared = counted(&c->chunks_shared),
+        .chunks_skipped = counted(&c->chunks_skipped),
+        .chunks_damaged = counted(&c->chunks_damaged),
+        .decode_ns = counted(&c->decode_ns),
+        .io_submit_calls = counted(&c->submit_calls),
+        .io_wait_calls = counted(&c->wait_calls),
+        .wake_calls = counted(&c->wake_calls),
+        .reads_cached = counted(&c->reads_cached),
+        .deadlines_met = counted(&c->deadlines_met),
+        .deadlines_missed = counted(&c->deadlines_missed),
+        .deadlines_announced = counted(&c->deadlines_announced),
+        .estimate_error_ns = counted(&c->estimate_error_ns),
+        .requests_live = atomic_load_explicit(&s->request_handles.live_count, memory_order_relaxed),
+        .requests_queued = (uint32_t)counted(&c->requests_queued),
+        .requests_waiting_memory = (uint32_t)counted(&c->requests_waiting_memory),
+        .reads_in_flight = (uint32_t)counted(&c->reads_in_flight),
+        .decode_queued = decode_queued(s->decode),
+        .bytes_queued = counted(&c->bytes_queued),
+        .bytes_in_flight = counted(&c->bytes_in_flight),
+        .window_bytes = counted(&c->window_bytes),
+        .pool_bytes_used = counted(&c->pool_used),
+        .lent_bytes_used = counted(&c->lent_used),
+        .bandwidth_bytes_per_second = counted(&c->bandwidth),
+        .latency_min_ns = counted(&c->latency_min),
+        .sq_ready = (uint32_t)counted(&c->sq_ready),
+        .sq_space = (uint32_t)counted(&c->sq_space),
+        .cq_ready = (uint32_t)counted(&c->cq_ready),
+        .cq_overflows = (uint32_t)counted(&c->cq_overflows),
+        .memory_bytes = __atomic_load_n(&s->memory_live, __ATOMIC_RELAXED),
+    };
+    uint64_t ended = stats->requests_ready + stats->requests_failed + stats->requests_cancelled;
+    stats->events_waiting = (uint32_t)(stats->requests_submitted - u64_min(stats->requests_submitted, ended));
+}

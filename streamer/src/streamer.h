@@ -1,0 +1,323 @@
+/* streamer.h - what the files of the streamer share: the request, the pack, the read, and the streamer that holds them.
+ *
+ *     streamer.c   create, destroy, and what was chosen
+ *     submit.c     any thread: requests in, cancel, re-prioritise, bind, release, batches
+ *     pump.c       the I/O thread: takes the mail, admits, selects
+ *     reads.c      the I/O thread: queued requests become reads, completions become decode tasks
+ *     finish.c     workers: a chunk is decoded; the last one of a request ends it
+ *     update.c     the update thread: endings become events
+ *     packs.c      packs are opened, found and closed
+ *     assets.c     what the index says of an asset
+ *
+ * WHO OWNS A REQUEST. The submitting thread until its mail is posted; then the I/O thread until all its chunks have
+ * been handed on; then whoever finishes its last chunk; then the update thread. Three words are shared by all and
+ * atomic: the control word (handles.h) with the flags below, the count of chunks that are still open, and the two mail
+ * masks.
+ *
+ * `chunks_open` starts at one, for the I/O thread, and counts each chunk that was planned. Whoever takes it to zero
+ * posts the terminal event: so there is exactly one, and no worker writes to the destination after it. */
+#ifndef LEAT_STREAMER_H
+#define LEAT_STREAMER_H
+
+#include "arena.h"
+#include "base.h"
+#include "command_queue.h"
+#include "decode.h"
+#include "file.h"
+#include "handles.h"
+#include "io.h"
+#include "mpsc.h"
+#include "pack_index.h"
+#include "region.h"
+#include "scheduler.h"
+#include "window.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define READ_COUNT_MAX 256u
+#define READ_TASK_COUNT_MAX 32u
+#define OUTPUT_COUNT_MAX 16384u /* chunk outputs between issue and decode */
+#define CHUNK_BUCKET_COUNT 4096u
+#define POOL_UNIT_SIZE LEAT_PACK_ALIGNMENT
+#define LENT_UNIT_SIZE 1024u
+#define READ_RETRY_COUNT_MAX 64u /* EAGAIN and EINTR; then it is an error */
+#define READ_ERROR_RETRY_COUNT_MAX 1u
+#define BIND_BYTES_MAX MIB(64) /* asked of the engine ahead of the reads: some frames' worth on a fast disk */
+#define TASK_NONE UINT32_MAX
+
+/* Flags in a request's control word, beside HANDLE_FLAG_LIVE. */
+enum {
+    REQUEST_CANCELLED = 1 << 0, /* wanted no more: queued is not read, read is not decoded, ready is not delivered */
+    REQUEST_FAILED = 1 << 1, /* failure details are claimed by whoever set this */
+    REQUEST_DELIVERED = 1 << 2, /* the terminal event is out */
+    REQUEST_LENT = 1 << 3, /* READY was delivered with memory of ours */
+    REQUEST_RELEASED = 1 << 4 /* leat_release was called */
+};
+
+/* Mail to the I/O thread. */
+enum { MAIL_SUBMIT = 1 << 0, MAIL_CANCEL = 1 << 1, MAIL_RELEASE = 1 << 2 };
+/* Mail to the update thread. */
+enum { POST_LATE = 1 << 0, POST_NEEDS_MEMORY = 1 << 1, POST_TERMINAL = 1 << 2, POST_BATCH = 1 << 3 };
+
+/* The I/O thread's view of where a request is. */
+typedef enum request_stage {
+    STAGE_NONE = 0,
+    STAGE_QUEUED, /* in sched */
+    STAGE_NEEDS_BIND, /* NEEDS_MEMORY is out */
+    STAGE_WAITING, /* in waiting, for lent memory or for the engine to bind what it was asked for */
+    STAGE_ISSUED, /* all its chunks are planned, or given up */
+} request_stage;
+
+/* The I/O thread's own copy of what selections ask for: the slot may have a new owner, who writes to the originals. */
+typedef struct request_identity {
+    uint32_t generation;
+    uint32_t pack;
+    leat_batch batch;
+    uint64_t tag, ticket;
+} request_identity;
+
+typedef struct request {
+    /* written before the submit mail, then only read */
+    uint32_t generation;
+    uint32_t pack; /* slot; a reference is held until the request ends */
+    uint32_t pack_generation; /* of the caller's handle, for events */
+    uint32_t asset;
+    uint32_t client;
+    leat_batch batch;
+    uint64_t user, tag, ticket;
+    uint64_t submitted_ns;
+    leat_part part;
+    leat_bind_kind bind;
+    uint32_t flags; /* leat_read_flags */
+    leat_priority priority_wanted;
+    uint64_t deadline_wanted_ns; /* NO_DEADLINE: none */
+
+    /* the I/O thread's; others read them only where a mail hands them over */
+    request_stage stage; /* stays STAGE_ISSUED until the slot's next request is admitted */
+    request_identity admitted;
+    uint32_t rank;
+    uint64_t deadline_ns;
+    uint64_t sequence;
+    uint64_t raw_begin, raw_end; /* in the pack's raw space; raw_end shrinks when it degrades */
+    uint32_t chunk_next, chunk_end;
+    uint8_t *memory;
+    uint64_t predicted_ns;
+    leat_part part_possible;
+    bool degraded;
+
+    /* shared */
+    _Atomic uint32_t chunks_open;
+    leat_result failure; /* written by the one that set REQUEST_FAILED, read after chunks_open became 0 */
+    int32_t failure_os;
+    uint32_t failure_chunk;
+    uint64_t finished_ns;
+    mpsc_link mail; /* to the I/O thread */
+    mpsc_link post; /* to the update thread */
+} request;
+
+typedef struct batch {
+    leat_batch_desc desc;
+    _Atomic uint32_t added;
+    /* update thread */
+    uint32_t ended, failed_count;
+    leat_event first_failure;
+    mpsc_link post;
+} batch;
+/* Flags in a batch's control word. */
+enum { BATCH_SEALED = 1 << 0, BATCH_DELIVERED = 1 << 1 };
+
+typedef enum pack_stage { PACK_FREE = 0, PACK_OPENING, PACK_OPEN, PACK_CLOSING } pack_stage;
+
+typedef struct pack_slot {
+    _Atomic uint64_t control; /* generation << 32 | references; the pack itself is one until it is closed */
+    _Atomic uint32_t stage; /* pack_stage */
+    _Atomic bool swept; /* closing: its requests have been cancelled */
+    /* constant while open */
+    int32_t layer;
+    uint64_t order; /* of opening: breaks ties of layers */
+    disk_file file;
+    leat_pack_header header;
+    void *index_bytes;
+    uint32_t *directory;
+    uint64_t directory_count;
+    pack_index index;
+    char *path;
+    uint64_t path_size;
+    /* I/O thread */
+    uint32_t io_file;
+    bool direct; /* O_DIRECT works, as far as is known */
+    uint32_t cached_score; /* 0 .. CACHED_SCORE_MAX: how much of the last reads was in the page cache */
+    uint32_t cached_skip; /* reads until the page cache is asked again */
+} pack_slot;
+
+typedef enum read_stage { READ_FREE = 0, READ_BUILDING, READ_IN_FLIGHT, READ_DECODING } read_stage;
+
+typedef struct read_task {
+    decode_task decode;
+    uint32_t next_in_bucket; /* task number */
+    leat_result failure; /* set by the I/O thread: do not decode */
+    int32_t failure_os;
+} read_task;
+
+typedef struct read_op {
+    read_stage stage;
+    uint32_t generation;
+    uint32_t pack;
+    uint32_t rank;
+    uint64_t file_offset; /* of the buffer's first byte */
+    uint64_t size; /* of the whole read: to the end of its last chunk */
+    uint8_t *buffer;
+    uint32_t task_count;
+    bool urgent, cached, split;
+    uint32_t split_task; /* split: which chunk is being read alone */
+    uint64_t done; /* bytes there, from the start of the present (sub-)read */
+    uint64_t part_offset, part_size; /* the present (sub-)read within the buffer */
+    uint32_t retries, error_retries;
+    uint64_t issued_ns;
+    uint64_t window_size; /* charged */
+    _Atomic uint32_t tasks_open;
+    mpsc_link returned;
+    uint32_t next_free;
+    read_task tasks[READ_TASK_COUNT_MAX];
+} read_op;
+
+/* Counters, each written by one kind of thread; all relaxed, read by leat_stats_get. */
+typedef struct counters {
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t submitted; /* submitters */
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t wake_calls;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t bytes_packed, bytes_copied, chunks_decoded, chunks_skipped, /* workers */
+        chunks_damaged, decode_ns;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t ready, failed, cancelled, bytes_delivered, deadlines_met, /* update */
+        deadlines_missed, estimate_error_ns;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t reads_issued, reads_completed, reads_retried, reads_short, /* I/O */
+        bytes_read, chunks_shared, reads_cached, deadlines_announced, submit_calls, wait_calls;
+    _Atomic uint64_t requests_queued, requests_waiting_memory, reads_in_flight, bytes_queued, bytes_in_flight,
+        window_bytes, pool_used, lent_used, bandwidth, latency_min, bytes_queued_by_rank[SCHED_CLASS_COUNT];
+    _Atomic uint64_t sq_ready, sq_space, cq_ready, cq_overflows;
+} counters;
+
+typedef enum sleep_state {
+    SLEEP_AWAKE = 0,
+    SLEEP_DEEP, /* nothing but urgent work can make a difference before the next completion */
+    SLEEP_LIGHT, /* any mail wakes */
+} sleep_state;
+
+struct leat_streamer {
+    /* constant after create */
+    leat_desc desc;
+    leat_logger log;
+    memory memory;
+    uint64_t memory_live;
+    leat_info info;
+    const io_ops *io_ops;
+    io_backend *io;
+    region pool_region, lent_region;
+    decode *decode;
+    bool io_thread_runs;
+    pthread_t io_thread;
+    uint64_t decode_bytes_per_second; /* assumed before it is measured */
+
+    /* any thread */
+    handle_table request_handles;
+    request *requests;
+    handle_table batch_handles;
+    batch *batches;
+    pack_slot *packs;
+    _Atomic uint64_t pack_order;
+    _Atomic uint32_t packs_closing; /* packs that the I/O thread must sweep or retire */
+    mpsc_list mail;
+    command_queue commands;
+    _Atomic uint64_t ticket; /* one per submit call */
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
+    _Atomic bool stopping;
+    _Atomic uint64_t now_ns; /* stepped: the caller's clock */
+    counters counters;
+
+    /* the I/O thread */
+    _Alignas(CACHE_LINE_SIZE) sched *sched;
+    sched *waiting; /* requests that may not ask for memory yet, in the same order */
+    uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
+    window *window;
+    arena *pool;
+    arena *lent;
+    read_op *reads;
+    uint32_t read_free_head;
+    uint32_t reads_busy; /* not READ_FREE */
+    uint32_t reads_in_flight; /* given to the backend, or waiting to be */
+    uint32_t *submit_ring; /* reads that the backend has still to take */
+    uint32_t submit_head, submit_count;
+    decode_output *outputs;
+    decode_output *output_free;
+    uint32_t *chunk_buckets; /* hash of (pack, chunk) to a task that has it */
+    uint64_t sequence; /* of admission rounds */
+    uint32_t request_high; /* slots ever used are below this */
+    bool issue_blocked; /* the last issue stopped for window, pool or tables */
+    mpsc_list returned; /* reads whose tasks are done */
+    _Atomic bool starving; /* the I/O thread waits for returned reads */
+
+    /* the update thread */
+    _Alignas(CACHE_LINE_SIZE) mpsc_list post; /* requests, and batches from request_count_max on */
+    uint32_t inbox_head; /* taken, oldest first */
+    uint32_t inbox_tail;
+    uint32_t *ended; /* slots to free at the next update */
+    uint32_t ended_count;
+    leat_event *events;
+    _Atomic int event_fd;
+    _Atomic bool event_signalled;
+};
+
+/* streamer.c */
+uint64_t streamer_now(const leat_streamer *s);
+void streamer_wake(leat_streamer *s, bool urgent); /* after mail was posted */
+
+/* packs.c */
+pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack); /* NULL: stale. Release with pack_release. */
+void pack_retain(pack_slot *slot); /* a reference is held already */
+void pack_release(leat_streamer *s, pack_slot *slot);
+void packs_retire(leat_streamer *s); /* the I/O thread: frees closed packs without references */
+void packs_free(leat_streamer *s); /* destroy */
+
+/* assets.c */
+leat_result asset_part(const pack_slot *slot, uint32_t asset, const leat_part *part, uint64_t *offset, uint64_t *size);
+bool asset_coarser(const pack_slot *slot, uint32_t asset, leat_part *part); /* the next coarser part; false: none */
+
+/* pump.c */
+bool pump_run(leat_streamer *s, uint64_t now_ns); /* true if anything was done */
+void *pump_main(void *streamer);
+void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own key */
+void pump_release_waiting(leat_streamer *s);
+void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
+
+/* finish.c, any inner thread */
+void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open */
+void request_fail(leat_streamer *s, request *r, uint32_t index, leat_result result, int os_error, uint32_t chunk);
+uint32_t request_flags(const leat_streamer *s, uint32_t index);
+
+/* reads.c */
+void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
+bool reads_reap(leat_streamer *s, uint64_t now_ns);
+bool reads_take_back(leat_streamer *s);
+mpsc_link *returned_link(void *streamer, uint32_t index);
+
+bool finish_wanted(void *streamer, const decode_output *output);
+void finish_task(void *streamer, decode_task *task);
+
+/* update.c */
+void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason);
+
+static inline void count_add(_Atomic uint64_t *counter, uint64_t amount)
+{
+    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+/* For counters with one writer: no locked instruction. */
+static inline void count_own(_Atomic uint64_t *counter, uint64_t amount)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount, memory_order_relaxed);
+}
+static inline void level_set(_Atomic uint64_t *level, uint64_t value)
+{
+    atomic_store_explicit(level, value, memory_order_relaxed);
+}
+
+#endif

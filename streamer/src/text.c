@@ -1,0 +1,102 @@
+/* text.c - results and events in words, for people. */
+#include "streamer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *leat_result_text(leat_result result)
+{
+    switch (result) {
+    case LEAT_OK:
+        return "ok";
+    case LEAT_ERROR_ARGUMENT:
+        return "an argument that can never work";
+    case LEAT_ERROR_MEMORY:
+        return "out of memory";
+    case LEAT_ERROR_STALE:
+        return "a handle whose object has ended";
+    case LEAT_ERROR_FULL:
+        return "full: try again after leat_update";
+    case LEAT_ERROR_NOT_FOUND:
+        return "not found";
+    case LEAT_ERROR_OS:
+        return "the operating system refused";
+    case LEAT_ERROR_FORMAT:
+        return "not a Leat pack, or one that contradicts itself";
+    case LEAT_ERROR_VERSION:
+        return "a pack newer than this library";
+    case LEAT_ERROR_DAMAGED:
+        return "damaged: bytes do not match their hash, or do not decode";
+    case LEAT_ERROR_TRUNCATED:
+        return "truncated: the file is shorter than it says";
+    case LEAT_ERROR_TOO_SMALL:
+        return "the destination is smaller than the part";
+    case LEAT_ERROR_CANCELLED:
+        return "cancelled";
+    case LEAT_ERROR_LIMIT:
+        return "larger than a limit of the desc";
+    case LEAT_ERROR_UNSUPPORTED:
+        return "not supported here";
+    case LEAT_ERROR_TIMEOUT:
+        return "nothing came in time";
+    case LEAT_RESULT_FORCE_32:
+        break;
+    }
+    return "an unknown result";
+}
+
+uint32_t leat_version(void)
+{
+    return LEAT_VERSION;
+}
+
+/* What to do about it. */
+static const char *advice(leat_result result)
+{
+    switch (result) {
+    case LEAT_ERROR_DAMAGED:
+        return "the file was changed or is damaged; run leat verify";
+    case LEAT_ERROR_TRUNCATED:
+        return "the file was cut short; copy or pack it again";
+    case LEAT_ERROR_OS:
+        return "look at the device and the kernel's log";
+    case LEAT_ERROR_TOO_SMALL:
+        return "bind at least the size that NEEDS_MEMORY named";
+    default:
+        return "";
+    }
+}
+
+const char *leat_event_text(const leat_streamer *s, const leat_event *event, char *text, size_t text_size)
+{
+    static const char *const names[] = {
+        [LEAT_EVENT_READY] = "ready",         [LEAT_EVENT_FAILED] = "failed",
+        [LEAT_EVENT_CANCELLED] = "cancelled", [LEAT_EVENT_NEEDS_MEMORY] = "needs memory",
+        [LEAT_EVENT_LATE] = "will be late",   [LEAT_EVENT_BATCH] = "batch ended",
+    };
+    if (text_size == 0) {
+        return "";
+    }
+    const char *name = (uint32_t)event->type < COUNT_OF(names) && names[event->type] != NULL ? names[event->type] : "?";
+    pack_slot *slot = pack_acquire(s, event->asset.pack);
+    if (slot == NULL || event->asset.index == 0 || event->asset.index > slot->index.asset_count) {
+        snprintf(text, text_size, "%s: %s", name, leat_result_text(event->result));
+    } else {
+        const leat_pack_asset_record *record = &slot->index.assets[event->asset.index - 1];
+        const char *asset = slot->index.names + record->name_offset;
+        int used = snprintf(text, text_size, "%s: %.*s: %s", slot->path, (int)record->name_size, asset, name);
+        size_t at = used < 0 ? 0 : (size_t)used < text_size ? (size_t)used : text_size - 1;
+        if (event->type == LEAT_EVENT_FAILED && event->chunk != UINT32_MAX) {
+            snprintf(text + at, text_size - at, ": chunk %u (offset 0x%llx): %s%s%s; %s", event->chunk,
+                     (unsigned long long)event->file_offset, leat_result_text(event->result),
+                     event->os_error != 0 ? ": " : "", event->os_error != 0 ? strerror(event->os_error) : "",
+                     advice(event->result));
+        } else if (event->result != LEAT_OK) {
+            snprintf(text + at, text_size - at, ": %s; %s", leat_result_text(event->result), advice(event->result));
+        }
+    }
+    if (slot != NULL) {
+        pack_release((leat_streamer *)s, slot);
+    }
+    return text;
+}

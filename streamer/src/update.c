@@ -1,0 +1,354 @@
+/* update.c - the update thread: endings become events.
+ *
+ * Requests and batches are posted to one list, whichever thread they end on; leat_update takes the list, turns it into
+ * events in the order of posting, and frees, one update later, the slots whose last event the engine has seen.
+ * A cancel that comes before the event is built still wins: the control word decides between DELIVERED and CANCELLED.
+ */
+#include "streamer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define STEPPED_ROUNDS_MAX 1000000u /* a stepped update that does not come to rest has a bug */
+
+static mpsc_link *post_link(leat_streamer *s, uint32_t index)
+{
+    return index < s->desc.request_count_max ? &s->requests[index].post
+                                             : &s->batches[index - s->desc.request_count_max].post;
+}
+
+static void signal_event_fd(leat_streamer *s)
+{
+    int fd = atomic_load_explicit(&s->event_fd, memory_order_seq_cst);
+    if (fd >= 0 && !atomic_exchange_explicit(&s->event_signalled, true, memory_order_acq_rel)) {
+        uint64_t one = 1;
+        while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason)
+{
+    if (mpsc_mark(link, reason)) {
+        mpsc_push_chain(&s->post, index, link);
+        /* Both seq_cst, as in leat_event_fd: either we see the descriptor, or it sees our post. */
+        signal_event_fd(s);
+    }
+}
+
+/* ---- Slots whose last event is out ---- */
+
+static void free_ended(leat_streamer *s)
+{
+    bool mailed = false;
+    for (uint32_t i = 0; i < s->ended_count; ++i) {
+        uint32_t index = s->ended[i];
+        if (index >= s->desc.request_count_max) {
+            handles_release(&s->batch_handles, index - s->desc.request_count_max);
+            continue;
+        }
+        request *r = &s->requests[index];
+        if (r->bind == LEAT_BIND_LEAT && r->memory != NULL) { /* the arena is the I/O thread's */
+            mpsc_post(&s->mail, &r->mail, index, MAIL_RELEASE);
+            mailed = true;
+            continue;
+        }
+        pack_release(s, &s->packs[r->pack]);
+        handles_release(&s->request_handles, index);
+    }
+    s->ended_count = 0;
+    if (mailed) {
+        streamer_wake(s, false);
+    }
+}
+
+/* ---- Events ---- */
+
+static leat_event event_of(const request *r, uint32_t index, leat_event_type type)
+{
+    return (leat_event){
+        .type = type,
+        .request = { .index = index, .generation = r->generation },
+        .batch = r->batch,
+        .user = r->user,
+        .tag = r->tag,
+        .asset = { .pack = { .index = r->pack, .generation = r->pack_generation }, .index = r->asset + 1 },
+        .chunk = UINT32_MAX,
+    };
+}
+
+static void count_deadline(leat_streamer *s, const request *r)
+{
+    counters *c = &s->counters;
+    if (r->deadline_wanted_ns == NO_DEADLINE) {
+        return;
+    }
+    count_own(r->finished_ns <= r->deadline_wanted_ns ? &c->deadlines_met : &c->deadlines_missed, 1);
+    uint64_t error =
+        r->predicted_ns > r->finished_ns ? r->predicted_ns - r->finished_ns : r->finished_ns - r->predicted_ns;
+    uint64_t smooth = atomic_load_explicit(&c->estimate_error_ns, memory_order_relaxed);
+    level_set(&c->estimate_error_ns, smooth == 0 ? error : smooth - smooth / 16 + error / 16);
+}
+
+/* The terminal event of a request, whose last word is spoken here. */
+static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
+{
+    counters *c = &s->counters;
+    leat_event e = event_of(r, index, LEAT_EVENT_READY);
+    e.latency_ns = r->finished_ns - u64_min(r->finished_ns, r->submitted_ns);
+    uint32_t flags = request_flags(s, index);
+    bool lent = r->bind == LEAT_BIND_LEAT && r->memory != NULL;
+    if (!(flags & REQUEST_FAILED) && handles_set(&s->request_handles, index, r->generation,
+                                                 REQUEST_DELIVERED | (lent ? REQUEST_LENT : 0u), REQUEST_CANCELLED)) {
+        e.data = r->memory;
+        e.size = r->raw_end - r->raw_begin;
+        e.part_possible = r->degraded ? r->part_possible : (leat_part){ 0 };
+        count_own(&c->ready, 1);
+        count_own(&c->bytes_delivered, e.size);
+        count_deadline(s, r);
+        if (!lent) {
+            s->ended[s->ended_count++] = index;
+        }
+        return e;
+    }
+    handles_set_at(&s->request_handles, index, REQUEST_DELIVERED);
+    s->ended[s->ended_count++] = index;
+    if (flags & REQUEST_FAILED) {
+        e.type = LEAT_EVENT_FAILED;
+        e.result = r->failure;
+        e.os_error = r->failure_os;
+        e.chunk = r->failure_chunk;
+        e.file_offset = e.chunk != UINT32_MAX ? s->packs[r->pack].index.chunks[e.chunk].file_offset : 0;
+        count_own(&c->failed, 1);
+    } else {
+        e.type = LEAT_EVENT_CANCELLED;
+        e.result = LEAT_ERROR_CANCELLED;
+        count_own(&c->cancelled, 1);
+    }
+    return e;
+}
+
+/* Counts a member's end; true if the batch keeps the member's own event to itself. */
+static bool batch_member_ended(leat_streamer *s, const leat_event *e)
+{
+    if (e->batch.generation == 0) {
+        return false;
+    }
+    batch *b = &s->batches[e->batch.index];
+    ++b->ended;
+    if (e->type == LEAT_EVENT_FAILED && b->failed_count++ == 0) {
+        b->first_failure = *e;
+    }
+    if ((handles_flags_at(&s->batch_handles, e->batch.index) & BATCH_SEALED) &&
+        b->ended == atomic_load_explicit(&b->added, memory_order_acquire)) {
+        post_event(s, &b->post, s->desc.request_count_max + e->batch.index, POST_BATCH);
+    }
+    return b->desc.only_end;
+}
+
+static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
+{
+    batch *b = &s->batches[index];
+    uint32_t flags = handles_flags_at(&s->batch_handles, index);
+    if (!(flags & BATCH_SEALED) || (flags & BATCH_DELIVERED) ||
+        b->ended != atomic_load_explicit(&b->added, memory_order_acquire)) {
+        return 0; /* its last member will post it again */
+    }
+    handles_set_at(&s->batch_handles, index, BATCH_DELIVERED);
+    *out = b->first_failure;
+    out->type = LEAT_EVENT_BATCH;
+    out->batch = (leat_batch){ .index = index, .generation = handles_generation_at(&s->batch_handles, index) };
+    out->user = b->desc.user;
+    out->count = b->ended;
+    out->failed_count = b->failed_count;
+    s->ended[s->ended_count++] = s->desc.request_count_max + index;
+    if (b->desc.fence != NULL) {
+        __atomic_store_n(b->desc.fence, b->desc.fence_value, __ATOMIC_RELEASE);
+    }
+    return 1;
+}
+
+/* The events of one posted object, at most `room` (> 0). What does not fit is posted again. */
+static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, leat_event *out, uint32_t room)
+{
+    if (index >= s->desc.request_count_max) {
+        return batch_event(s, index - s->desc.request_count_max, out);
+    }
+    request *r = &s->requests[index];
+    uint32_t count = 0;
+    if (reasons & POST_TERMINAL) { /* what would have come before it has lost its meaning */
+        leat_event e = terminal_event(s, r, index);
+        if (!batch_member_ended(s, &e)) {
+            out[count++] = e;
+        }
+        return count;
+    }
+    if (reasons & POST_LATE) {
+        out[count] = event_of(r, index, LEAT_EVENT_LATE);
+        out[count++].part_possible = r->part_possible;
+    }
+    if ((reasons & POST_NEEDS_MEMORY) && count == room) {
+        post_event(s, &r->post, index, POST_NEEDS_MEMORY);
+    } else if ((reasons & POST_NEEDS_MEMORY) && !(request_flags(s, index) & REQUEST_CANCELLED)) {
+        out[count] = event_of(r, index, LEAT_EVENT_NEEDS_MEMORY);
+        out[count++].size = r->raw_end - r->raw_begin;
+    }
+    return count;
+}
+
+/* Moves what was posted behind what is still in the inbox, oldest first. */
+static void take_posts(leat_streamer *s)
+{
+    uint32_t index = mpsc_take(&s->post);
+    if (index == MPSC_END) {
+        return;
+    }
+    uint32_t oldest = MPSC_END;
+    uint32_t newest = index;
+    while (index != MPSC_END) {
+        mpsc_link *link = post_link(s, index);
+        uint32_t next = link->next;
+        link->next = oldest;
+        oldest = index;
+        index = next;
+    }
+    if (s->inbox_head == MPSC_END) {
+        s->inbox_head = oldest;
+    } else {
+        post_link(s, s->inbox_tail)->next = oldest;
+    }
+    s->inbox_tail = newest;
+}
+
+static leat_events gather(leat_streamer *s, const leat_tick *tick)
+{
+    uint32_t limit = s->desc.event_count_max;
+    if (tick != NULL && tick->event_count_max != 0) {
+        limit = u32_min(limit, tick->event_count_max);
+    }
+    uint64_t time_limit = tick != NULL && tick->time_ns_max != 0 ? streamer_now(s) + tick->time_ns_max : UINT64_MAX;
+    int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
+    if (fd >= 0 && atomic_exchange_explicit(&s->event_signalled, false, memory_order_acq_rel)) {
+        uint64_t value;
+        while (read(fd, &value, sizeof(value)) < 0 && errno == EINTR) {
+        }
+    }
+    take_posts(s);
+    uint32_t count = 0;
+    /* ended[] has room for event_count_max objects; an object that makes no event (in a batch) counts as well. */
+    for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max && s->inbox_head != MPSC_END; ++seen) {
+        uint32_t index = s->inbox_head;
+        mpsc_link *link = post_link(s, index);
+        s->inbox_head = link->next;
+        uint32_t reasons = mpsc_open(link);
+        count += take_events(s, index, reasons, &s->events[count], limit - count);
+        if ((seen & 15u) == 15u && time_limit != UINT64_MAX && streamer_now(s) >= time_limit) {
+            break;
+        }
+    }
+    if (fd >= 0 && s->inbox_head != MPSC_END) {
+        signal_event_fd(s); /* what is left must keep the descriptor readable */
+    }
+    return (leat_events){ .items = s->events, .count = count };
+}
+
+static void step(leat_streamer *s)
+{
+    uint64_t now_ns = streamer_now(s);
+    uint32_t rounds = 0;
+    bool worked = true;
+    while (worked) {
+        worked = pump_run(s, now_ns);
+        while (decode_step(s->decode)) {
+            worked = true;
+        }
+        ASSERT(++rounds < STEPPED_ROUNDS_MAX);
+    }
+}
+
+leat_events leat_update(leat_streamer *s, const leat_tick *tick)
+{
+    free_ended(s);
+    if (s->desc.stepped) {
+        uint64_t now_ns = atomic_load_explicit(&s->now_ns, memory_order_relaxed);
+        if (tick != NULL) {
+            now_ns = u64_max(now_ns, tick->now_ns);
+        }
+        atomic_store_explicit(&s->now_ns, now_ns, memory_order_relaxed);
+        step(s);
+    }
+    return gather(s, tick);
+}
+
+/* Without threads, waiting is going to the time of the next completion. */
+static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
+{
+    uint64_t end_ns = streamer_now(s) + u64_min(timeout_ns, UINT64_MAX / 2);
+    for (;;) {
+        leat_events events = leat_update(s, NULL);
+        if (events.count > 0) {
+            return events;
+        }
+        uint64_t next_ns = IO_WAIT_FOREVER;
+        if (s->io_ops->next_completion_ns != NULL) {
+            next_ns = s->io_ops->next_completion_ns(s->io);
+        } else if (s->reads_in_flight > 0) {
+            s->io_ops->wait(s->io, IO_WAIT_FOREVER); /* a real device under a virtual clock */
+            next_ns = streamer_now(s) + 1;
+        }
+        if (next_ns == IO_WAIT_FOREVER && s->issue_blocked) {
+            next_ns = streamer_now(s) + NS_PER_MS; /* a paced window opens with time */
+        }
+        if (next_ns > end_ns) {
+            atomic_store_explicit(&s->now_ns, end_ns, memory_order_relaxed);
+            return leat_update(s, NULL);
+        }
+        atomic_store_explicit(&s->now_ns, u64_max(next_ns, streamer_now(s)), memory_order_relaxed);
+    }
+}
+
+leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
+{
+    if (s->desc.stepped) {
+        return wait_stepped(s, timeout_ns);
+    }
+    uint64_t begin_ns = streamer_now(s);
+    leat_events events = leat_update(s, NULL);
+    int fd = events.count == 0 ? leat_event_fd(s) : -1;
+    while (events.count == 0) {
+        uint64_t passed_ns = streamer_now(s) - begin_ns;
+        if (passed_ns >= timeout_ns) {
+            break;
+        }
+        uint64_t left_ns = timeout_ns - passed_ns;
+        struct timespec left = { .tv_sec = (time_t)u64_min(left_ns / NS_PER_S, 3600),
+                                 .tv_nsec = (long)(left_ns % NS_PER_S) };
+        struct pollfd wait_for = { .fd = fd, .events = POLLIN };
+        if (fd < 0) { /* no descriptor to be had: look again soon */
+            left = (struct timespec){ .tv_nsec = (long)u64_min(left_ns, NS_PER_MS) };
+        }
+        ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
+        events = leat_update(s, NULL);
+    }
+    return events;
+}
+
+int leat_event_fd(leat_streamer *s)
+{
+    int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
+    if (fd < 0) {
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        int expected = -1;
+        if (fd >= 0 && !atomic_compare_exchange_strong(&s->event_fd, &expected, fd)) {
+            close(fd); /* another thread was first */
+            fd = expected;
+        }
+        if (!mpsc_is_empty(&s->post)) {
+            signal_event_fd(s);
+        }
+    }
+    return fd;
+}
