@@ -1,0 +1,37 @@
+/* smallest.c - opens a pack, reads one asset, prints its size.
+ *
+ *     smallest PACK [ASSET]
+ *
+ * Without a name it takes the first asset of the pack. */
+#include <leat/leat.h>
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: smallest PACK [ASSET]\n");
+        return 2;
+    }
+    leat_streamer *s = NULL;
+    leat_pack pack;
+    if (leat_create(NULL, &s) != LEAT_OK || leat_pack_open(s, argv[1], NULL, &pack) != LEAT_OK) {
+        leat_destroy(s); /* Leat has said why, on stderr */
+        return 1;
+    }
+    leat_asset asset =
+        argc > 2 ? leat_asset_find(s, leat_name_hash(argv[2], strlen(argv[2]))) : leat_asset_at(s, pack, 0);
+    int status = 1;
+    if (leat_read(s, &(leat_read_desc){ .asset = asset }, NULL) != LEAT_OK) {
+        fprintf(stderr, "%s: no such asset\n", argc > 2 ? argv[2] : argv[1]);
+    } else {
+        leat_events events = leat_wait(s, UINT64_MAX);
+        char text[512];
+        printf("%s (%llu bytes)\n", leat_event_text(s, &events.items[0], text, sizeof(text)),
+               (unsigned long long)events.items[0].size);
+        status = events.items[0].type == LEAT_EVENT_READY ? 0 : 1;
+    }
+    leat_destroy(s);
+    return status;
+}
