@@ -1,0 +1,209 @@
+/* hud.c - lays the HUD out for 1280 x 720 and scales it with the height of the picture. */
+#include "hud.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RATE_NS UINT64_C(250000000)
+
+static const uint8_t ink[4] = { 244, 240, 232, 255 }, dim[4] = { 186, 180, 170, 255 }, gold[4] = { 248, 206, 120, 255 };
+static const uint8_t panel[4] = { 34, 34, 38, 178 }, track[4] = { 90, 90, 96, 150 };
+static const uint8_t teal[4] = { 96, 214, 196, 255 }, rose[4] = { 240, 110, 110, 255 },
+                     blue[4] = { 120, 170, 240, 255 };
+
+void hud_frame(hud *h, uint64_t frame_ns, const stream *s)
+{
+    h->frame_ms[h->frame_next] = (float)frame_ns * 1e-6f;
+    h->update_ms[h->frame_next] = (float)(s->counts.update_ns_last + s->counts.submit_ns_last) * 1e-6f;
+    h->frame_next = (h->frame_next + 1) % HUD_FRAMES;
+    uint64_t now = clock_ns();
+    leat_stats stats;
+    leat_stats_get(s->streamer, &stats);
+    if (h->rate_ns == 0 || now - h->rate_ns >= RATE_NS) {
+        if (h->rate_ns != 0) {
+            float seconds = (float)(now - h->rate_ns) * 1e-9f;
+            h->read_rate = (float)(stats.bytes_read - h->rate_read) / seconds;
+            h->delivered_rate = (float)(stats.bytes_delivered - h->rate_delivered) / seconds;
+        }
+        h->rate_ns = now;
+        h->rate_read = stats.bytes_read;
+        h->rate_delivered = stats.bytes_delivered;
+    }
+    h->read_history[h->read_next] = h->delivered_rate;
+    h->read_next = (h->read_next + 1) % HUD_FRAMES;
+}
+
+static void graph(text *t, float x, float y, float width, float height, const float *values, uint32_t next, float full,
+                  const uint8_t tint[4])
+{
+    text_box(t, x, y, width, height, track);
+    float step = width / (float)HUD_FRAMES;
+    for (uint32_t i = 0; i < HUD_FRAMES; ++i) {
+        float part = f_clamp(values[(next + i) % HUD_FRAMES] / full, 0, 1);
+        if (part > 0) {
+            text_box(t, x + step * (float)i, y + height * (1 - part), step, height * part, tint);
+        }
+    }
+}
+
+static float largest(const float *values)
+{
+    float most = 0;
+    for (uint32_t i = 0; i < HUD_FRAMES; ++i) {
+        most = f_max(most, values[i]);
+    }
+    return most;
+}
+
+typedef struct column {
+    text *t;
+    float x, y, width, unit;
+} column;
+
+static void row(column *c, const char *name, const char *value)
+{
+    text_screen(c->t, c->x, c->y, 15 * c->unit, dim, name);
+    text_screen(c->t, c->x + c->width - text_width(value, 15 * c->unit), c->y, 15 * c->unit, ink, value);
+    c->y += 18 * c->unit;
+}
+
+static void bar(column *c, const char *name, double value, double full, const uint8_t tint[4])
+{
+    char amount[64];
+    snprintf(amount, sizeof amount, "%.1f / %.0f MiB", value / 1048576.0, full / 1048576.0);
+    row(c, name, amount);
+    text_box(c->t, c->x, c->y, c->width, 5 * c->unit, track);
+    text_box(c->t, c->x, c->y, c->width * f_clamp((float)(value / (full > 0 ? full : 1)), 0, 1), 5 * c->unit, tint);
+    c->y += 11 * c->unit;
+}
+
+static void times_draw(hud *h, column *c, const hud_context *context)
+{
+    uint32_t last = (h->frame_next + HUD_FRAMES - 1) % HUD_FRAMES;
+    char value[96];
+    float most = largest(h->frame_ms), full = most > 66 ? most : most > 33 ? 66.7f : 33.3f;
+    snprintf(value, sizeof value, "%.1f ms  (max %.0f)", (double)h->frame_ms[last], (double)most);
+    row(c, "frame", value);
+    graph(c->t, c->x, c->y, c->width, 34 * c->unit, h->frame_ms, h->frame_next, full, gold);
+    c->y += 40 * c->unit;
+    snprintf(value, sizeof value, "%.3f ms  (max %.2f)", (double)h->update_ms[last], (double)largest(h->update_ms));
+    row(c, "of that in Leat", value);
+    snprintf(value, sizeof value, "%.2f ms", (double)context->s->counts.upload_ns_last * 1e-6);
+    row(c, "uploads to the GPU", value);
+    c->y += 5 * c->unit;
+}
+
+static void flow_draw(hud *h, column *c, const hud_context *context, const leat_stats *stats)
+{
+    char value[96];
+    snprintf(value, sizeof value, "%.1f MB/s", (double)h->read_rate * 1e-6);
+    row(c, "read", value);
+    snprintf(value, sizeof value, "%.1f MB/s", (double)h->delivered_rate * 1e-6);
+    row(c, "decoded", value);
+    graph(c->t, c->x, c->y, c->width, 22 * c->unit, h->read_history, h->read_next,
+          f_max(largest(h->read_history), 1e6f), teal);
+    c->y += 28 * c->unit;
+    snprintf(value, sizeof value, "%u reads, %.2f MiB", stats->reads_in_flight,
+             (double)stats->bytes_in_flight / 1048576.0);
+    row(c, "in flight", value);
+    snprintf(value, sizeof value, "%u queued, %u decoding, %u to upload", stats->requests_queued, stats->decode_queued,
+             context->s->arrival_count);
+    row(c, "queues", value);
+    c->y += 5 * c->unit;
+}
+
+static void memory_draw(column *c, const hud_context *context, const leat_stats *stats)
+{
+    leat_info info;
+    leat_info_get(context->streamer, &info);
+    const residency_budget *textures = &context->r->budgets[RESIDENCY_TEXTURES];
+    const residency_budget *meshes = &context->r->budgets[RESIDENCY_MESHES];
+    bar(c, textures->bias > 0 ? "textures (over budget)" : "textures", (double)textures->bytes,
+        (double)textures->bytes_max, textures->bias > 0 ? rose : gold);
+    bar(c, "meshes", (double)meshes->bytes, (double)meshes->bytes_max, gold);
+    bar(c, "read pool", (double)stats->pool_bytes_used, (double)info.pool_bytes, blue);
+    bar(c, "lent by Leat", (double)stats->lent_bytes_used, (double)info.lent_bytes, blue);
+    c->y += 3 * c->unit;
+}
+
+static void states_draw(column *c, const hud_context *context)
+{
+    char value[96];
+    const stream_counts *counts = &context->s->counts;
+    snprintf(value, sizeof value, "%u wanted: %u bare, %u coarse", context->r->wanted_count, context->r->bare_count,
+             context->r->coarse_count);
+    row(c, "in view and near", value);
+    snprintf(value, sizeof value, "%llu ready, %llu cancelled", (unsigned long long)counts->ready,
+             (unsigned long long)counts->cancelled);
+    row(c, "requests", value);
+    snprintf(value, sizeof value, "%llu failed, %llu evictions", (unsigned long long)counts->failed,
+             (unsigned long long)counts->evictions);
+    row(c, "", value);
+    snprintf(value, sizeof value, "%u draws, %.0f k triangles", context->draw_count,
+             (double)context->triangle_count * 1e-3);
+    row(c, "drawn", value);
+}
+
+static void help_draw(text *t, const hud_context *context, float unit)
+{
+    static const char *const keys[][2] = {
+        { "W A S D, Q E", "walk, down and up (Shift: faster)" },
+        { "Mouse", "click to look around, Esc lets go" },
+        { "F", "automatic flight" },
+        { "M", "colour by mip: green is fine, red is coarse" },
+        { "L", "wireframe of the meshes' levels of detail" },
+        { "P", "pause streaming" },
+        { "+  -", "texture budget up and down" },
+        { "R", "drop everything and stream it again" },
+        { "Tab", "figures on and off" },
+        { "F12", "screenshot" },
+        { "F1", "this list" },
+        { "Esc", "quit" },
+    };
+    uint32_t count = sizeof keys / sizeof *keys;
+    float width = 470 * unit, height = ((float)count * 24 + 34) * unit;
+    float x = ((float)context->width - width) * 0.5f, y = ((float)context->height - height) * 0.5f;
+    text_box(t, x, y, width, height, (const uint8_t[]){ 26, 26, 30, 225 });
+    for (uint32_t i = 0; i < count; ++i) {
+        text_screen(t, x + 22 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, gold, keys[i][0]);
+        text_screen(t, x + 160 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, ink, keys[i][1]);
+    }
+}
+
+void hud_draw(hud *h, text *t, const hud_context *context)
+{
+    float unit = f_max((float)context->height / 720.0f, 0.75f);
+    leat_stats stats;
+    leat_info info;
+    leat_stats_get(context->streamer, &stats);
+    leat_info_get(context->streamer, &info);
+    float margin = 14 * unit, width = 296 * unit;
+    text_box(t, margin, margin, width + 24 * unit, 470 * unit, panel);
+    column c = { t, margin + 12 * unit, margin + 8 * unit, width, unit };
+    text_screen(t, c.x, c.y, 22 * unit, gold, "Leat");
+    const char *backend = info.backend == LEAT_BACKEND_URING ? "io_uring" : "pread threads";
+    char state[80];
+    snprintf(state, sizeof state, "%s%s", backend, context->paused ? ", PAUSED" : "");
+    text_screen(t, c.x + width - text_width(state, 15 * unit), c.y + 4 * unit, 15 * unit, context->paused ? rose : dim,
+                state);
+    c.y += 30 * unit;
+    times_draw(h, &c, context);
+    flow_draw(h, &c, context, &stats);
+    memory_draw(&c, context, &stats);
+    states_draw(&c, context);
+
+    float foot = (float)context->height - 30 * unit;
+    text_box(t, 0, foot - 5 * unit, (float)context->width, 35 * unit, panel);
+    text_screen(t, margin, foot, 18 * unit, ink, context->place);
+    char right[256];
+    snprintf(right, sizeof right, "%s     F1: keys", context->renderer);
+    text_screen(t, (float)context->width - margin - text_width(right, 14 * unit), foot + 2 * unit, 14 * unit, dim,
+                right);
+    if (context->s->error_text[0] != '\0') {
+        text_box(t, 0, foot - 29 * unit, (float)context->width, 24 * unit, (const uint8_t[]){ 150, 40, 50, 210 });
+        text_screen(t, margin, foot - 26 * unit, 14 * unit, ink, context->s->error_text);
+    }
+    if (context->help) {
+        help_draw(t, context, unit);
+    }
+}

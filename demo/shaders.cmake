@@ -1,0 +1,10 @@
+# Writes OUTPUT: each file of SHADERS as a zero-terminated array shader_NAME_KIND.
+set(text "/* Made from demo/shaders by shaders.cmake. */\n")
+foreach(shader IN LISTS SHADERS)
+  get_filename_component(name ${shader} NAME)
+  string(REPLACE "." "_" name ${name})
+  file(READ ${shader} hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," hex "${hex}")
+  string(APPEND text "static const char shader_${name}[] = { ${hex}0 };\n")
+endforeach()
+file(WRITE ${OUTPUT} "${text}")

@@ -1,0 +1,307 @@
+/* stream.c - the viewer's engine loop side of Leat: submit, update, upload, release.
+ *
+ * `user` of a request is its item and the generation of the last reset, so that an event of an older generation is only
+ * released. What has arrived waits in a ring in the order of arrival until the upload budget of a frame takes it. */
+#include "stream.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TAIL_SIDE 64u /* the first read brings the mips up to this side */
+#define FAILURES_MAX 3u
+#define DEADLINE_NS_PER_METRE UINT64_C(20000000)
+#define DEADLINE_NS_MIN UINT64_C(30000000)
+#define CLIENT_TEXTURES 0u
+#define CLIENT_MESHES 1u
+
+uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+static void texture_describe(const catalog_texture *texture, const gpu *g, uint64_t read_bytes_max,
+                             residency_item *item)
+{
+    const leat_texture_info *info = &texture->info;
+    uint32_t count = info->mip_count;
+    if (count == 0 || count > RESIDENCY_LEVELS_MAX || !gpu_format_of(g, texture).supported) {
+        *item = (residency_item){ .failed = true };
+        return;
+    }
+    *item = (residency_item){ .group = RESIDENCY_TEXTURES,
+                              .level_count = (uint8_t)count,
+                              .level_first = (uint8_t)(count - 1),
+                              .resident = (uint8_t)count,
+                              .target = (uint8_t)count,
+                              .older = RESIDENCY_NONE,
+                              .newer = RESIDENCY_NONE };
+    for (uint32_t mip = count; mip-- > 0;) {
+        leat_mip_info m;
+        bool fits = leat_texture_mip(info, mip, &m) && m.offset + m.size <= read_bytes_max &&
+                    (info->width >> mip) <= (uint32_t)g->texture_size_max &&
+                    (info->height >> mip) <= (uint32_t)g->texture_size_max;
+        if (!fits) {
+            item->level_finest = (uint8_t)(mip + 1);
+            item->failed = mip + 1 == count;
+            for (uint32_t k = mip + 1; k-- > 0;) {
+                item->bytes_from[k] = item->bytes_from[mip + 1];
+            }
+            break;
+        }
+        item->bytes_from[mip] = item->bytes_from[mip + 1] + gpu_mip_bytes(g, texture, mip);
+        if (m.width <= TAIL_SIDE && m.height <= TAIL_SIDE) {
+            item->level_first = (uint8_t)mip;
+        }
+    }
+}
+
+static void mesh_describe(const catalog_mesh *mesh, uint64_t read_bytes_max, residency_item *item)
+{
+    uint32_t count = mesh->info.lod_count;
+    if (count == 0 || count > RESIDENCY_LEVELS_MAX || mesh->info.vertex_stride != sizeof(leat_vertex)) {
+        *item = (residency_item){ .failed = true };
+        return;
+    }
+    *item = (residency_item){ .group = RESIDENCY_MESHES,
+                              .level_count = (uint8_t)count,
+                              .level_first = (uint8_t)(count - 1),
+                              .resident = (uint8_t)count,
+                              .target = (uint8_t)count,
+                              .older = RESIDENCY_NONE,
+                              .newer = RESIDENCY_NONE };
+    for (uint32_t lod = count; lod-- > 0;) {
+        if (mesh->lods[lod].offset + mesh->lods[lod].size > read_bytes_max) {
+            item->level_finest = (uint8_t)(lod + 1);
+            item->failed = lod + 1 == count;
+            break;
+        }
+        item->bytes_from[lod] = item->bytes_from[lod + 1] + mesh->lods[lod].size;
+    }
+}
+
+void stream_items_describe(const catalog *c, const gpu *g, uint64_t read_bytes_max, residency *r)
+{
+    for (uint32_t i = 0; i < c->texture_count; ++i) {
+        texture_describe(&c->textures[i], g, read_bytes_max, &r->items[i]);
+    }
+    for (uint32_t i = 0; i < c->mesh_count; ++i) {
+        mesh_describe(&c->meshes[i], read_bytes_max, &r->items[c->texture_count + i]);
+    }
+}
+
+bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency *r, stream *s)
+{
+    *s = (stream){ .streamer = streamer, .c = c, .g = g, .r = r, .generation = 1 };
+    /* One read an item at a time; what was under way at a reset never enters the ring. */
+    s->arrival_capacity = r->item_count + 1;
+    s->requests = calloc(r->item_count + 1u, sizeof *s->requests);
+    s->failures = calloc(r->item_count + 1u, sizeof *s->failures);
+    s->arrivals = calloc(s->arrival_capacity, sizeof *s->arrivals);
+    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL) {
+        free(s->requests);
+        free(s->failures);
+        free(s->arrivals);
+        return false;
+    }
+    return true;
+}
+
+static void arrivals_release(stream *s)
+{
+    for (uint32_t i = 0; i < s->arrival_count; ++i) {
+        (void)leat_release(s->streamer, s->arrivals[(s->arrival_first + i) % s->arrival_capacity].request);
+    }
+    s->arrival_count = 0;
+}
+
+void stream_destroy(stream *s)
+{
+    if (s->arrivals != NULL) {
+        arrivals_release(s);
+    }
+    free(s->requests);
+    free(s->failures);
+    free(s->arrivals);
+    *s = (stream){ 0 };
+}
+
+static leat_priority priority_of(uint8_t wanted_class, float score)
+{
+    switch (wanted_class) {
+    case RESIDENCY_BARE:
+        return score < 6.0f ? LEAT_URGENT : LEAT_HIGH;
+    case RESIDENCY_VISIBLE:
+        return LEAT_NORMAL;
+    default:
+        return LEAT_PREFETCH;
+    }
+}
+
+static uint64_t deadline_of(uint64_t now, float score)
+{
+    return now + DEADLINE_NS_MIN + (uint64_t)(score * (float)DEADLINE_NS_PER_METRE);
+}
+
+static void read_submit(stream *s, const residency_action *action, uint64_t now)
+{
+    bool is_mesh = action->item >= s->c->texture_count;
+    const residency_item *item = &s->r->items[action->item];
+    leat_read_desc desc = {
+        .asset = is_mesh ? s->c->meshes[action->item - s->c->texture_count].asset : s->c->textures[action->item].asset,
+        .part = { .kind = is_mesh ? LEAT_PART_LODS : LEAT_PART_MIPS,
+                  .first = action->level,
+                  .count = action->level + action->count == item->level_count ? 0 : action->count },
+        .priority = priority_of(action->wanted_class, action->score),
+        .client = is_mesh ? CLIENT_MESHES : CLIENT_TEXTURES,
+        .deadline_ns = deadline_of(now, action->score),
+        .user = s->generation << 32 | action->item,
+    };
+    leat_result result = leat_read(s->streamer, &desc, &s->requests[action->item]);
+    if (result != LEAT_OK) {
+        /* FULL passes by itself; anything else will not get better by asking again. */
+        ++s->counts.refused;
+        bool lasting = result != LEAT_ERROR_FULL && result != LEAT_ERROR_MEMORY;
+        if (lasting) {
+            snprintf(s->error_text, sizeof s->error_text, "%s: %s",
+                     is_mesh ? s->c->meshes[action->item - s->c->texture_count].name
+                             : s->c->textures[action->item].name,
+                     leat_result_text(result));
+        }
+        residency_ended(s->r, action->item, lasting);
+        return;
+    }
+    ++s->counts.submitted;
+}
+
+static void item_drop(stream *s, uint32_t item, uint32_t level)
+{
+    if (item >= s->c->texture_count) {
+        gpu_mesh_drop(s->g, item - s->c->texture_count, level);
+    } else {
+        gpu_texture_drop(s->g, item, level);
+    }
+}
+
+void stream_carry_out(stream *s)
+{
+    uint64_t now = clock_ns();
+    for (uint32_t i = 0; i < s->r->action_count; ++i) {
+        const residency_action *action = &s->r->actions[i];
+        switch (action->kind) {
+        case RESIDENCY_READ:
+            read_submit(s, action, now);
+            break;
+        case RESIDENCY_CANCEL:
+            (void)leat_cancel(s->streamer, s->requests[action->item]);
+            break;
+        case RESIDENCY_PROMOTE:
+            ++s->counts.promoted;
+            (void)leat_reprioritise(s->streamer, s->requests[action->item],
+                                    priority_of(action->wanted_class, action->score), deadline_of(now, action->score));
+            break;
+        case RESIDENCY_DROP:
+            ++s->counts.evictions;
+            item_drop(s, action->item, action->level);
+            break;
+        }
+    }
+    s->counts.submit_ns_last = clock_ns() - now;
+}
+
+static void arrival_push(stream *s, const leat_event *event, uint32_t index)
+{
+    const residency_item *item = &s->r->items[index];
+    bool is_mesh = index >= s->c->texture_count;
+    stream_arrival *arrival = &s->arrivals[(s->arrival_first + s->arrival_count++) % s->arrival_capacity];
+    *arrival = (stream_arrival){ .item = index,
+                                 .request = event->request,
+                                 .upload = { .index = is_mesh ? index - s->c->texture_count : index,
+                                             .is_mesh = is_mesh,
+                                             .level = item->target,
+                                             .count = (uint8_t)(item->resident - item->target),
+                                             .data = event->data,
+                                             .size = event->size } };
+    residency_arrived(s->r, index);
+}
+
+static void event_take(stream *s, const leat_event *event)
+{
+    uint32_t index = (uint32_t)event->user;
+    bool ours = event->user >> 32 == s->generation && index < s->r->item_count;
+    switch (event->type) {
+    case LEAT_EVENT_READY:
+        ++s->counts.ready;
+        if (!ours || s->arrival_count == s->arrival_capacity) {
+            (void)leat_release(s->streamer, event->request);
+            break;
+        }
+        s->failures[index] = 0;
+        arrival_push(s, event, index);
+        break;
+    case LEAT_EVENT_CANCELLED:
+        ++s->counts.cancelled;
+        if (ours) {
+            residency_ended(s->r, index, false);
+        }
+        break;
+    case LEAT_EVENT_FAILED:
+        ++s->counts.failed;
+        if (ours) {
+            (void)leat_event_text(s->streamer, event, s->error_text, sizeof s->error_text);
+            fprintf(stderr, "leat-view: %s\n", s->error_text);
+            bool lasting = event->result != LEAT_ERROR_OS || ++s->failures[index] >= FAILURES_MAX;
+            residency_ended(s->r, index, lasting);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void stream_update(stream *s)
+{
+    uint64_t begin = clock_ns();
+    leat_events events = leat_update(s->streamer, NULL);
+    s->counts.update_ns_last = clock_ns() - begin;
+    for (uint32_t i = 0; i < events.count; ++i) {
+        event_take(s, &events.items[i]);
+    }
+}
+
+void stream_upload(stream *s, uint64_t bytes_max)
+{
+    uint64_t begin = clock_ns(), bytes_left = bytes_max;
+    while (s->arrival_count > 0 && bytes_left > 0) {
+        stream_arrival *arrival = &s->arrivals[s->arrival_first];
+        if (!gpu_upload_step(s->g, &arrival->upload, &bytes_left)) {
+            break;
+        }
+        residency_uploaded(s->r, arrival->item);
+        (void)leat_release(s->streamer, arrival->request);
+        s->arrival_first = (s->arrival_first + 1) % s->arrival_capacity;
+        --s->arrival_count;
+    }
+    s->counts.bytes_uploaded += bytes_max - bytes_left;
+    s->counts.upload_ns_last = clock_ns() - begin;
+}
+
+void stream_reset(stream *s)
+{
+    leat_selection everything = { .all = true };
+    (void)leat_cancel_where(s->streamer, &everything);
+    arrivals_release(s);
+    ++s->generation;
+    for (uint32_t i = 0; i < s->r->item_count; ++i) {
+        if (s->r->items[i].level_count == 0) {
+            continue;
+        }
+        residency_ended(s->r, i, false);
+        residency_forget(s->r, i);
+        item_drop(s, i, UINT32_MAX);
+    }
+}
