@@ -94,15 +94,18 @@ static vec3 way_at(const flight *f, float position)
     return spline(a, f->points[i], f->points[i + 1], d, t);
 }
 
-/* The side to side of somebody who strolls; dies out at walls. */
+/* The side to side of somebody who strolls; dies out towards walls and in doors. */
 static vec3 swayed(const world *w, const flight *f, float position)
 {
     vec3 p = way_at(f, position), ahead = way_at(f, position + 0.5f), behind = way_at(f, position - 0.5f);
     vec3 along = v3_normalize(v3_sub(ahead, behind));
     vec3 side = v3(-along.z, 0, along.x);
-    vec3 target = v3_add(p, v3_scale(side, SWAY * sinf(position / SWAY_LENGTH * 2 * PI_F)));
-    target.y += 0.06f * sinf(position * 1.7f);
-    return world_move(w, p, target);
+    const world_hall *hall = &w->halls[world_hall_at(w, p, WORLD_NONE)];
+    float room = f_min(f_min(p.x - hall->x0, hall->x1 - p.x), f_min(p.z - hall->z0, hall->z1 - p.z));
+    float sway = SWAY * f_clamp((room - 0.4f) / 2.5f, 0, 1) * sinf(position / SWAY_LENGTH * 2 * PI_F);
+    vec3 result = v3_add(p, v3_scale(side, sway));
+    result.y += 0.06f * sinf(position * 1.7f);
+    return result;
 }
 
 /* The exhibit that is best to look at: a little ahead, on the side whose turn it is. */

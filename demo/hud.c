@@ -7,7 +7,7 @@
 #define RATE_NS UINT64_C(250000000)
 
 static const uint8_t ink[4] = { 244, 240, 232, 255 }, dim[4] = { 186, 180, 170, 255 }, gold[4] = { 248, 206, 120, 255 };
-static const uint8_t panel[4] = { 34, 34, 38, 178 }, track[4] = { 90, 90, 96, 150 };
+static const uint8_t panel[4] = { 44, 42, 44, 214 }, track[4] = { 96, 94, 96, 190 };
 static const uint8_t teal[4] = { 96, 214, 196, 255 }, rose[4] = { 240, 110, 110, 255 },
                      blue[4] = { 120, 170, 240, 255 };
 

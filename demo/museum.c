@@ -263,6 +263,36 @@ static void plinth_add(museum *m, const world_exhibit *e)
                half + 0.05f - contact * 0.5f);
 }
 
+/* Mouldings where no picture hangs, as wide as pictures would be apart. */
+static void panels_add(museum *m, const world_hall *hall, const world_door *door_side, bool far_wall)
+{
+    uint32_t count = (uint32_t)((hall->x1 - hall->x0 - 1.2f) / 3.4f);
+    float sign = far_wall ? -1.0f : 1.0f, wall = far_wall ? hall->z1 : hall->z0,
+          pitch = (hall->x1 - hall->x0) / (float)count;
+    for (uint32_t i = 0; i < count; ++i) {
+        float x = hall->x0 + pitch * ((float)i + 0.5f), half = pitch * 0.5f - 0.3f, bar = 0.06f;
+        if (door_side != NULL && fabsf(door_side->center.x - x) < half + WORLD_DOOR_WIDTH * 0.5f + 0.4f) {
+            continue;
+        }
+        float z0 = f_min(wall, wall + sign * 0.03f), z1 = f_max(wall, wall + sign * 0.03f), y0 = 1.25f, y1 = 5.3f;
+        box_add(m, v3(x - half, y0, z0), v3(x - half + bar, y1, z1), MUSEUM_MATT, white_tint);
+        box_add(m, v3(x + half - bar, y0, z0), v3(x + half, y1, z1), MUSEUM_MATT, white_tint);
+        box_add(m, v3(x - half, y0, z0), v3(x + half, y0 + bar, z1), MUSEUM_MATT, white_tint);
+        box_add(m, v3(x - half, y1 - bar, z0), v3(x + half, y1, z1), MUSEUM_MATT, white_tint);
+    }
+}
+
+/* The door of a hall in its wall at z0 or z1, if it has one there. */
+static const world_door *side_door(const world *w, uint32_t hall, bool far_wall)
+{
+    for (uint32_t d = hall > 0 ? hall - 1 : 0; d <= hall && d + 1 < w->hall_count; ++d) {
+        if (w->doors[d].along_z && (w->doors[d].center.z > w->halls[hall].z0) == far_wall) {
+            return &w->doors[d];
+        }
+    }
+    return NULL;
+}
+
 /* Something to sit on where the middle of a hall would be empty. */
 static void benches_add(museum *m, const world_hall *hall)
 {
@@ -292,15 +322,20 @@ bool museum_create(const world *w, museum *m)
         m->ranges[i].first = m->index_count;
         m->shadow_ranges[i].first = m->shadow_count;
         shell_add(m, w, i);
-        bool has_mesh = false;
+        bool has_mesh = false, has_picture = false;
         for (uint32_t k = 0; k < hall->exhibit_count; ++k) {
             const world_exhibit *e = &w->exhibits[hall->exhibit_first + k];
             has_mesh = has_mesh || e->kind == WORLD_MESH;
+            has_picture = has_picture || e->kind == WORLD_TEXTURE;
             if (e->kind == WORLD_MESH) {
                 plinth_add(m, e);
             } else {
                 frame_add(m, e);
             }
+        }
+        if (!has_picture) {
+            panels_add(m, hall, side_door(w, i, false), false);
+            panels_add(m, hall, side_door(w, i, true), true);
         }
         if (!has_mesh) {
             benches_add(m, hall);

@@ -292,9 +292,9 @@ static void hall_bind(const renderer *r, uint32_t hall)
 static void frame_begin(renderer *r, const renderer_frame *frame)
 {
     const view_camera *camera = frame->camera;
-    vec3 sun = v3_normalize(v3(0.42f, 0.84f, 0.30f));
+    vec3 sun = v3_normalize(v3(0.44f, 0.78f, 0.50f));
     frame_block block = { .eye = { camera->eye.x, camera->eye.y, camera->eye.z, 0.92f },
-                          .sun = { sun.x, sun.y, sun.z, 2.1f },
+                          .sun = { sun.x, sun.y, sun.z, 2.6f },
                           .screen = { (float)r->width, (float)r->height, frame->seconds, 0 } };
     memcpy(block.view_projection, camera->view_projection.m, sizeof block.view_projection);
     glBindBuffer(GL_UNIFORM_BUFFER, r->frame_block);

@@ -220,7 +220,7 @@ static void rows_place(const plan *p)
 
 static void picture_hang(world_exhibit *e, float aspect, vec3 spot, float width_max, float height_max, vec3 normal)
 {
-    aspect = f_clamp(aspect, 0.02f, 50.0f);
+    aspect = f_clamp(aspect > 0 ? aspect : 1, 0.02f, 50.0f);
     float height = f_min(height_max, width_max / aspect);
     e->half_height = height * 0.5f;
     e->half_width = height * aspect * 0.5f;
@@ -229,24 +229,29 @@ static void picture_hang(world_exhibit *e, float aspect, vec3 spot, float width_
     e->radius = sqrtf(e->half_width * e->half_width + e->half_height * e->half_height);
 }
 
+/* Bounds come from a file: whatever they say, what is made of them is finite. */
+static float bound_of(float value)
+{
+    const float most = 1e12f;
+    return value > most ? most : value < -most ? -most : value == value ? value : 0;
+}
+
 static void mesh_set(world_exhibit *e, const world_item *item, vec3 spot, float toward_aisle)
 {
-    float size[3];
+    float lo[3], size[3];
     for (int i = 0; i < 3; ++i) {
-        size[i] = f_max(item->bounds_max[i] - item->bounds_min[i], 0);
-        size[i] = isfinite(size[i]) ? size[i] : 1;
+        lo[i] = bound_of(item->bounds_min[i]);
+        size[i] = f_max(bound_of(item->bounds_max[i]) - lo[i], 0);
     }
     float footprint = f_max(size[0], size[2]);
-    float scale = f_min(2 * MESH_HALF_WIDTH / f_max(footprint, 1e-6f), MESH_HEIGHT / f_max(size[1], 1e-6f));
-    e->scale = scale < 1e6f ? scale : 1;
+    e->scale = f_min(2 * MESH_HALF_WIDTH / f_max(footprint, 1e-6f), MESH_HEIGHT / f_max(size[1], 1e-6f));
     e->turn = toward_aisle > 0 ? -0.35f : PI_F + 0.35f;
-    vec3 middle = v3((item->bounds_min[0] + item->bounds_max[0]) * 0.5f, item->bounds_min[1],
-                     (item->bounds_min[2] + item->bounds_max[2]) * 0.5f);
+    vec3 middle = v3(lo[0] + size[0] * 0.5f, lo[1], lo[2] + size[2] * 0.5f);
     float c = cosf(e->turn), s = sinf(e->turn);
     vec3 turned = v3(c * middle.x + s * middle.z, middle.y, -s * middle.x + c * middle.z);
     e->origin = v3_sub(spot, v3_scale(turned, e->scale));
     e->center = v3_add(spot, v3(0, size[1] * e->scale * 0.5f, 0));
-    e->radius = 0.5f * e->scale * sqrtf(size[0] * size[0] + size[1] * size[1] + size[2] * size[2]);
+    e->radius = 0.5f * v3_length(v3_scale(v3(size[0], size[1], size[2]), e->scale));
     e->normal = v3(0, 0, toward_aisle);
 }
 

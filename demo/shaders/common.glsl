@@ -17,7 +17,7 @@ layout(std140) uniform Hall {
 
 const vec3 SUN_COLOR = vec3(1.0, 0.86, 0.66);
 const vec3 SKY_LIGHT = vec3(0.86, 0.93, 1.0);
-const vec3 FLOOR_BOUNCE = vec3(0.62, 0.52, 0.42);
+const vec3 FLOOR_BOUNCE = vec3(0.74, 0.64, 0.53);
 const float PANE = 1.55;
 
 // The share of [x - w/2, x + w/2] in which a wave of period 1 is in its first `duty`.
@@ -40,12 +40,12 @@ float glass(vec2 p, float w)
 float sun_visible(vec3 p)
 {
     float t = max(box_max.y - p.y, 0.0) / sun.y;
-    return glass(p.xz + sun.xz * t, 0.05 + 0.02 * t);
+    return glass(p.xz + sun.xz * t, 0.03 + 0.009 * t);
 }
 
 vec3 sky_color(vec3 d)
 {
-    return mix(vec3(1.0, 0.93, 0.82), vec3(0.55, 0.74, 1.0), clamp(d.y * 1.3 - 0.3, 0.0, 1.0)) * 2.6;
+    return mix(vec3(1.0, 0.93, 0.82), vec3(0.42, 0.64, 1.0), clamp(d.y * 1.5 - 0.1, 0.0, 1.0)) * 1.55;
 }
 
 // Corners and edges are darker: a guess from the distance to the walls, floor and ceiling.
@@ -66,8 +66,8 @@ vec3 irradiance(vec3 p, vec3 n)
     float square = dot(toward, toward);
     float facing = dot(n, toward) * inversesqrt(square);
     float strip = clamp(facing * 0.7 + 0.3, 0.0, 1.0) * 13.0 / (square * 0.42 + 9.0);
-    vec3 around = mix(FLOOR_BOUNCE * 0.5, mix(wall.rgb, vec3(0.9), 0.65), clamp(n.y * 0.5 + 0.5, 0.0, 1.0));
-    return SKY_LIGHT * strip * 0.95 + around * 0.42;
+    vec3 around = mix(FLOOR_BOUNCE, mix(wall.rgb, vec3(0.9), 0.6) * 0.75, clamp(n.y * 0.5 + 0.5, 0.0, 1.0));
+    return SKY_LIGHT * strip * 0.82 + around * 0.44;
 }
 
 // What a ray sees of the empty hall; w is the width of its cone per metre.

@@ -17,10 +17,10 @@ vec3 stone(vec2 p, out float joint)
     float fade = clamp(1.0 - 3.0 * max(w.x, w.y), 0.0, 1.0);
     float grain = noise(p * 17.0) * fade;
     float checker = mod(slab.x + slab.y, 2.0);
-    vec3 light = mix(vec3(0.50, 0.44, 0.36), vec3(0.36, 0.30, 0.235), checker);
+    vec3 light = mix(vec3(0.36, 0.30, 0.235), vec3(0.215, 0.165, 0.12), checker);
     light *= 0.93 + 0.14 * hash(slab + 3.0);
     light *= 0.90 + 0.14 * smoothstep(0.0, 0.3, veins) + 0.05 * grain;
-    return mix(vec3(0.17, 0.15, 0.13), light, joint);
+    return mix(vec3(0.09, 0.075, 0.06), light, joint);
 }
 
 void main()
@@ -29,8 +29,8 @@ void main()
     vec3 view = normalize(at - eye.xyz);
     if (kind == GLASS) {
         float g = glass(at.xz, 0.03);
-        float cloud = noise(at.xz * 0.35 + view.xz * 2.0 + screen.z * 0.05);
-        color = vec4(to_screen(mix(vec3(0.30, 0.29, 0.28), sky_color(view) * (0.9 + 0.45 * cloud), g)), 1.0);
+        float cloud = smoothstep(0.25, 0.8, noise(view.xz / max(view.y, 0.05) * 1.3 + screen.z * 0.02));
+        color = vec4(to_screen(mix(vec3(0.30, 0.29, 0.28), sky_color(view) * (0.85 + 0.55 * cloud), g)), 1.0);
         return;
     }
     vec3 albedo = paint;

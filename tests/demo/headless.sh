@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Runs leat-view off the screen on small packs: whole, damaged, without anything to see, missing, foreign.
+#
+#   headless.sh LEAT_VIEW VIEW_FIXTURE      exit 77: no OpenGL off the screen here
+set -euo pipefail
+
+view=$1
+fixture=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail()
+{
+    echo "FAILED: $1" >&2
+    failures=$((failures + 1))
+}
+
+# expect CODE PATTERN NAME ARGUMENT...: leat-view ends with CODE, and what it says matches PATTERN.
+expect()
+{
+    local code=$1 pattern=$2 name=$3 status=0
+    shift 3
+    "$view" "$@" >"$work/out" 2>&1 || status=$?
+    if [ "$status" != "$code" ] || ! grep -Eq -- "$pattern" "$work/out"; then
+        fail "$name: exit $status instead of $code, or no match for /$pattern/ in:"
+        cat "$work/out" >&2
+    fi
+}
+
+# figure FILE NAME: the first number of that name in a report, without its fraction.
+figure()
+{
+    sed -n "s/^[[:space:]]*\"$2\":[[:space:]]*\([0-9]*\).*/\1/p" "$1" | head -n 1
+}
+
+# at_least FILE NAME MINIMUM / exactly FILE NAME VALUE
+at_least()
+{
+    [ "$(figure "$1" "$2")" -ge "$3" ] || fail "$(basename "$1"): $2 is $(figure "$1" "$2"), not at least $3"
+}
+exactly()
+{
+    [ "$(figure "$1" "$2")" = "$3" ] || fail "$(basename "$1"): $2 is $(figure "$1" "$2"), not $3"
+}
+
+for kind in textures damaged blobs; do
+    "$fixture" "$kind" "$work/$kind.leat"
+done
+small=(--headless --size 320x180 --frames 40)
+
+if ! "$view" "${small[@]}" "$work/textures.leat" >"$work/out" 2>&1 && grep -q 'no OpenGL' "$work/out"; then
+    echo "skipped: $(cat "$work/out")"
+    exit 77
+fi
+
+for backend in auto threads; do
+    expect 0 '^$|' "textures, $backend" "${small[@]}" --backend "$backend" --screenshot "$work/$backend.png" \
+        --report "$work/$backend.json" "$work/textures.leat"
+    exactly "$work/$backend.json" frames 40
+    exactly "$work/$backend.json" frames_waited_for_io 0
+    exactly "$work/$backend.json" failed 0
+    exactly "$work/$backend.json" placeholders 0
+    at_least "$work/$backend.json" textures_resident 1
+    [ "$(head -c 8 "$work/$backend.png" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || fail "$backend.png is no PNG"
+done
+
+expect 0 '^$|' "numbered screenshots" "${small[@]}" --screenshot "$work/n.png" --screenshot-every 20 "$work/textures.leat"
+for number in 0020 0040; do
+    [ -s "$work/n-$number.png" ] || fail "n-$number.png was not written"
+done
+
+# Damage is shown and told, and the walk goes on.
+expect 0 'damaged|hash' "damaged" "${small[@]}" --report "$work/damaged.json" "$work/damaged.leat"
+at_least "$work/damaged.json" failed 1
+at_least "$work/damaged.json" placeholders 1
+at_least "$work/damaged.json" textures_resident 1
+exactly "$work/damaged.json" frames 40
+
+# A budget of one MiB is kept: textures and, at half of it, meshes.
+expect 0 '^$|' "budget" "${small[@]}" --budget 1 --report "$work/budget.json" "$work/textures.leat"
+[ "$(figure "$work/budget.json" gpu_bytes_max)" -le 1572864 ] || fail "budget: $(figure "$work/budget.json" gpu_bytes_max) bytes"
+
+printf 'not a pack, but long enough to be read as one%.0s' {1..200} >"$work/foreign.leat"
+head -c 5000 "$work/textures.leat" >"$work/cut.leat"
+expect 1 'nothing to look at' "blobs" "${small[@]}" "$work/blobs.leat"
+expect 1 'missing\.leat' "missing" "${small[@]}" "$work/missing.leat"
+expect 1 'foreign\.leat' "foreign" "${small[@]}" "$work/foreign.leat"
+expect 1 'cut\.leat' "cut short" "${small[@]}" "$work/cut.leat"
+expect 1 'cannot be written' "screenshot into nowhere" "${small[@]}" --screenshot "$work/no/such/folder.png" "$work/textures.leat"
+expect 2 'no pack' "no argument"
+expect 2 'not "big"' "bad size" --size big "$work/textures.leat"
+expect 2 'help' "unknown option" --frobnicate "$work/textures.leat"
+expect 0 'Usage' "help" --help
+expect 0 'leat-view [0-9]' "version" --version
+
+if [ "$failures" -gt 0 ]; then
+    echo "$failures failed" >&2
+    exit 1
+fi
+echo "all as expected"

@@ -1,0 +1,284 @@
+/* test_view_residency.c - the plan of a frame against a model of the world: reads come coarse first and nearest first,
+ * the budget holds at every moment, what left the view is cancelled or dropped, and a standing camera comes to rest. */
+#include "residency.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define LEVELS 8u
+#define FIRST 6u /* level of the tail */
+
+/* Level k has 4^(LEVELS - 1 - k) KiB of its own: 16 MiB in all for level 0. */
+static void items_fill(residency *r, residency_group group)
+{
+    for (uint32_t i = 0; i < r->item_count; ++i) {
+        residency_item *item = &r->items[i];
+        *item = (residency_item){ .group = (uint8_t)group,
+                                  .level_count = LEVELS,
+                                  .level_first = FIRST,
+                                  .resident = LEVELS,
+                                  .target = LEVELS,
+                                  .older = RESIDENCY_NONE,
+                                  .newer = RESIDENCY_NONE };
+        for (uint32_t k = LEVELS; k-- > 0;) {
+            item->bytes_from[k] = item->bytes_from[k + 1] + (UINT64_C(1024) << (2 * (LEVELS - 1 - k)));
+        }
+    }
+}
+
+static uint64_t bytes_true(const residency *r)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < r->item_count; ++i) {
+        const residency_item *item = &r->items[i];
+        bytes += item->bytes_from[item->target < item->resident ? item->target : item->resident];
+    }
+    return bytes;
+}
+
+static void books_check(const residency *r)
+{
+    assert_true(bytes_true(r) == r->budgets[0].bytes + r->budgets[1].bytes);
+    assert_true(r->budgets[0].bytes <= r->budgets[0].bytes_max);
+    uint32_t listed = 0, held = 0;
+    for (uint32_t i = r->oldest; i != RESIDENCY_NONE; i = r->items[i].newer) {
+        assert_true(r->items[i].listed);
+        ++listed;
+    }
+    for (uint32_t i = 0; i < r->item_count; ++i) {
+        held += r->items[i].resident < LEVELS || r->items[i].target < LEVELS;
+    }
+    assert_int_equal(listed, held);
+}
+
+/* Everything that was read arrives and is uploaded. */
+static void all_arrive(residency *r)
+{
+    for (uint32_t i = 0; i < r->item_count; ++i) {
+        if (r->items[i].reading) {
+            residency_uploaded(r, i);
+        }
+    }
+}
+
+static void test_coarse_first(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 1, 64 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    uint8_t expected = LEVELS;
+    for (uint32_t frame = 0; frame < 10 && r.items[0].resident > 0; ++frame) {
+        residency_begin(&r);
+        residency_want(&r, 0, 0, RESIDENCY_VISIBLE, 3);
+        residency_plan(&r, false);
+        assert_int_equal(r.action_count, 1);
+        assert_int_equal(r.actions[0].kind, RESIDENCY_READ);
+        assert_true(r.actions[0].level < expected);
+        assert_int_equal(r.actions[0].level + r.actions[0].count, expected);
+        if (frame == 0) {
+            assert_int_equal(r.actions[0].level, FIRST);
+            assert_int_equal(r.actions[0].wanted_class, RESIDENCY_BARE);
+        }
+        expected = r.actions[0].level;
+        books_check(&r);
+        all_arrive(&r);
+        assert_int_equal(r.items[0].resident, expected);
+    }
+    assert_int_equal(r.items[0].resident, 0);
+    residency_begin(&r);
+    residency_want(&r, 0, 0, RESIDENCY_VISIBLE, 3);
+    residency_plan(&r, false);
+    assert_int_equal(r.action_count, 0);
+    assert_int_equal(r.bare_count + r.coarse_count, 0);
+    residency_destroy(&r);
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 4, 64 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    residency_begin(&r);
+    residency_want(&r, 0, 3, RESIDENCY_AHEAD, 1);
+    residency_want(&r, 1, 3, RESIDENCY_VISIBLE, 9);
+    residency_want(&r, 2, 3, RESIDENCY_VISIBLE, 2);
+    residency_want(&r, 3, 5, RESIDENCY_AHEAD, 4);
+    residency_want(&r, 3, 4, RESIDENCY_VISIBLE, 5); /* wanted twice: the more urgent and the finer */
+    residency_plan(&r, false);
+    assert_int_equal(r.action_count, 4);
+    static const uint32_t order[4] = { 2, 3, 1, 0 };
+    for (uint32_t i = 0; i < 4; ++i) {
+        assert_int_equal(r.actions[i].item, order[i]);
+    }
+    assert_int_equal(r.items[3].wanted, 4);
+    residency_destroy(&r);
+}
+
+static void test_cancel_and_promote(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 2, 64 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    residency_begin(&r);
+    residency_want(&r, 0, 3, RESIDENCY_AHEAD, 1);
+    residency_want(&r, 1, 3, RESIDENCY_AHEAD, 1);
+    residency_plan(&r, false);
+    assert_int_equal(r.action_count, 2);
+    residency_begin(&r);
+    residency_want(&r, 0, 3, RESIDENCY_VISIBLE, 1);
+    residency_plan(&r, false);
+    assert_int_equal(r.action_count, 1);
+    assert_int_equal(r.actions[0].kind, RESIDENCY_PROMOTE);
+    assert_int_equal(r.actions[0].item, 0);
+    bool cancelled = false;
+    for (uint32_t frame = 0; frame < 100 && !cancelled; ++frame) {
+        residency_begin(&r);
+        residency_want(&r, 0, 3, RESIDENCY_VISIBLE, 1);
+        residency_plan(&r, false);
+        cancelled = r.action_count == 1 && r.actions[0].kind == RESIDENCY_CANCEL && r.actions[0].item == 1;
+    }
+    assert_true(cancelled);
+    residency_ended(&r, 1, false);
+    assert_int_equal(r.items[1].target, LEVELS);
+    books_check(&r);
+    residency_destroy(&r);
+}
+
+static void test_damage(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 2, 64 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    for (uint32_t frame = 0; frame < 20; ++frame) {
+        residency_begin(&r);
+        residency_want(&r, 0, 0, RESIDENCY_VISIBLE, 1);
+        residency_want(&r, 1, 0, RESIDENCY_VISIBLE, 1);
+        residency_plan(&r, false);
+        for (uint32_t i = 0; i < 2; ++i) {
+            if (r.items[i].reading && (i == 0 || r.items[i].resident < LEVELS)) {
+                residency_ended(&r, i, true); /* 0 at once, 1 when it refines */
+            }
+        }
+        all_arrive(&r);
+        books_check(&r);
+    }
+    assert_true(r.items[0].failed);
+    assert_false(r.items[1].failed);
+    assert_int_equal(r.items[1].resident, FIRST);
+    assert_int_equal(r.action_count, 0); /* no asking again */
+    residency_destroy(&r);
+}
+
+/* A camera that jumps about, reads that end in any order or fail: the budget holds and the books balance throughout. */
+static void test_random_walk(void **state)
+{
+    (void)state;
+    residency r;
+    const uint32_t count = 300;
+    assert_true(residency_create(&r, count, 40 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    uint32_t seed = 12345;
+    for (uint32_t frame = 0; frame < 3000; ++frame) {
+        uint32_t place = frame / 60 * 37 % count;
+        residency_begin(&r);
+        for (uint32_t i = 0; i < 40; ++i) {
+            residency_want(&r, (place + i) % count, i / 6, i < 25 ? RESIDENCY_VISIBLE : RESIDENCY_AHEAD, (float)i);
+        }
+        residency_plan(&r, frame % 500 > 450);
+        books_check(&r);
+        for (uint32_t i = 0; i < r.action_count; ++i) {
+            assert_false(r.actions[i].kind == RESIDENCY_READ && frame % 500 > 450);
+            if (r.actions[i].kind == RESIDENCY_CANCEL) {
+                residency_ended(&r, r.actions[i].item, false);
+            }
+        }
+        for (uint32_t i = 0; i < count; ++i) {
+            seed = seed * 1664525u + 1013904223u;
+            if (r.items[i].reading && seed >> 30 == 0) {
+                if (seed >> 24 == 7) {
+                    residency_ended(&r, i, false);
+                } else {
+                    residency_arrived(&r, i);
+                    residency_uploaded(&r, i);
+                }
+            }
+        }
+        books_check(&r);
+    }
+    assert_true(r.budgets[0].bias > 0); /* 25 in view at up to 16 MiB each do not fit */
+    residency_destroy(&r);
+}
+
+static void test_comes_to_rest(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 60, 24 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    uint32_t busy_after = 0;
+    for (uint32_t frame = 0; frame < 400; ++frame) {
+        residency_begin(&r);
+        for (uint32_t i = 0; i < 60; ++i) {
+            residency_want(&r, i, 1, i < 40 ? RESIDENCY_VISIBLE : RESIDENCY_AHEAD, (float)i);
+        }
+        residency_plan(&r, false);
+        busy_after += frame >= 200 ? r.action_count : 0;
+        all_arrive(&r);
+        books_check(&r);
+    }
+    assert_int_equal(busy_after, 0); /* no flicker between two plans */
+    assert_int_equal(r.bare_count, 0);
+    assert_int_equal(r.coarse_count, 0);
+    residency_destroy(&r);
+}
+
+static void test_budget_shrinks(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 20, 64 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    for (uint32_t frame = 0; frame < 100; ++frame) {
+        if (frame == 50) {
+            r.budgets[0].bytes_max = 4 << 20;
+        }
+        residency_begin(&r);
+        for (uint32_t i = 0; i < 10; ++i) {
+            residency_want(&r, i, 1, RESIDENCY_VISIBLE, (float)i);
+        }
+        residency_plan(&r, false);
+        all_arrive(&r);
+    }
+    books_check(&r);
+    assert_int_equal(r.bare_count, 0);
+    residency_destroy(&r);
+}
+
+static void test_mip_for(void **state)
+{
+    (void)state;
+    assert_int_equal(residency_mip_for(1024, 512, 11, 1024), 0);
+    assert_int_equal(residency_mip_for(1024, 512, 11, 400), 1);
+    assert_int_equal(residency_mip_for(1024, 1024, 11, 1), 9);
+    assert_int_equal(residency_mip_for(64, 64, 1, 1), 0);
+    assert_int_equal(residency_mip_for(64, 64, 7, 1e9f), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_coarse_first),       cmocka_unit_test(test_order),
+        cmocka_unit_test(test_cancel_and_promote), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_random_walk),        cmocka_unit_test(test_comes_to_rest),
+        cmocka_unit_test(test_budget_shrinks),     cmocka_unit_test(test_mip_for),
+    };
+    return cmocka_run_group_tests_name("view.residency", tests, NULL, NULL);
+}
