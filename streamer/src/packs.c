@@ -193,7 +193,7 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
     slot->layer = desc != NULL ? desc->layer : 0;
     slot->order = atomic_fetch_add_explicit(&s->pack_order, 1, memory_order_relaxed);
     slot->io_file = IO_FILE_NONE;
-    slot->direct = slot->file.fd_direct >= 0;
+    slot->direct = slot->file.fd_direct >= 0 || (s->desc.backend == LEAT_BACKEND_SIM && s->desc.direct != LEAT_OFF);
     slot->cached_score = slot->cached_skip = 0;
     uint32_t generation = (uint32_t)(atomic_load_explicit(&slot->control, memory_order_relaxed) >> 32);
     atomic_store_explicit(&slot->swept, false, memory_order_relaxed);

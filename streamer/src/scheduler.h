@@ -5,8 +5,8 @@
  * sched_create. Push, remove and change are O(log n).
  *
  * The order (sched_peek), most important first:
- *   1. class rank: urgent, high, normal, prefetch - but the entry of a lower class that has waited longest goes first
- *      once it has waited `ageing_ns` (and then at most one in SCHED_AGED_SHARE of the reads, so that an old flood of
+ *   1. class rank: urgent, high, normal, prefetch - but the entry that has been longest in a lower class goes first
+ * once it has waited `ageing_ns` (and then at most one in SCHED_AGED_SHARE of the reads, so that an old flood of
  *      prefetches cannot invert the classes);
  *   2. within the class, the client that has been charged least in proportion to its weight (start-time fair queueing;
  *      an idle client does not save up credit);
@@ -28,24 +28,26 @@ typedef struct sched sched;
 
 typedef struct sched_desc {
     memory *memory;
-    uint32_t capacity;   /* ids are 0 .. capacity - 1 */
-    uint64_t ageing_ns;  /* > 0 */
+    uint32_t capacity; /* ids are 0 .. capacity - 1 */
+    uint64_t ageing_ns; /* > 0 */
     uint32_t client_weights[LEAT_CLIENT_COUNT]; /* > 0 */
 } sched_desc;
 
 typedef struct sched_entry {
-    uint32_t rank;        /* 0 urgent .. 3 prefetch: sched_rank() */
-    uint32_t client;      /* < LEAT_CLIENT_COUNT */
+    uint32_t rank; /* 0 urgent .. 3 prefetch: sched_rank() */
+    uint32_t client; /* < LEAT_CLIENT_COUNT */
     uint64_t deadline_ns; /* NO_DEADLINE: none */
     uint64_t sequence;
-    uint64_t position;    /* on disk: pack and offset, in one number that orders */
-    uint64_t bytes;       /* packed bytes still to be read for it */
-    uint64_t queued_ns;   /* when it was admitted */
+    uint64_t position; /* on disk: pack and offset, in one number that orders */
+    uint64_t bytes; /* packed bytes still to be read for it */
+    uint64_t queued_ns; /* when it was admitted */
 } sched_entry;
 
 static inline uint32_t sched_rank(leat_priority priority)
 {
-    static const uint8_t rank[LEAT_PRIORITY_COUNT] = { [LEAT_URGENT] = 0, [LEAT_HIGH] = 1, [LEAT_NORMAL] = 2, [LEAT_PREFETCH] = 3 };
+    static const uint8_t rank[LEAT_PRIORITY_COUNT] = {
+        [LEAT_URGENT] = 0, [LEAT_HIGH] = 1, [LEAT_NORMAL] = 2, [LEAT_PREFETCH] = 3
+    };
     return rank[priority];
 }
 
@@ -70,10 +72,8 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
 uint32_t sched_count(const sched *s);
 uint64_t sched_bytes(const sched *s);
 uint64_t sched_bytes_of(const sched *s, uint32_t rank); /* of one class */
-/* Bytes queued that would be served before an entry of this class, client and deadline, were it pushed now: all of higher
- * classes, those of its own with an earlier deadline. An estimate for deadlines (kept in buckets), O(log n). */
+/* Bytes queued that would be served before an entry of this class, client and deadline, were it pushed now: all of
+ * higher classes, those of its own with an earlier deadline. An estimate for deadlines (kept in buckets), O(log n). */
 uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint32_t client, uint64_t deadline_ns);
-/* Walks all ids in no particular order: first with SCHED_NONE, then with the last answer. For selections. */
-uint32_t sched_next(const sched *s, uint32_t id);
 
 #endif

@@ -1,0 +1,52 @@
+/* leat/sim.h - a simulated device, for tests of an engine's own streaming. UNSTABLE: may change with each version.
+ *
+ * With LEAT_BACKEND_SIM the bytes are those of the real packs, but time is virtual: a read takes as long as the device
+ * described here would take, with jitter and faults drawn from the seed. Together with leat_desc.stepped, the same calls
+ * and the same seed give the same events, to the byte and the nanosecond.
+ *
+ *     struct leat_sim_desc sim = leat_sim_preset("sd");
+ *     sim.seed = 7;
+ *     leat_create(&(leat_desc){ .backend = LEAT_BACKEND_SIM, .stepped = true, .sim = &sim }, &s);
+ *     leat_update(s, &(leat_tick){ .now_ns = frame * 16666667 });
+ */
+#ifndef LEAT_SIM_H
+#define LEAT_SIM_H
+
+#include <leat/leat.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* All zero is an NVMe drive of 3.5 GB/s without faults. Rates are per 1,000 reads. */
+typedef struct leat_sim_desc {
+    uint64_t seed;
+    uint64_t latency_ns;       /* of one small read on an idle device; 0: 80 us */
+    uint64_t bytes_per_second; /* over all channels; 0: 3.5 GB/s */
+    uint32_t channel_count;    /* reads served side by side, sharing the bandwidth; 0: 8 */
+    uint32_t jitter_per_mille; /* of the latency, drawn evenly up to this */
+    uint64_t seek_ns;          /* added where a read does not follow the last one */
+
+    uint64_t stall_at_ns; /* once, at this time of the device's life (0: never), nothing completes */
+    uint64_t stall_ns;    /* for this long */
+    uint64_t halve_at_ns; /* from then on (0: never), half the bandwidth */
+
+    uint32_t short_read_rate;
+    uint32_t eio_rate;
+    uint32_t eagain_rate;
+    uint32_t eintr_rate;
+    uint32_t bit_flip_rate;
+    uint32_t end_of_file_rate; /* result 0, as if the file had been truncated */
+    uint32_t spike_rate;       /* a read that takes 50 times as long */
+    bool fail_all;             /* every read: EIO */
+} leat_sim_desc;
+
+/* "nvme", "nvme7", "sata", "hdd", "sd", "stall" (an nvme drive that stalls for 2 s after 1 s), "halve" (one whose
+ * bandwidth halves after 1 s); the default for other names. Any thread. */
+LEAT_API leat_sim_desc leat_sim_preset(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

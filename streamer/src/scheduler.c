@@ -1,0 +1,508 @@
+/* scheduler.c - see scheduler.h.
+ *
+ * One heap per class and client. They share their memory: a heap is a list of pages of nodes, taken from one pool that
+ * is large enough for the capacity however the entries are spread, so that 64 heaps cost no more than one. The nodes
+ * carry their keys, and a node has four children: a sift touches few cache lines, also with a million entries.
+ *
+ * Ageing needs the entry that has waited longest in each class: entries are admitted in the order of time, so an
+ * intrusive list per class, appended at its end, has it at its head.
+ *
+ * For estimates, the bytes of each class are also kept by deadline, in buckets of a ring with a Fenwick tree over it
+ * (Fenwick, "A new data structure for cumulative frequency tables", 1994). */
+#include "scheduler.h"
+
+#include <string.h>
+
+#define PAGE_BITS 8u
+#define PAGE_NODE_COUNT (1u << PAGE_BITS)
+#define HEAP_COUNT (SCHED_CLASS_COUNT * LEAT_CLIENT_COUNT)
+#define CHILD_COUNT 4u
+#define WEIGHT_SCALE 1024u /* virtual time of one byte at weight 1, so that weights divide well */
+#define BUCKET_NS (4 * NS_PER_MS)
+#define BUCKET_COUNT 2048u /* deadlines up to 8 s ahead are told apart */
+
+typedef struct node {
+    uint64_t deadline_ns, sequence, position;
+    uint32_t id;
+} node;
+
+typedef struct heap {
+    uint32_t *pages; /* numbers of pages in the pool */
+    uint32_t count;
+} heap;
+
+typedef struct item {
+    sched_entry entry;
+    uint32_t heap_index; /* SCHED_NONE: not queued */
+    uint32_t older, newer; /* in the class's list */
+    bool far; /* its bytes are in far_bytes: no deadline, or one beyond the ring */
+} item;
+
+typedef struct class_state {
+    uint64_t clock; /* virtual time of what was served last */
+    uint64_t times[LEAT_CLIENT_COUNT]; /* virtual time at which each client is served next */
+    uint32_t waiting_clients; /* bit mask */
+    uint32_t count;
+    uint64_t bytes;
+    uint32_t oldest, newest;
+    uint64_t far_bytes; /* behind all buckets */
+    uint64_t early_bytes; /* deadlines that have passed: before all buckets */
+    uint64_t base; /* number of the first bucket of the ring */
+    uint64_t buckets[BUCKET_COUNT];
+    uint64_t sums[BUCKET_COUNT + 1]; /* Fenwick tree over buckets */
+} class_state;
+
+struct sched {
+    sched_desc desc;
+    item *items;
+    node *nodes; /* the pool: page p is nodes[p << PAGE_BITS ...] */
+    uint32_t *page_tables; /* HEAP_COUNT x pages_per_heap */
+    uint32_t *free_pages;
+    uint32_t free_page_count;
+    uint32_t page_count;
+    uint32_t pages_per_heap;
+    heap heaps[HEAP_COUNT];
+    class_state classes[SCHED_CLASS_COUNT];
+    uint32_t count;
+    uint64_t bytes;
+    uint32_t charges_since_aged;
+};
+
+/* ---- Heaps ---- */
+
+static heap *heap_of(sched *s, const sched_entry *e)
+{
+    return &s->heaps[e->rank * LEAT_CLIENT_COUNT + e->client];
+}
+
+static node *node_at(const sched *s, const heap *h, uint32_t index)
+{
+    return &s->nodes[((uint64_t)h->pages[index >> PAGE_BITS] << PAGE_BITS) + (index & (PAGE_NODE_COUNT - 1))];
+}
+
+static bool node_before(const node *a, const node *b)
+{
+    if (a->deadline_ns != b->deadline_ns) {
+        return a->deadline_ns < b->deadline_ns;
+    }
+    if (a->sequence != b->sequence) {
+        return a->sequence < b->sequence;
+    }
+    if (a->position != b->position) {
+        return a->position < b->position;
+    }
+    return a->id < b->id;
+}
+
+static void node_place(sched *s, heap *h, uint32_t index, const node *n)
+{
+    *node_at(s, h, index) = *n;
+    s->items[n->id].heap_index = index;
+}
+
+static void sift_up(sched *s, heap *h, uint32_t index, const node *n)
+{
+    while (index > 0) {
+        uint32_t parent = (index - 1) / CHILD_COUNT;
+        const node *above = node_at(s, h, parent);
+        if (!node_before(n, above)) {
+            break;
+        }
+        node_place(s, h, index, above);
+        index = parent;
+    }
+    node_place(s, h, index, n);
+}
+
+static void sift_down(sched *s, heap *h, uint32_t index, const node *n)
+{
+    for (;;) {
+        uint64_t first = (uint64_t)index * CHILD_COUNT + 1;
+        if (first >= h->count) {
+            break;
+        }
+        uint32_t best = (uint32_t)first;
+        uint32_t end = (uint32_t)u64_min(first + CHILD_COUNT, h->count);
+        for (uint32_t child = best + 1; child < end; ++child) {
+            if (node_before(node_at(s, h, child), node_at(s, h, best))) {
+                best = child;
+            }
+        }
+        if (!node_before(node_at(s, h, best), n)) {
+            break;
+        }
+        node_place(s, h, index, node_at(s, h, best));
+        index = best;
+    }
+    node_place(s, h, index, n);
+}
+
+/* Puts a node whose key has changed where it belongs. */
+static void sift(sched *s, heap *h, uint32_t index, const node *n)
+{
+    if (index > 0 && node_before(n, node_at(s, h, (index - 1) / CHILD_COUNT))) {
+        sift_up(s, h, index, n);
+    } else {
+        sift_down(s, h, index, n);
+    }
+}
+
+static void heap_insert(sched *s, heap *h, const node *n)
+{
+    if ((h->count & (PAGE_NODE_COUNT - 1)) == 0) {
+        ASSERT(s->free_page_count > 0); /* capacity / PAGE_NODE_COUNT + HEAP_COUNT pages are always enough */
+        h->pages[h->count >> PAGE_BITS] = s->free_pages[--s->free_page_count];
+    }
+    sift_up(s, h, h->count++, n);
+}
+
+static void heap_remove(sched *s, heap *h, uint32_t index)
+{
+    node last = *node_at(s, h, --h->count);
+    if (index < h->count) {
+        sift(s, h, index, &last);
+    }
+    if ((h->count & (PAGE_NODE_COUNT - 1)) == 0) {
+        s->free_pages[s->free_page_count++] = h->pages[h->count >> PAGE_BITS];
+    }
+}
+
+static node node_of(const item *it, uint32_t id)
+{
+    return (node){
+        .deadline_ns = it->entry.deadline_ns, .sequence = it->entry.sequence, .position = it->entry.position, .id = id
+    };
+}
+
+/* ---- Bytes by deadline ---- */
+
+static void tree_add(class_state *c, uint32_t bucket, uint64_t amount) /* amounts wrap: adding -x takes x away */
+{
+    c->buckets[bucket] += amount;
+    for (uint32_t i = bucket + 1; i <= BUCKET_COUNT; i += i & (0u - i)) {
+        c->sums[i] += amount;
+    }
+}
+
+static uint64_t tree_sum(const class_state *c, uint32_t bucket_end) /* of buckets 0 .. bucket_end - 1 */
+{
+    uint64_t sum = 0;
+    for (uint32_t i = bucket_end; i > 0; i -= i & (0u - i)) {
+        sum += c->sums[i];
+    }
+    return sum;
+}
+
+/* Buckets that lie in the past become "early", and their places in the ring are free for later ones. */
+static void advance_base(class_state *c, uint64_t now_ns)
+{
+    uint64_t base = now_ns / BUCKET_NS;
+    if (base <= c->base) {
+        return;
+    }
+    uint64_t passed = u64_min(base - c->base, BUCKET_COUNT);
+    for (uint64_t i = 0; i < passed; ++i) {
+        uint32_t bucket = (uint32_t)((c->base + i) % BUCKET_COUNT);
+        if (c->buckets[bucket] != 0) {
+            c->early_bytes += c->buckets[bucket];
+            tree_add(c, bucket, 0 - c->buckets[bucket]);
+        }
+    }
+    c->base = base;
+}
+
+static void deadline_add(class_state *c, item *it)
+{
+    uint64_t bucket = it->entry.deadline_ns / BUCKET_NS;
+    it->far = bucket >= c->base + BUCKET_COUNT;
+    if (it->far) {
+        c->far_bytes += it->entry.bytes;
+    } else if (bucket < c->base) {
+        c->early_bytes += it->entry.bytes;
+    } else {
+        tree_add(c, (uint32_t)(bucket % BUCKET_COUNT), it->entry.bytes);
+    }
+}
+
+static void deadline_take(class_state *c, const item *it, uint64_t bytes)
+{
+    uint64_t bucket = it->entry.deadline_ns / BUCKET_NS;
+    if (it->far) {
+        c->far_bytes -= bytes;
+    } else if (bucket < c->base) {
+        c->early_bytes -= bytes;
+    } else {
+        tree_add(c, (uint32_t)(bucket % BUCKET_COUNT), 0 - bytes);
+    }
+}
+
+/* ---- Into and out of a class ---- */
+
+static void list_append(sched *s, class_state *c, uint32_t id)
+{
+    item *it = &s->items[id];
+    it->older = c->newest;
+    it->newer = SCHED_NONE;
+    if (c->newest != SCHED_NONE) {
+        s->items[c->newest].newer = id;
+    } else {
+        c->oldest = id;
+    }
+    c->newest = id;
+}
+
+static void list_remove(sched *s, class_state *c, uint32_t id)
+{
+    item *it = &s->items[id];
+    if (it->older != SCHED_NONE) {
+        s->items[it->older].newer = it->newer;
+    } else {
+        c->oldest = it->newer;
+    }
+    if (it->newer != SCHED_NONE) {
+        s->items[it->newer].older = it->older;
+    } else {
+        c->newest = it->older;
+    }
+}
+
+static void enter(sched *s, uint32_t id)
+{
+    item *it = &s->items[id];
+    class_state *c = &s->classes[it->entry.rank];
+    heap *h = heap_of(s, &it->entry);
+    if (h->count == 0) {
+        /* A client that was idle begins at the present: it has not saved up a share. */
+        c->times[it->entry.client] = u64_max(c->times[it->entry.client], c->clock);
+        c->waiting_clients |= 1u << it->entry.client;
+    }
+    node n = node_of(it, id);
+    heap_insert(s, h, &n);
+    list_append(s, c, id);
+    deadline_add(c, it);
+    ++c->count;
+    c->bytes += it->entry.bytes;
+}
+
+static void leave(sched *s, uint32_t id)
+{
+    item *it = &s->items[id];
+    class_state *c = &s->classes[it->entry.rank];
+    heap *h = heap_of(s, &it->entry);
+    heap_remove(s, h, it->heap_index);
+    if (h->count == 0) {
+        c->waiting_clients &= ~(1u << it->entry.client);
+    }
+    list_remove(s, c, id);
+    deadline_take(c, it, it->entry.bytes);
+    --c->count;
+    c->bytes -= it->entry.bytes;
+}
+
+/* ---- Public ---- */
+
+sched *sched_create(const sched_desc *desc)
+{
+    memory *m = desc->memory;
+    sched *s = memory_allocate(m, 1, sizeof(*s), CACHE_LINE_SIZE);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->desc = *desc;
+    s->pages_per_heap = (desc->capacity + PAGE_NODE_COUNT - 1) / PAGE_NODE_COUNT;
+    s->page_count = s->pages_per_heap + HEAP_COUNT;
+    s->items = memory_allocate(m, desc->capacity, sizeof(*s->items), CACHE_LINE_SIZE);
+    s->nodes = memory_allocate(m, (uint64_t)s->page_count * PAGE_NODE_COUNT, sizeof(*s->nodes), CACHE_LINE_SIZE);
+    s->page_tables =
+        memory_allocate(m, (uint64_t)s->pages_per_heap * HEAP_COUNT, sizeof(*s->page_tables), CACHE_LINE_SIZE);
+    s->free_pages = memory_allocate(m, s->page_count, sizeof(*s->free_pages), CACHE_LINE_SIZE);
+    if (s->items == NULL || s->nodes == NULL || s->page_tables == NULL || s->free_pages == NULL) {
+        sched_destroy(s);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < desc->capacity; ++i) {
+        s->items[i].heap_index = SCHED_NONE;
+    }
+    for (uint32_t i = 0; i < s->page_count; ++i) {
+        s->free_pages[s->free_page_count++] = s->page_count - 1 - i;
+    }
+    for (uint32_t i = 0; i < HEAP_COUNT; ++i) {
+        s->heaps[i].pages = s->page_tables + (uint64_t)i * s->pages_per_heap;
+    }
+    for (uint32_t i = 0; i < SCHED_CLASS_COUNT; ++i) {
+        s->classes[i].oldest = s->classes[i].newest = SCHED_NONE;
+    }
+    s->charges_since_aged = SCHED_AGED_SHARE;
+    return s;
+}
+
+void sched_destroy(sched *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    memory *m = s->desc.memory;
+    memory_free(m, s->free_pages, s->page_count, sizeof(*s->free_pages));
+    memory_free(m, s->page_tables, (uint64_t)s->pages_per_heap * HEAP_COUNT, sizeof(*s->page_tables));
+    memory_free(m, s->nodes, (uint64_t)s->page_count * PAGE_NODE_COUNT, sizeof(*s->nodes));
+    memory_free(m, s->items, s->desc.capacity, sizeof(*s->items));
+    memory_free(m, s, 1, sizeof(*s));
+}
+
+void sched_push(sched *s, uint32_t id, const sched_entry *entry)
+{
+    ASSERT(id < s->desc.capacity && s->items[id].heap_index == SCHED_NONE);
+    ASSERT(entry->rank < SCHED_CLASS_COUNT && entry->client < LEAT_CLIENT_COUNT);
+    s->items[id].entry = *entry;
+    advance_base(&s->classes[entry->rank], entry->queued_ns);
+    enter(s, id);
+    ++s->count;
+    s->bytes += entry->bytes;
+}
+
+void sched_remove(sched *s, uint32_t id)
+{
+    ASSERT(sched_contains(s, id));
+    leave(s, id);
+    s->items[id].heap_index = SCHED_NONE;
+    --s->count;
+    s->bytes -= s->items[id].entry.bytes;
+}
+
+bool sched_contains(const sched *s, uint32_t id)
+{
+    return id < s->desc.capacity && s->items[id].heap_index != SCHED_NONE;
+}
+
+const sched_entry *sched_get(const sched *s, uint32_t id)
+{
+    ASSERT(sched_contains(s, id));
+    return &s->items[id].entry;
+}
+
+void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns)
+{
+    ASSERT(sched_contains(s, id) && rank < SCHED_CLASS_COUNT);
+    item *it = &s->items[id];
+    if (it->entry.rank == rank) { /* in place: it keeps its turn in the list of the class */
+        class_state *c = &s->classes[rank];
+        deadline_take(c, it, it->entry.bytes);
+        it->entry.deadline_ns = deadline_ns;
+        deadline_add(c, it);
+        node n = node_of(it, id);
+        sift(s, heap_of(s, &it->entry), it->heap_index, &n);
+        return;
+    }
+    leave(s, id);
+    it->entry.rank = rank;
+    it->entry.deadline_ns = deadline_ns;
+    enter(s, id);
+}
+
+static uint32_t top_rank(const sched *s)
+{
+    uint32_t rank = 0;
+    while (rank < SCHED_CLASS_COUNT && s->classes[rank].count == 0) {
+        ++rank;
+    }
+    return rank;
+}
+
+/* The entry of a lower class that has waited longer than it must, if its turn has come. */
+static uint32_t aged_entry(const sched *s, uint32_t rank, uint64_t now_ns)
+{
+    uint32_t best = SCHED_NONE;
+    if (s->charges_since_aged + 1 < SCHED_AGED_SHARE) {
+        return best;
+    }
+    for (uint32_t lower = rank + 1; lower < SCHED_CLASS_COUNT; ++lower) {
+        uint32_t oldest = s->classes[lower].oldest;
+        if (oldest == SCHED_NONE) {
+            continue;
+        }
+        uint64_t queued_ns = s->items[oldest].entry.queued_ns;
+        if (now_ns >= queued_ns && now_ns - queued_ns >= s->desc.ageing_ns &&
+            (best == SCHED_NONE || queued_ns < s->items[best].entry.queued_ns)) {
+            best = oldest;
+        }
+    }
+    return best;
+}
+
+uint32_t sched_peek(const sched *s, uint64_t now_ns)
+{
+    uint32_t rank = top_rank(s);
+    if (rank == SCHED_CLASS_COUNT) {
+        return SCHED_NONE;
+    }
+    uint32_t aged = aged_entry(s, rank, now_ns);
+    if (aged != SCHED_NONE) {
+        return aged;
+    }
+    const class_state *c = &s->classes[rank];
+    uint32_t best = LEAT_CLIENT_COUNT;
+    for (uint32_t left = c->waiting_clients; left != 0; left &= left - 1) {
+        uint32_t client = (uint32_t)__builtin_ctz(left);
+        if (best == LEAT_CLIENT_COUNT || c->times[client] < c->times[best]) {
+            best = client;
+        }
+    }
+    return node_at(s, &s->heaps[rank * LEAT_CLIENT_COUNT + best], 0)->id;
+}
+
+void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns)
+{
+    ASSERT(sched_contains(s, id));
+    item *it = &s->items[id];
+    class_state *c = &s->classes[it->entry.rank];
+    advance_base(c, now_ns);
+    uint64_t taken = u64_min(bytes, it->entry.bytes);
+    deadline_take(c, it, taken);
+    it->entry.bytes -= taken;
+    c->bytes -= taken;
+    s->bytes -= taken;
+    uint32_t client = it->entry.client;
+    c->clock = u64_max(c->clock, c->times[client]);
+    c->times[client] += bytes * WEIGHT_SCALE / s->desc.client_weights[client];
+    s->charges_since_aged = it->entry.rank > top_rank(s) ? 0 : u32_min(s->charges_since_aged + 1, SCHED_AGED_SHARE);
+    it->entry.position = position_next;
+    node n = node_of(it, id);
+    sift(s, heap_of(s, &it->entry), it->heap_index, &n);
+}
+
+uint32_t sched_count(const sched *s)
+{
+    return s->count;
+}
+
+uint64_t sched_bytes(const sched *s)
+{
+    return s->bytes;
+}
+
+uint64_t sched_bytes_of(const sched *s, uint32_t rank)
+{
+    return s->classes[rank].bytes;
+}
+
+uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint32_t client, uint64_t deadline_ns)
+{
+    (void)client; /* fair shares interleave clients: all of the class with earlier deadlines is the cautious answer */
+    uint64_t bytes = 0;
+    for (uint32_t higher = 0; higher < rank; ++higher) {
+        bytes += s->classes[higher].bytes;
+    }
+    const class_state *c = &s->classes[rank];
+    uint64_t bucket = deadline_ns / BUCKET_NS;
+    if (bucket >= c->base + BUCKET_COUNT) {
+        return bytes + c->bytes;
+    }
+    bytes += c->early_bytes;
+    if (bucket >= c->base) { /* buckets base .. bucket, which may wrap around the end of the ring */
+        uint32_t first = (uint32_t)(c->base % BUCKET_COUNT);
+        uint32_t last = (uint32_t)(bucket % BUCKET_COUNT);
+        bytes += last >= first ? tree_sum(c, last + 1) - tree_sum(c, first)
+                               : tree_sum(c, BUCKET_COUNT) - tree_sum(c, first) + tree_sum(c, last + 1);
+    }
+    return bytes;
+}

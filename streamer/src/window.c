@@ -1,0 +1,245 @@
+/* window.c - see window.h.
+ *
+ * Little's law says how many bytes a device needs in flight to be busy: bandwidth times the latency that it has when it
+ * is not queueing. Both are measured, as in BBR (Cardwell et al., "BBR: congestion-based congestion control", 2016):
+ *
+ *   - bandwidth is the largest delivery rate of the last two periods, each rate taken over a round of completions while
+ *     there was more to read. The window holds WINDOW_GAIN times what that needs, so that a device which can do more
+ *     shows it, and the window grows by that gain each round until more bytes bring only more latency;
+ *   - latency is the smallest of the last two periods, per size class. So that the window's own queue does not hide it,
+ *     each period begins with a drain: for a few reads only one is let out at a time. At a fraction of a millisecond
+ * per read that costs a thousandth; on slow devices the period is longer.
+ *
+ * A stall brings no rates, and so changes nothing: what waited behind it goes out in the same window as before. */
+#include "window.h"
+
+#include <string.h>
+
+#define WINDOW_GAIN_NUM 3u /* 1.5 x bandwidth x latency */
+#define WINDOW_GAIN_DEN 2u
+#define START_GAIN 2u
+#define START_GROWTH_NUM 5u /* starting up ends when doubling the window brings less than a quarter more, twice */
+#define START_GROWTH_DEN 4u
+#define START_MISSES_MAX 2u
+#define PERIOD_NS_MIN (80 * NS_PER_MS)
+#define PERIOD_LATENCIES 40u /* a period is at least that many latencies */
+#define PERIOD_NS_MAX (2 * NS_PER_S)
+#define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
+#define SIZE_CLASS_COUNT 24u
+#define ROUND_NS_MIN (2 * NS_PER_MS)
+#define ROUND_READS 8u
+#define BANDWIDTH_GUESS UINT64_C(100000000)
+#define LATENCY_GUESS NS_PER_MS
+#define READ_SIZE_GUESS KIB(256)
+
+struct window {
+    window_desc desc;
+    uint64_t in_flight; /* all */
+    uint64_t in_flight_ordinary; /* without urgent reads */
+    uint64_t limit;
+    uint64_t read_size; /* smoothed size of ordinary reads */
+    bool starting;
+    uint32_t start_misses;
+    uint64_t start_rate;
+    /* the present round */
+    uint64_t round_begin_ns, round_bytes;
+    uint32_t round_reads;
+    bool round_spoiled; /* starved, or failed: its rate says nothing */
+    /* the present and the last period */
+    uint64_t period_begin_ns;
+    uint32_t drain_left;
+    uint64_t rate[2];
+    uint64_t latency[2][SIZE_CLASS_COUNT];
+    uint64_t bandwidth; /* largest of rate, or what was known before */
+    uint64_t smooth_rate; /* for estimates */
+};
+
+static uint32_t class_of(uint64_t size)
+{
+    uint32_t log = size < 2 ? 0 : 63u - (uint32_t)__builtin_clzll(size);
+    return u32_min(log, SIZE_CLASS_COUNT - 1);
+}
+
+static uint64_t smaller_known(uint64_t a, uint64_t b)
+{
+    return a == 0 ? b : b == 0 ? a : u64_min(a, b);
+}
+
+/* Latency of an ordinary read on the idle device, from the nearest size class that has been seen. */
+static uint64_t latency_of_class(const window *w, uint32_t wanted)
+{
+    for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
+        uint64_t found = 0;
+        if (wanted >= distance) {
+            found = smaller_known(w->latency[0][wanted - distance], w->latency[1][wanted - distance]);
+        }
+        if (found == 0 && wanted + distance < SIZE_CLASS_COUNT) {
+            found = smaller_known(w->latency[0][wanted + distance], w->latency[1][wanted + distance]);
+        }
+        if (found != 0) {
+            return found;
+        }
+    }
+    return LATENCY_GUESS;
+}
+
+window *window_create(const window_desc *desc)
+{
+    window *w = memory_allocate(desc->memory, 1, sizeof(*w), CACHE_LINE_SIZE);
+    if (w == NULL) {
+        return NULL;
+    }
+    w->desc = *desc;
+    w->starting = true;
+    w->read_size = READ_SIZE_GUESS;
+    w->bandwidth = w->smooth_rate = BANDWIDTH_GUESS;
+    w->limit = desc->bytes_fixed != 0 ? desc->bytes_fixed : u64_max(desc->bytes_min, 2 * READ_SIZE_GUESS);
+    return w;
+}
+
+void window_destroy(window *w)
+{
+    if (w != NULL) {
+        memory_free(w->desc.memory, w, 1, sizeof(*w));
+    }
+}
+
+/* What the device needs: gain x bandwidth x latency, but never less than one read on its way while another is served.
+ */
+static void set_limit(window *w)
+{
+    if (w->desc.bytes_fixed != 0) {
+        return;
+    }
+    uint64_t latency_ns = latency_of_class(w, class_of(w->read_size));
+    double needed = (double)w->bandwidth * (double)latency_ns / (double)NS_PER_S;
+    double gain = w->starting ? START_GAIN : (double)WINDOW_GAIN_NUM / WINDOW_GAIN_DEN;
+    uint64_t bytes = (uint64_t)(needed * gain);
+    bytes = u64_max(bytes, u64_max(2 * w->read_size, w->desc.bytes_min));
+    w->limit = u64_min(bytes, w->desc.bytes_max);
+}
+
+static void begin_period(window *w, uint64_t now_ns)
+{
+    uint64_t latency_ns = latency_of_class(w, class_of(w->read_size));
+    uint64_t length_ns = u64_min(u64_max(PERIOD_NS_MIN, latency_ns * PERIOD_LATENCIES), PERIOD_NS_MAX);
+    if (w->period_begin_ns != 0 && now_ns - u64_min(now_ns, w->period_begin_ns) < length_ns) {
+        return;
+    }
+    bool first = w->period_begin_ns == 0;
+    w->period_begin_ns = now_ns;
+    if (w->rate[0] == 0) {
+        return; /* nothing was learnt (a stall, or nothing to read): what is known stays */
+    }
+    w->rate[1] = w->rate[0];
+    w->rate[0] = 0;
+    memcpy(w->latency[1], w->latency[0], sizeof(w->latency[1]));
+    memset(w->latency[0], 0, sizeof(w->latency[0]));
+    w->drain_left = first || w->starting ? 0 : DRAIN_READS;
+}
+
+static void end_start(window *w, uint64_t rate)
+{
+    if (!w->starting) {
+        return;
+    }
+    if (rate * START_GROWTH_DEN < w->start_rate * START_GROWTH_NUM) {
+        w->starting = ++w->start_misses < START_MISSES_MAX;
+    } else {
+        w->start_misses = 0;
+    }
+    w->start_rate = u64_max(w->start_rate, rate);
+}
+
+/* A round is some reads, long enough that its rate is not an accident of when completions are seen. */
+static void end_round(window *w, uint64_t now_ns)
+{
+    uint64_t passed_ns = now_ns - w->round_begin_ns;
+    uint64_t least_ns = w->starting ? 0 : ROUND_NS_MIN;
+    if (w->round_reads < (w->starting ? ROUND_READS / 2 : ROUND_READS) || passed_ns < least_ns || passed_ns == 0) {
+        return;
+    }
+    if (!w->round_spoiled) {
+        uint64_t rate = (uint64_t)((double)w->round_bytes * (double)NS_PER_S / (double)passed_ns);
+        end_start(w, rate);
+        w->rate[0] = u64_max(w->rate[0], rate);
+        w->bandwidth = u64_max(u64_max(w->rate[0], w->rate[1]), 1);
+        w->smooth_rate = w->smooth_rate == BANDWIDTH_GUESS ? rate : w->smooth_rate - w->smooth_rate / 8 + rate / 8;
+    }
+    w->round_begin_ns = now_ns;
+    w->round_bytes = 0;
+    w->round_reads = 0;
+    w->round_spoiled = w->drain_left > 0;
+}
+
+void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
+{
+    if (w->in_flight == 0) { /* the device was idle until now: a round begins here */
+        w->round_begin_ns = now_ns;
+        w->round_bytes = 0;
+        w->round_reads = 0;
+        w->round_spoiled = w->drain_left > 0;
+    }
+    w->in_flight += bytes;
+    if (!urgent) {
+        w->in_flight_ordinary += bytes;
+        w->read_size = w->read_size - w->read_size / 16 + bytes / 16;
+    }
+}
+
+void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns, bool ok, bool cached, bool starved,
+                     uint64_t now_ns)
+{
+    ASSERT(w->in_flight >= bytes);
+    w->in_flight -= bytes;
+    w->in_flight_ordinary -= urgent ? 0 : bytes;
+    if (!ok || cached) {
+        w->round_spoiled = true;
+        return;
+    }
+    uint32_t class = class_of(bytes);
+    w->latency[0][class] = smaller_known(w->latency[0][class], u64_max(latency_ns, 1));
+    w->drain_left -= w->drain_left > 0 && !urgent ? 1 : 0;
+    w->round_bytes += bytes;
+    ++w->round_reads;
+    w->round_spoiled |= starved;
+    end_round(w, now_ns);
+    begin_period(w, now_ns);
+    set_limit(w);
+}
+
+bool window_allows(const window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
+{
+    (void)now_ns;
+    if (urgent || w->in_flight_ordinary == 0) {
+        return true;
+    }
+    return w->drain_left == 0 && w->in_flight + bytes <= w->limit;
+}
+
+uint64_t window_bytes(const window *w)
+{
+    return w->limit;
+}
+
+uint64_t window_in_flight(const window *w)
+{
+    return w->in_flight;
+}
+
+uint64_t window_bandwidth(const window *w)
+{
+    return w->smooth_rate;
+}
+
+uint64_t window_latency_min(const window *w)
+{
+    return latency_of_class(w, class_of(4096));
+}
+
+uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes, uint64_t now_ns)
+{
+    (void)now_ns;
+    uint64_t transfer_ns = (uint64_t)((double)bytes_ahead * (double)NS_PER_S / (double)u64_max(w->smooth_rate, 1));
+    return transfer_ns + latency_of_class(w, class_of(bytes));
+}
