@@ -11,7 +11,7 @@ PACKAGES_TESTS=(g++ libcmocka-dev)
 # where packages cannot be installed, it says what is missing and returns 1.
 packages_need()
 {
-    local mode=$1 package missing=() root=()
+    local mode=$1 package missing=() log
     shift
     if ! command -v dpkg-query >/dev/null; then
         echo "This system has no dpkg: the packages ${*} (Debian's names) are taken to be there."
@@ -29,41 +29,56 @@ packages_need()
         echo "Install them with: apt-get install --no-install-recommends ${missing[*]}" >&2
         return 1
     fi
-    if [ "$(id -u)" != 0 ]; then
-        root=(sudo)
-        if ! command -v sudo >/dev/null; then
-            echo "Missing Debian packages: ${missing[*]}" >&2
-            echo "Neither root nor sudo: have them installed, then run this again." >&2
-            return 1
-        fi
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        echo "Missing Debian packages: ${missing[*]}" >&2
+        echo "Neither root nor sudo: have them installed, then run this again." >&2
+        return 1
     fi
     echo "Installing Debian packages: ${missing[*]}"
-    # sudo drops the environment, so the setting goes through env. Update only here, where something is to be fetched.
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null || return 1
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        -o Dpkg::Use-Pty=0 "${missing[@]}" </dev/null >"${TMPDIR:-/tmp}/leat-apt-$$.log" 2>&1 || {
-        cat "${TMPDIR:-/tmp}/leat-apt-$$.log" >&2
+    log=$(mktemp "${TMPDIR:-/tmp}/leat-apt.XXXXXX")
+    if ! { packages_update && packages_root apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 \
+        "${missing[@]}"; } >"$log" 2>&1; then
+        cat "$log" >&2
         echo "apt-get could not install: ${missing[*]}" >&2
+        rm -f "$log"
         return 1
-    }
-    rm -f "${TMPDIR:-/tmp}/leat-apt-$$.log"
+    fi
+    rm -f "$log"
 }
 
-# build_preset SOURCE PRESET FOLDER [TARGET...]: configures and builds a preset of CMakePresets.json in FOLDER. Its output
-# is shown only when it fails, apart from one line that says what is built.
+# packages_root COMMAND...: runs it as root. sudo drops the environment, so the setting goes through env.
+packages_root()
+{
+    local sudo=()
+    [ "$(id -u)" = 0 ] || sudo=(sudo)
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "$@" </dev/null
+}
+
+# Fetches the lists of packages, which a fresh system lacks.
+packages_update()
+{
+    packages_root apt-get update -qq
+}
+
+# build_preset SOURCE PRESET FOLDER [CMAKE-OPTION...] [-- TARGET...]: configures and builds a preset of CMakePresets.json in
+# FOLDER. Its output is shown only when it fails, apart from one line that says what is built.
 build_preset()
 {
-    local source=$1 preset=$2 folder=$3 fresh=() log targets=()
+    local source=$1 preset=$2 folder=$3 options=() log targets=()
     shift 3
-    [ $# -eq 0 ] || targets=(--target "$@")
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    [ $# -lt 2 ] || targets=(--target "${@:2}")
     mkdir -p "$folder" || return 1
     log=$folder/build.log
     # A build folder that was copied or moved with its tree is configured anew rather than refused by CMake.
     if [ -f "$folder/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$source" "$folder/CMakeCache.txt"; then
-        fresh=(--fresh)
+        options+=(--fresh)
     fi
     echo "Building $preset in $folder"
-    if ! { cmake -S "$source" --preset "$preset" -B "$folder" "${fresh[@]}" &&
+    if ! { cmake -S "$source" --preset "$preset" -B "$folder" "${options[@]}" &&
         cmake --build "$folder" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
         tail -n 60 "$log" >&2
         echo "The build of $preset failed; the whole log is $log" >&2

@@ -1,7 +1,7 @@
 // leat-samples OUTDIR: writes the sample content, textures and meshes in folders by theme.
 //
-// Work is a list of jobs, large ones first; threads take the next one from an atomic counter. What a job writes depends on
-// the seed and its own entry alone, so the output does not depend on the number of threads. OUTDIR/.leat-samples is
+// Work is a list of jobs, large ones first; threads take the next one from an atomic counter. What a job writes depends
+// on the seed and its own entry alone, so the output does not depend on the number of threads. OUTDIR/.leat-samples is
 // written last and holds the generator's version: with it, the folder is complete.
 #include "catalog.h"
 #include "meshes.h"
@@ -142,7 +142,8 @@ static bool write_stamp(const struct options *options)
         return false;
     }
     FILE *file = fopen(path, "w");
-    bool good = file != NULL && fprintf(file, "%s %u %g %ld\n", SAMPLES_VERSION, options->seed, (double)options->scale, options->size_max) > 0;
+    bool good = file != NULL && fprintf(file, "%s %u %g %ld\n", SAMPLES_VERSION, options->seed, (double)options->scale,
+                                        options->size_max) > 0;
     return file != NULL && fclose(file) == 0 && good;
 }
 
@@ -183,7 +184,8 @@ static int parse_arguments(int argc, char **argv, struct options *options)
     }
     bool sane = options->jobs >= 1 && options->scale > 0 && options->scale <= 1 && options->size_max >= 0;
     if (!sane) {
-        fputs("leat-samples: --jobs must be 1 or more, --count-scale above 0 and at most 1, --max-size 1 or more\n", stderr);
+        fputs("leat-samples: --jobs must be 1 or more, --count-scale above 0 and at most 1, --max-size 1 or more\n",
+              stderr);
         return 2;
     }
     options->jobs = options->jobs > JOBS_MAX ? JOBS_MAX : options->jobs;

@@ -2,8 +2,9 @@
 //
 // Everything here gives the same bits on each machine: integer hashes, and floats in plain IEEE operations only. libm's
 // sin, pow and exp are avoided because their last bit depends on the processor (glibc picks variants with fused
-// multiply-add at run time), and the build turns contraction off. Noise is periodic: a coordinate in lattice units wraps
-// after `period` cells, so textures tile without a seam. All functions are pure and may be called from any thread.
+// multiply-add at run time), and the build turns contraction off. Noise is periodic: a coordinate in lattice units
+// wraps after `period` cells, so textures tile without a seam. All functions are pure and may be called from any
+// thread.
 #ifndef SAMPLES_NOISE_H
 #define SAMPLES_NOISE_H
 
@@ -76,7 +77,7 @@ static inline float cos_turns(float turns)
 }
 
 float noise_gradient(float x, float y, int period_x, int period_y, uint32_t seed); // about -1 to 1
-float noise_value(float x, float y, int period_x, int period_y, uint32_t seed);    // 0 to 1
+float noise_value(float x, float y, int period_x, int period_y, uint32_t seed); // 0 to 1
 
 // Octaves of gradient noise over the unit square: `period` cells in the first octave, doubling; about -1 to 1.
 float noise_fbm(float u, float v, int period, int octaves, uint32_t seed);

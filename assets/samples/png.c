@@ -1,6 +1,6 @@
 // A PNG writer made for speed: about 250 million texels are written, so effort goes into neither filters nor matches.
-// Each row is filtered with "up" or "sub" by channel count, then deflated with level 1 and run-length matching, which for
-// noise is three times as fast as zlib's default at nearly the same size. One IDAT chunk. Any thread.
+// Each row is filtered with "up" or "sub" by channel count, then deflated with level 1 and run-length matching, which
+// for noise is three times as fast as zlib's default at nearly the same size. One IDAT chunk. Any thread.
 #include "png.h"
 
 #include <errno.h>

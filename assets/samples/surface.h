@@ -32,8 +32,8 @@ struct surface {
     uint32_t seed; // filled in from the name and the run's seed
 };
 
-surface_recipe recipe_marble, recipe_granite, recipe_cobbles, recipe_ashlar, recipe_slate, recipe_strata, recipe_plaster,
-    recipe_gravel, recipe_terrazzo; // surfaces_stone.c
+surface_recipe recipe_marble, recipe_granite, recipe_cobbles, recipe_ashlar, recipe_slate, recipe_strata,
+    recipe_plaster, recipe_gravel, recipe_terrazzo; // surfaces_stone.c
 surface_recipe recipe_brick, recipe_herringbone, recipe_tile, recipe_checker, recipe_hexagon, recipe_mosaic,
     recipe_ornament, recipe_roof, recipe_shingle; // surfaces_laid.c
 surface_recipe recipe_planks, recipe_parquet, recipe_bark, recipe_brushed, recipe_plates, recipe_tread, recipe_rust,

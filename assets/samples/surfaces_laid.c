@@ -140,7 +140,8 @@ void recipe_mosaic(const struct surface *surface, float u, float v, struct texel
     float cell_u = (floorf(x) + 0.5f) / (float)count, cell_v = (floorf(y) + 0.5f) / (float)count;
     uint32_t id = noise_hash((uint32_t)x, (uint32_t)y, surface->seed);
     // Waves around two centres choose the colour of each stone.
-    float wave = 0.5f + 0.5f * sin_turns(2 * cell_u + 0.35f * sin_turns(cell_v * 2) + 0.2f * sin_turns(cell_u * 3 + cell_v));
+    float wave =
+        0.5f + 0.5f * sin_turns(2 * cell_u + 0.35f * sin_turns(cell_v * 2) + 0.2f * sin_turns(cell_u * 3 + cell_v));
     float ring = 0.5f + 0.5f * sin_turns(3 * cell_v + 0.4f * cos_turns(cell_u * 2));
     int color = wave > 0.66f ? 0 : wave > 0.33f ? 2 : 3;
     surface_color(surface, color, out->color);
@@ -164,17 +165,28 @@ void recipe_ornament(const struct surface *surface, float u, float v, struct tex
         x = y;
         y = swap;
     }
-    float radius = sqrtf(x * x + y * y), corner = sqrtf((1 - x) * (1 - x) + (1 - y) * (1 - y)), soft = 0.012f * (float)count;
+    float radius = sqrtf(x * x + y * y), corner = sqrtf((1 - x) * (1 - x) + (1 - y) * (1 - y)),
+          soft = 0.012f * (float)count;
     surface_color(surface, 0, out->color);
     for (uint32_t band = 0; band < 7; band++) {
         float a = noise_unit(noise_hash(band, 1, seed), 1), b = noise_unit(noise_hash(band, 2, seed), 2);
         float distance;
         switch (noise_hash(band, 3, seed) % 5) {
-        case 0: distance = fabsf(radius - (0.2f + 0.75f * a)); break;
-        case 1: distance = fabsf(x + y - (0.3f + 1.3f * a)); break;
-        case 2: distance = fabsf(corner - (0.15f + 0.7f * a)); break;
-        case 3: distance = fabsf(x - 0.2f - 0.7f * a + 0.3f * b * cos_turns(y * 0.5f)); break;
-        default: distance = sqrtf((x - a) * (x - a) + (y - a * b) * (y - a * b)) - 0.08f; break;
+        case 0:
+            distance = fabsf(radius - (0.2f + 0.75f * a));
+            break;
+        case 1:
+            distance = fabsf(x + y - (0.3f + 1.3f * a));
+            break;
+        case 2:
+            distance = fabsf(corner - (0.15f + 0.7f * a));
+            break;
+        case 3:
+            distance = fabsf(x - 0.2f - 0.7f * a + 0.3f * b * cos_turns(y * 0.5f));
+            break;
+        default:
+            distance = sqrtf((x - a) * (x - a) + (y - a * b) * (y - a * b)) - 0.08f;
+            break;
         }
         float width = 0.03f + 0.09f * b;
         surface_blend(surface, band % 2 ? 3 : 2, smoothf(width + soft, width, distance), out->color);
@@ -196,7 +208,8 @@ void recipe_roof(const struct surface *surface, float u, float v, struct texel *
     float barrel = sqrtf(clampf(1 - 4 * x * x, 0, 1)), lip = smoothf(0.0f, 0.07f, 1 - y);
     float rugged = noise_fbm(u, v, 24, 4, surface->seed + 1);
     surface_mix(surface, 0, 2, noise_unit(id, 1), out->color);
-    surface_blend(surface, 3, smoothf(0.0f, 0.6f, noise_fbm(u, v, 5, 5, surface->seed + 2)) * surface->amount, out->color);
+    surface_blend(surface, 3, smoothf(0.0f, 0.6f, noise_fbm(u, v, 5, 5, surface->seed + 2)) * surface->amount,
+                  out->color);
     color_scale(out->color, (0.55f + 0.45f * barrel) * (0.7f + 0.3f * smoothf(0, 0.25f, y)) * (1 + 0.2f * rugged));
     surface_blend(surface, 1, (1 - lip) * 0.6f, out->color);
     out->height = 0.55f * barrel + 0.35f * y * lip + 0.06f * rugged;
@@ -207,7 +220,7 @@ void recipe_shingle(const struct surface *surface, float u, float v, struct texe
 {
     int count = surface->count ? surface->count : 10;
     float row = floorf(v * (float)count);
-    float along = fractf(u + ((int)row % 2 ? 0.5f / (float)count : 0) ) * (float)count;
+    float along = fractf(u + ((int)row % 2 ? 0.5f / (float)count : 0)) * (float)count;
     float x = fractf(along), y = fractf(v * (float)count);
     uint32_t id = noise_hash((uint32_t)along, (uint32_t)row, surface->seed);
     float ragged = 0.10f * noise_unit(id, 4) + 0.02f * noise_gradient(u * 64, v * 64, 64, 64, surface->seed);

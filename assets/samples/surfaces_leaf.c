@@ -1,5 +1,5 @@
-// Recipes with a cut-out outline, for plants: sprays of leaves, fern fronds, grass blades, palm leaves, flowers. They do not
-// tile; v runs down, and a plant hangs from the lower edge's middle. Pure functions; any thread.
+// Recipes with a cut-out outline, for plants: sprays of leaves, fern fronds, grass blades, palm leaves, flowers. They
+// do not tile; v runs down, and a plant hangs from the lower edge's middle. Pure functions; any thread.
 //
 // Colour is set outside the outline too (the leaf's own), so that filtering never mixes in a foreign one.
 #include "noise.h"
@@ -12,7 +12,8 @@ struct leaf_place {
 };
 
 // Draws one pointed leaf over what is there when the point lies in it.
-static void leaf_draw(const struct surface *surface, float x, float y, const struct leaf_place *leaf, uint32_t id, struct texel *out)
+static void leaf_draw(const struct surface *surface, float x, float y, const struct leaf_place *leaf, uint32_t id,
+                      struct texel *out)
 {
     float c = cos_turns(leaf->turn), s = sin_turns(leaf->turn), dx = x - leaf->x, dy = y - leaf->y;
     float along = (dx * c + dy * s) / leaf->length, across = (dy * c - dx * s) / leaf->width;
@@ -23,9 +24,11 @@ static void leaf_draw(const struct surface *surface, float x, float y, const str
     if (fabsf(across) > outline) {
         return;
     }
-    float rib = smoothf(0.10f, 0.02f, fabsf(across)), vein = smoothf(0.7f, 1.0f, cos_turns(along * 7 - fabsf(across) * 1.3f));
+    float rib = smoothf(0.10f, 0.02f, fabsf(across)),
+          vein = smoothf(0.7f, 1.0f, cos_turns(along * 7 - fabsf(across) * 1.3f));
     surface_mix(surface, 0, 2, noise_unit(id, 1) * 0.8f + 0.2f * along, out->color);
-    surface_blend(surface, 1, 0.35f * smoothf(0.0f, 1.0f, fabsf(across) / (outline + 0.001f)) + 0.2f * vein, out->color);
+    surface_blend(surface, 1, 0.35f * smoothf(0.0f, 1.0f, fabsf(across) / (outline + 0.001f)) + 0.2f * vein,
+                  out->color);
     surface_blend(surface, 3, 0.5f * rib, out->color);
     out->height = 0.45f + 0.3f * (1 - fabsf(across)) - 0.12f * vein + 0.1f * noise_unit(id, 2);
     out->rough = 0.45f + 0.15f * vein;
@@ -41,7 +44,8 @@ static void leaf_ground(const struct surface *surface, struct texel *out)
 }
 
 // A stalk from (x, y) along `turn`; a thin bar.
-static void stalk_draw(const struct surface *surface, float x, float y, const struct leaf_place *stalk, struct texel *out)
+static void stalk_draw(const struct surface *surface, float x, float y, const struct leaf_place *stalk,
+                       struct texel *out)
 {
     float c = cos_turns(stalk->turn), s = sin_turns(stalk->turn), dx = x - stalk->x, dy = y - stalk->y;
     float along = (dx * c + dy * s) / stalk->length, across = (dy * c - dx * s) / (stalk->width * (1.2f - along));
@@ -149,7 +153,8 @@ void recipe_flower(const struct surface *surface, float u, float v, struct texel
             float outline = along > 0 && along < 1 ? sqrtf(along) * sqrtf(1 - along * along) * 1.4f : -1;
             if (fabsf(across) < outline) {
                 surface_mix(surface, ring ? 2 : 0, 3, 0.5f * smoothf(0.7f, 0.1f, along), out->color);
-                color_scale(out->color, (0.8f + 0.2f * along) * (1 - 0.12f * fabsf(across)) * (0.92f + 0.1f * noise_unit(id, 1)));
+                color_scale(out->color,
+                            (0.8f + 0.2f * along) * (1 - 0.12f * fabsf(across)) * (0.92f + 0.1f * noise_unit(id, 1)));
                 out->height = 0.35f + 0.2f * (float)ring + 0.2f * (1 - fabsf(across));
                 out->alpha = 1;
             }

@@ -1,8 +1,8 @@
-// Recipes with lettering: enamel and brass plates, painted boards, posters. `text` has one to three lines, '\n' between.
-// Pure functions; any thread.
+// Recipes with lettering: enamel and brass plates, painted boards, posters. `text` has one to three lines, '\n'
+// between. Pure functions; any thread.
 //
-// The alphabet is a bitmap of 5 by 7 cells a letter; sampling it with smooth interpolation and a threshold gives rounded
-// letters at any size.
+// The alphabet is a bitmap of 5 by 7 cells a letter; sampling it with smooth interpolation and a threshold gives
+// rounded letters at any size.
 #include "noise.h"
 #include "surface.h"
 
@@ -12,28 +12,28 @@ enum { LINES_MAX = 3, LETTER_WIDTH = 5, LETTER_HEIGHT = 7 };
 
 // Rows from the top, the highest of five bits on the left. From ' ' to 'Z'; absent letters are blank.
 static const uint8_t letters[59][LETTER_HEIGHT] = {
-    ['!' - ' '] = { 4, 4, 4, 4, 4, 0, 4 },          ['&' - ' '] = { 12, 18, 20, 8, 21, 18, 13 },
-    ['\'' - ' '] = { 4, 4, 0, 0, 0, 0, 0 },         ['+' - ' '] = { 0, 4, 4, 31, 4, 4, 0 },
-    ['-' - ' '] = { 0, 0, 0, 31, 0, 0, 0 },         ['.' - ' '] = { 0, 0, 0, 0, 0, 12, 12 },
-    ['/' - ' '] = { 1, 1, 2, 4, 8, 16, 16 },        ['0' - ' '] = { 14, 17, 19, 21, 25, 17, 14 },
-    ['1' - ' '] = { 4, 12, 4, 4, 4, 4, 14 },        ['2' - ' '] = { 14, 17, 1, 2, 4, 8, 31 },
-    ['3' - ' '] = { 31, 2, 4, 2, 1, 17, 14 },       ['4' - ' '] = { 2, 6, 10, 18, 31, 2, 2 },
-    ['5' - ' '] = { 31, 16, 30, 1, 1, 17, 14 },     ['6' - ' '] = { 6, 8, 16, 30, 17, 17, 14 },
-    ['7' - ' '] = { 31, 1, 2, 4, 8, 8, 8 },         ['8' - ' '] = { 14, 17, 17, 14, 17, 17, 14 },
-    ['9' - ' '] = { 14, 17, 17, 15, 1, 2, 12 },     [':' - ' '] = { 0, 12, 12, 0, 12, 12, 0 },
-    ['A' - ' '] = { 14, 17, 17, 31, 17, 17, 17 },   ['B' - ' '] = { 30, 17, 17, 30, 17, 17, 30 },
-    ['C' - ' '] = { 14, 17, 16, 16, 16, 17, 14 },   ['D' - ' '] = { 28, 18, 17, 17, 17, 18, 28 },
-    ['E' - ' '] = { 31, 16, 16, 30, 16, 16, 31 },   ['F' - ' '] = { 31, 16, 16, 30, 16, 16, 16 },
-    ['G' - ' '] = { 14, 17, 16, 23, 17, 17, 15 },   ['H' - ' '] = { 17, 17, 17, 31, 17, 17, 17 },
-    ['I' - ' '] = { 14, 4, 4, 4, 4, 4, 14 },        ['J' - ' '] = { 7, 2, 2, 2, 2, 18, 12 },
-    ['K' - ' '] = { 17, 18, 20, 24, 20, 18, 17 },   ['L' - ' '] = { 16, 16, 16, 16, 16, 16, 31 },
-    ['M' - ' '] = { 17, 27, 21, 21, 17, 17, 17 },   ['N' - ' '] = { 17, 17, 25, 21, 19, 17, 17 },
-    ['O' - ' '] = { 14, 17, 17, 17, 17, 17, 14 },   ['P' - ' '] = { 30, 17, 17, 30, 16, 16, 16 },
-    ['Q' - ' '] = { 14, 17, 17, 17, 21, 18, 13 },   ['R' - ' '] = { 30, 17, 17, 30, 20, 18, 17 },
-    ['S' - ' '] = { 15, 16, 16, 14, 1, 1, 30 },     ['T' - ' '] = { 31, 4, 4, 4, 4, 4, 4 },
-    ['U' - ' '] = { 17, 17, 17, 17, 17, 17, 14 },   ['V' - ' '] = { 17, 17, 17, 17, 17, 10, 4 },
-    ['W' - ' '] = { 17, 17, 17, 21, 21, 21, 10 },   ['X' - ' '] = { 17, 17, 10, 4, 10, 17, 17 },
-    ['Y' - ' '] = { 17, 17, 17, 10, 4, 4, 4 },      ['Z' - ' '] = { 31, 1, 2, 4, 8, 16, 31 },
+    ['!' - ' '] = { 4, 4, 4, 4, 4, 0, 4 },        ['&' - ' '] = { 12, 18, 20, 8, 21, 18, 13 },
+    ['\'' - ' '] = { 4, 4, 0, 0, 0, 0, 0 },       ['+' - ' '] = { 0, 4, 4, 31, 4, 4, 0 },
+    ['-' - ' '] = { 0, 0, 0, 31, 0, 0, 0 },       ['.' - ' '] = { 0, 0, 0, 0, 0, 12, 12 },
+    ['/' - ' '] = { 1, 1, 2, 4, 8, 16, 16 },      ['0' - ' '] = { 14, 17, 19, 21, 25, 17, 14 },
+    ['1' - ' '] = { 4, 12, 4, 4, 4, 4, 14 },      ['2' - ' '] = { 14, 17, 1, 2, 4, 8, 31 },
+    ['3' - ' '] = { 31, 2, 4, 2, 1, 17, 14 },     ['4' - ' '] = { 2, 6, 10, 18, 31, 2, 2 },
+    ['5' - ' '] = { 31, 16, 30, 1, 1, 17, 14 },   ['6' - ' '] = { 6, 8, 16, 30, 17, 17, 14 },
+    ['7' - ' '] = { 31, 1, 2, 4, 8, 8, 8 },       ['8' - ' '] = { 14, 17, 17, 14, 17, 17, 14 },
+    ['9' - ' '] = { 14, 17, 17, 15, 1, 2, 12 },   [':' - ' '] = { 0, 12, 12, 0, 12, 12, 0 },
+    ['A' - ' '] = { 14, 17, 17, 31, 17, 17, 17 }, ['B' - ' '] = { 30, 17, 17, 30, 17, 17, 30 },
+    ['C' - ' '] = { 14, 17, 16, 16, 16, 17, 14 }, ['D' - ' '] = { 28, 18, 17, 17, 17, 18, 28 },
+    ['E' - ' '] = { 31, 16, 16, 30, 16, 16, 31 }, ['F' - ' '] = { 31, 16, 16, 30, 16, 16, 16 },
+    ['G' - ' '] = { 14, 17, 16, 23, 17, 17, 15 }, ['H' - ' '] = { 17, 17, 17, 31, 17, 17, 17 },
+    ['I' - ' '] = { 14, 4, 4, 4, 4, 4, 14 },      ['J' - ' '] = { 7, 2, 2, 2, 2, 18, 12 },
+    ['K' - ' '] = { 17, 18, 20, 24, 20, 18, 17 }, ['L' - ' '] = { 16, 16, 16, 16, 16, 16, 31 },
+    ['M' - ' '] = { 17, 27, 21, 21, 17, 17, 17 }, ['N' - ' '] = { 17, 17, 25, 21, 19, 17, 17 },
+    ['O' - ' '] = { 14, 17, 17, 17, 17, 17, 14 }, ['P' - ' '] = { 30, 17, 17, 30, 16, 16, 16 },
+    ['Q' - ' '] = { 14, 17, 17, 17, 21, 18, 13 }, ['R' - ' '] = { 30, 17, 17, 30, 20, 18, 17 },
+    ['S' - ' '] = { 15, 16, 16, 14, 1, 1, 30 },   ['T' - ' '] = { 31, 4, 4, 4, 4, 4, 4 },
+    ['U' - ' '] = { 17, 17, 17, 17, 17, 17, 14 }, ['V' - ' '] = { 17, 17, 17, 17, 17, 10, 4 },
+    ['W' - ' '] = { 17, 17, 17, 21, 21, 21, 10 }, ['X' - ' '] = { 17, 17, 10, 4, 10, 17, 17 },
+    ['Y' - ' '] = { 17, 17, 17, 10, 4, 4, 4 },    ['Z' - ' '] = { 31, 1, 2, 4, 8, 16, 31 },
 };
 
 static float letter_cell(const char *line, int length, int column, int row)
@@ -103,7 +103,8 @@ void recipe_sign_enamel(const struct surface *surface, float u, float v, struct 
     surface_blend(surface, 2, ink > border ? ink : border, out->color);
     out->height = 0.5f + 0.2f * smoothf(0.0f, 0.03f, rim) + 0.06f * ink + 0.02f * cloud;
     out->rough = 0.14f + 0.06f * cloud;
-    float chip = smoothf(0.50f, 0.54f, noise_fbm(u, v, 9, 4, seed + 2) + 0.35f * smoothf(0.06f, 0.0f, rim) + 0.25f * surface->amount);
+    float chip = smoothf(0.50f, 0.54f,
+                         noise_fbm(u, v, 9, 4, seed + 2) + 0.35f * smoothf(0.06f, 0.0f, rim) + 0.25f * surface->amount);
     float rust = 1 + noise_fbm(u, v, 40, 3, seed + 3);
     static const float iron[3] = { 0.33f, 0.17f, 0.10f };
     for (int i = 0; i < 3; i++) {
@@ -135,7 +136,8 @@ void recipe_sign_wood(const struct surface *surface, float u, float v, struct te
 {
     recipe_planks(surface, u, v, out);
     float grain = noise_fbm_stretched(u, v, 6, 90, 3, surface->seed + 11);
-    float paint = text_ink(surface->text, u, v, 0.10f) * smoothf(-0.45f + 0.3f * surface->amount, -0.15f + 0.3f * surface->amount, grain + 0.25f);
+    float paint = text_ink(surface->text, u, v, 0.10f) *
+                  smoothf(-0.45f + 0.3f * surface->amount, -0.15f + 0.3f * surface->amount, grain + 0.25f);
     float ink[3];
     surface_color(surface, 3, ink);
     color_scale(ink, 0.92f + 0.15f * grain);
@@ -150,16 +152,20 @@ void recipe_poster(const struct surface *surface, float u, float v, struct texel
 {
     uint32_t seed = surface->seed;
     float sun_x = u - 0.5f, sun_y = v - 0.58f, radius = sqrtf(sun_x * sun_x + sun_y * sun_y);
-    float slope = radius > 0.001f ? sun_y / radius : 0, ray = smoothf(-0.04f, 0.04f, cos_turns(slope * 4 + (sun_x < 0 ? 0.5f : 0)));
+    float slope = radius > 0.001f ? sun_y / radius : 0,
+          ray = smoothf(-0.04f, 0.04f, cos_turns(slope * 4 + (sun_x < 0 ? 0.5f : 0)));
     surface_mix(surface, 0, 2, ray * smoothf(0.15f, 0.35f, radius), out->color);
     surface_blend(surface, 3, smoothf(0.25f, 0.245f, radius), out->color);
     // Hills at the foot, in front of the sun.
     for (int hill = 0; hill < 3; hill++) {
-        float crest = 0.66f + 0.1f * (float)hill + 0.06f * noise_gradient(u * 3 + (float)hill, 0.5f, 3, 1, seed + (uint32_t)hill);
+        float crest =
+            0.66f + 0.1f * (float)hill + 0.06f * noise_gradient(u * 3 + (float)hill, 0.5f, 3, 1, seed + (uint32_t)hill);
         surface_blend(surface, 1, smoothf(crest, crest + 0.004f, v) * (0.45f + 0.25f * (float)hill), out->color);
     }
-    float ink = text_ink(surface->text, u, v * 2.6f - 0.1f, 0.12f), frame = smoothf(0.035f, 0.03f, rim_distance(u, v, 0, 0.01f));
-    float paper = noise_fbm(u, v, 64, 3, seed + 5), fold = smoothf(0.006f, 0.0f, fabsf(u - 0.5f)) + smoothf(0.006f, 0.0f, fabsf(v - 0.5f));
+    float ink = text_ink(surface->text, u, v * 2.4f - 0.06f, 0.12f),
+          frame = smoothf(0.035f, 0.03f, rim_distance(u, v, 0, 0.01f));
+    float paper = noise_fbm(u, v, 64, 3, seed + 5),
+          fold = smoothf(0.006f, 0.0f, fabsf(u - 0.5f)) + smoothf(0.006f, 0.0f, fabsf(v - 0.5f));
     surface_blend(surface, 1, ink, out->color);
     surface_blend(surface, 2, frame, out->color);
     color_scale(out->color, 1 + 0.06f * paper - 0.08f * fold + 0.06f * noise_fbm(u, v, 3, 4, seed + 6));

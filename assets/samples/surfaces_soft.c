@@ -62,7 +62,8 @@ void recipe_damask(const struct surface *surface, float u, float v, struct texel
     x = fabsf(x);
     // A palmette: petals in polar coordinates, mirrored left and right, framed by an ogee.
     float radius = sqrtf(x * x + y * y), slope = y / (radius + 0.001f);
-    float petals = 0.22f + 0.10f * cos_turns(slope * (1.5f + noise_unit(seed, 1) * 2) + radius) + 0.06f * cos_turns(slope * 4);
+    float petals =
+        0.22f + 0.10f * cos_turns(slope * (1.5f + noise_unit(seed, 1) * 2) + radius) + 0.06f * cos_turns(slope * 4);
     float motif = smoothf(0.012f, -0.012f, radius - petals);
     motif *= 1 - smoothf(0.03f, 0.015f, fabsf(radius - petals * 0.62f));
     motif -= smoothf(0.07f, 0.05f, radius) * 0.9f;
@@ -84,7 +85,8 @@ void recipe_leather(const struct surface *surface, float u, float v, struct texe
     int count = surface->count ? surface->count : 44;
     struct noise_cell coarse = noise_cells(warp_u, v, count, count, 1, seed + 1);
     struct noise_cell fine = noise_cells(warp_u, v, count * 2, count * 2, 1, seed + 2);
-    float grain = smoothf(0, 0.35f, coarse.second - coarse.nearest), pore = smoothf(0, 0.4f, fine.second - fine.nearest);
+    float grain = smoothf(0, 0.35f, coarse.second - coarse.nearest),
+          pore = smoothf(0, 0.4f, fine.second - fine.nearest);
     float crease = smoothf(0.75f, 0.95f, noise_ridge(u, v, 3, 3, seed + 3)) * surface->amount;
     float cloud = noise_fbm(u, v, 3, 4, seed + 4);
     surface_mix(surface, 0, 2, clampf(0.35f + 0.4f * grain + 0.4f * cloud, 0, 1), out->color);
@@ -116,7 +118,8 @@ void recipe_grass(const struct surface *surface, float u, float v, struct texel 
     out->rough = 0.75f + 0.15f * (1 - top);
 }
 
-// The topmost of the leaves scattered around a place: its hash, 0 where there is none; `x`, `y` inside the leaf (-1 to 1).
+// The topmost of the leaves scattered around a place: its hash, 0 where there is none; `x`, `y` inside the leaf (-1 to
+// 1).
 static uint32_t scattered_leaf(float u, float v, int count, uint32_t seed, float *leaf_x, float *leaf_y)
 {
     float x = u * (float)count, y = v * (float)count, best = -1;
@@ -124,7 +127,8 @@ static uint32_t scattered_leaf(float u, float v, int count, uint32_t seed, float
     uint32_t found = 0;
     for (int j = -1; j <= 1; j++) {
         for (int i = -1; i <= 1; i++) {
-            uint32_t id = noise_hash((uint32_t)noise_wrap(column + i, count), (uint32_t)noise_wrap(row + j, count), seed);
+            uint32_t id =
+                noise_hash((uint32_t)noise_wrap(column + i, count), (uint32_t)noise_wrap(row + j, count), seed);
             float dx = x - (float)(column + i) - noise_unit(id, 1), dy = y - (float)(row + j) - noise_unit(id, 2);
             float turn = noise_unit(id, 3), c = cos_turns(turn), s = sin_turns(turn), order = noise_unit(id, 4);
             float along = (dx * c + dy * s) / 0.85f, across = (dy * c - dx * s) / 0.42f;
@@ -153,9 +157,11 @@ void recipe_litter(const struct surface *surface, float u, float v, struct texel
         if (id == 0) {
             continue;
         }
-        float rib = smoothf(0.10f, 0.03f, fabsf(leaf_y)), vein = smoothf(0.75f, 0.95f, cos_turns(leaf_x * 5 - fabsf(leaf_y) * 2));
+        float rib = smoothf(0.10f, 0.03f, fabsf(leaf_y)),
+              vein = smoothf(0.75f, 0.95f, cos_turns(leaf_x * 5 - fabsf(leaf_y) * 2));
         surface_mix(surface, 0, noise_unit(id, 6) > 0.5f ? 2 : 3, noise_unit(id, 5), out->color);
-        color_scale(out->color, (0.62f + 0.13f * (float)layer) * (1 - 0.18f * vein) * (1 + 0.2f * rib) * (1 + 0.15f * earth));
+        color_scale(out->color,
+                    (0.62f + 0.13f * (float)layer) * (1 - 0.18f * vein) * (1 + 0.2f * rib) * (1 + 0.15f * earth));
         out->height = 0.2f + 0.18f * (float)layer + 0.12f * (1 - leaf_y * leaf_y) - 0.04f * rib;
         out->rough = 0.62f;
     }
@@ -197,7 +203,8 @@ void recipe_mud(const struct surface *surface, float u, float v, struct texel *o
 void recipe_snow(const struct surface *surface, float u, float v, struct texel *out)
 {
     uint32_t seed = surface->seed;
-    float drift = noise_fbm(u + 0.08f * noise_fbm(u, v, 3, 3, seed), v, 3, 5, seed + 1), grain = noise_fbm(u, v, 128, 2, seed + 2);
+    float drift = noise_fbm(u + 0.08f * noise_fbm(u, v, 3, 3, seed), v, 3, 5, seed + 1),
+          grain = noise_fbm(u, v, 128, 2, seed + 2);
     surface_mix(surface, 0, 2, clampf(0.5f + drift, 0, 1), out->color);
     surface_blend(surface, 1, smoothf(0.0f, -0.5f, drift) * 0.5f, out->color);
     color_scale(out->color, 1 + 0.03f * grain);

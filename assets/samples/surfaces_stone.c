@@ -1,4 +1,5 @@
-// Recipes of stone: marble, granite, cobbles, ashlar, slate, strata, plaster, gravel, terrazzo. Pure functions; any thread.
+// Recipes of stone: marble, granite, cobbles, ashlar, slate, strata, plaster, gravel, terrazzo. Pure functions; any
+// thread.
 #include "noise.h"
 #include "surface.h"
 
@@ -13,7 +14,8 @@ void recipe_marble(const struct surface *surface, float u, float v, struct texel
     fine *= fine * fine;
     float vein = smoothf(0.80f, 1.0f, broad * broad) * 0.9f, thread = smoothf(0.82f, 1.0f, fine);
     surface_mix(surface, 0, 2, clampf(0.5f + cloud, 0, 1), out->color);
-    surface_blend(surface, 1, clampf(vein * (0.4f + surface->amount) + smoothf(0.1f, 0.7f, cloud) * 0.25f, 0, 1), out->color);
+    surface_blend(surface, 1, clampf(vein * (0.4f + surface->amount) + smoothf(0.1f, 0.7f, cloud) * 0.25f, 0, 1),
+                  out->color);
     surface_blend(surface, 3, thread * (0.25f + 0.5f * surface->amount), out->color);
     out->height = 0.5f - 0.2f * thread;
     out->rough = 0.16f + 0.14f * vein + 0.05f * cloud;
@@ -97,7 +99,8 @@ void recipe_ashlar(const struct surface *surface, float u, float v, struct texel
     float keep = mixf(0.75f, 1.0f, bevel);
     color_scale(out->color, keep);
     surface_blend(surface, 1, 1 - stone, out->color);
-    out->height = stone * (0.55f + 0.15f * shade + 0.2f * bevel) + (0.12f + 0.1f * surface->amount) * rugged - 0.1f * pits;
+    out->height =
+        stone * (0.55f + 0.15f * shade + 0.2f * bevel) + (0.12f + 0.1f * surface->amount) * rugged - 0.1f * pits;
     out->rough = mixf(0.95f, 0.7f + 0.1f * rugged, stone);
 }
 
@@ -111,7 +114,8 @@ void recipe_slate(const struct surface *surface, float u, float v, struct texel 
     float shade = noise_unit(noise_hash((uint32_t)level, 3, seed), 2), grain = noise_fbm(u, v, 32, 3, seed + 2);
     surface_mix(surface, 0, 2, shade * 0.7f + 0.3f * terrace, out->color);
     surface_blend(surface, 1, (1 - step) * 0.7f, out->color);
-    surface_blend(surface, 3, smoothf(0.15f, 0.55f, noise_fbm(u, v, 5, 4, seed + 3)) * 0.65f * surface->amount, out->color);
+    surface_blend(surface, 3, smoothf(0.15f, 0.55f, noise_fbm(u, v, 5, 4, seed + 3)) * 0.65f * surface->amount,
+                  out->color);
     color_scale(out->color, 1 + 0.2f * grain);
     out->height = clampf(0.5f + 0.14f * (level - 8 + step), 0, 1) + 0.05f * grain;
     out->rough = 0.5f + 0.25f * shade + 0.1f * grain;
@@ -123,11 +127,13 @@ void recipe_strata(const struct surface *surface, float u, float v, struct texel
     int count = surface->count ? surface->count : 7;
     float bend = 0.07f * noise_fbm(u, v, 2, 4, seed) + 0.012f * noise_fbm(u, v, 16, 3, seed + 1);
     float depth = (v + bend) * (float)count;
-    float band = noise_value(depth, 0.5f, count, 1, seed + 2), thin = noise_value(depth * 6, 0.5f, count * 6, 1, seed + 3);
+    float band = noise_value(depth, 0.5f, count, 1, seed + 2),
+          thin = noise_value(depth * 6, 0.5f, count * 6, 1, seed + 3);
     float grain = noise_fbm(u, v, 40, 3, seed + 4);
     surface_mix(surface, 1, 2, smoothf(0.15f, 0.85f, band), out->color);
     surface_blend(surface, 0, smoothf(0.3f, 0.8f, thin) * 0.75f, out->color);
-    surface_blend(surface, 3, smoothf(0.75f, 0.95f, noise_value(depth * 3, 0.5f, count * 3, 1, seed + 5)) * 0.8f, out->color);
+    surface_blend(surface, 3, smoothf(0.75f, 0.95f, noise_value(depth * 3, 0.5f, count * 3, 1, seed + 5)) * 0.8f,
+                  out->color);
     color_scale(out->color, 1 + 0.16f * grain);
     out->height = 0.25f + 0.35f * band + 0.22f * thin + 0.14f * grain;
     out->rough = 0.82f + 0.12f * grain;
@@ -178,7 +184,8 @@ void recipe_gravel(const struct surface *surface, float u, float v, struct texel
 void recipe_terrazzo(const struct surface *surface, float u, float v, struct texel *out)
 {
     uint32_t seed = surface->seed;
-    float warp_u = u + 0.012f * noise_gradient(u * 24, v * 24, 24, 24, seed), warp_v = v + 0.012f * noise_gradient(u * 24, v * 24, 24, 24, seed + 1);
+    float warp_u = u + 0.012f * noise_gradient(u * 24, v * 24, 24, 24, seed),
+          warp_v = v + 0.012f * noise_gradient(u * 24, v * 24, 24, 24, seed + 1);
     surface_color(surface, 0, out->color);
     color_scale(out->color, 1 + 0.06f * noise_fbm(u, v, 32, 3, seed + 2));
     float chip = 0;

@@ -53,7 +53,8 @@ void recipe_parquet(const struct surface *surface, float u, float v, struct texe
     float strip = floorf(across * (float)strips), inside = fractf(across * (float)strips);
     uint32_t board = noise_hash((uint32_t)(column * 16 + (int)strip), (uint32_t)row, surface->seed);
     float grain = wood_grain(turned ? v : u, turned ? u : v, count * strips * 2, surface->seed + (board & 0xfff));
-    float from_side = (inside < 0.5f ? inside : 1 - inside) / (float)strips, from_end = along < 0.5f ? along : 1 - along;
+    float from_side = (inside < 0.5f ? inside : 1 - inside) / (float)strips,
+          from_end = along < 0.5f ? along : 1 - along;
     float edge = from_side < from_end ? from_side : from_end, gap = smoothf(0.003f, 0.012f, edge);
     wood_color(surface, grain, board, out);
     surface_blend(surface, 1, (1 - gap) * 0.9f, out->color);
@@ -122,7 +123,8 @@ void recipe_plates(const struct surface *surface, float u, float v, struct texel
     out->rough = 0.35f + 0.15f * line + 0.1f * noise_unit(plate, 3);
     out->metal = 1;
     float rim = smoothf(0.12f, 0.0f, edge) + (edge < 0.125f ? smoothf(0.05f, 0.02f, rivet_distance) * 0.4f : 0);
-    rust_over(surface, u, v, smoothf(0.55f, 0.95f, noise_fbm(u, v, 6, 5, seed + 4) + 0.45f * rim + 0.75f * surface->amount), out);
+    rust_over(surface, u, v,
+              smoothf(0.55f, 0.95f, noise_fbm(u, v, 6, 5, seed + 4) + 0.45f * rim + 0.75f * surface->amount), out);
     color_scale(out->color, mixf(0.45f, 1, seam));
 }
 
@@ -134,20 +136,24 @@ void recipe_tread(const struct surface *surface, float u, float v, struct texel 
     float dx = fractf(x) - 0.5f, dy = fractf(y) - 0.5f, turn = (column + row) % 2 ? 1 : -1;
     float along = (dx + turn * dy) * 0.7071f, across = (dx - turn * dy) * 0.7071f;
     float bar = smoothf(1.0f, 0.65f, along * along / 0.2f + across * across / 0.012f);
-    float scratch = noise_fbm_stretched(u, v, 60, 60, 2, surface->seed), wear = noise_fbm(u, v, 3, 4, surface->seed + 1);
+    float scratch = noise_fbm_stretched(u, v, 60, 60, 2, surface->seed),
+          wear = noise_fbm(u, v, 3, 4, surface->seed + 1);
     surface_mix(surface, 0, 2, clampf(0.35f + 0.6f * bar + 0.3f * wear, 0, 1), out->color);
     color_scale(out->color, 1 + 0.08f * scratch);
     out->height = 0.2f + 0.6f * bar + 0.03f * scratch;
     out->rough = clampf(0.42f - 0.16f * bar + 0.15f * wear, 0.05f, 1);
     out->metal = 1;
-    rust_over(surface, u, v, smoothf(0.55f, 0.9f, noise_fbm(u, v, 5, 5, surface->seed + 2) - 0.3f * bar + 0.7f * surface->amount), out);
+    rust_over(surface, u, v,
+              smoothf(0.55f, 0.9f, noise_fbm(u, v, 5, 5, surface->seed + 2) - 0.3f * bar + 0.7f * surface->amount),
+              out);
 }
 
 void recipe_rust(const struct surface *surface, float u, float v, struct texel *out)
 {
     uint32_t seed = surface->seed;
     float spread = noise_fbm(u, v, 3, 6, seed) + 0.35f * noise_fbm_stretched(u, v, 14, 2, 3, seed + 1);
-    float rust = smoothf(0.0f, 0.06f, spread + surface->amount - 0.5f), bare = smoothf(0.1f, 0.0f, fabsf(spread + surface->amount - 0.49f));
+    float rust = smoothf(0.0f, 0.06f, spread + surface->amount - 0.5f),
+          bare = smoothf(0.1f, 0.0f, fabsf(spread + surface->amount - 0.49f));
     float coat = noise_fbm(u, v, 48, 2, seed + 2);
     surface_mix(surface, 0, 2, clampf(0.5f + noise_fbm(u, v, 4, 4, seed + 3), 0, 1), out->color);
     color_scale(out->color, 1 + 0.05f * coat);

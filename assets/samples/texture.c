@@ -1,4 +1,5 @@
-// Evaluates a recipe at each texel, derives the normal map from the relief, writes the images. Memory: 12 bytes a texel.
+// Evaluates a recipe at each texel, derives the normal map from the relief, writes the images. Memory: 12 bytes a
+// texel.
 //
 // Normal maps are in the convention of glTF: red to the right, green up. Roughness is a grey image; for metals it has
 // three channels with roughness in red and green and metalness in blue, which glTF's metallicRoughnessTexture reads.
@@ -59,7 +60,8 @@ static void images_evaluate(const struct surface *surface, struct images *images
             struct texel texel = { .alpha = 1 };
             size_t i = (size_t)y * size + x;
             surface->recipe(surface, ((float)x + 0.5f) / (float)size, ((float)y + 0.5f) / (float)size, &texel);
-            uint8_t *albedo = images->albedo + i * images->albedo_channels, *rough = images->rough + i * images->rough_channels;
+            uint8_t *albedo = images->albedo + i * images->albedo_channels,
+                    *rough = images->rough + i * images->rough_channels;
             for (int c = 0; c < 3; c++) {
                 albedo[c] = to_byte(texel.color[c]);
             }
@@ -96,7 +98,8 @@ static void images_derive_normals(const struct surface *surface, struct images *
     }
 }
 
-static bool image_write(const char *folder, const struct surface *surface, const char *role, const uint8_t *pixels, uint32_t channels)
+static bool image_write(const char *folder, const struct surface *surface, const char *role, const uint8_t *pixels,
+                        uint32_t channels)
 {
     char path[4096];
     int length = snprintf(path, sizeof path, "%s/%s/%s_%s.png", folder, surface->folder, surface->name, role);
