@@ -1,0 +1,275 @@
+/* Shows that the scheduler's order is the documented one: against a list that is searched from end to end, for random
+ * pushes, removals, changes and charges; and what the order alone does not show: fair shares, the bound on waiting, and
+ * the bytes ahead of a deadline. */
+#include "unit.h"
+
+#include "scheduler.h"
+
+#include <string.h>
+
+#define AGEING_NS (UINT64_C(1) << 62) /* never, where ageing is not the matter */
+
+static sched *make(memory *m, uint32_t capacity, uint64_t ageing_ns)
+{
+    sched_desc desc = { .memory = m, .capacity = capacity, .ageing_ns = ageing_ns };
+    for (uint32_t i = 0; i < LEAT_CLIENT_COUNT; ++i) {
+        desc.client_weights[i] = 1;
+    }
+    sched *s = sched_create(&desc);
+    assert_non_null(s);
+    return s;
+}
+
+/* ---- Order against a plain list ---- */
+
+#define MODEL_COUNT 500u
+
+typedef struct model {
+    sched_entry entries[MODEL_COUNT];
+    bool queued[MODEL_COUNT];
+} model;
+
+static bool model_before(const sched_entry *a, uint32_t a_id, const sched_entry *b, uint32_t b_id)
+{
+    if (a->rank != b->rank) {
+        return a->rank < b->rank;
+    }
+    if (a->deadline_ns != b->deadline_ns) {
+        return a->deadline_ns < b->deadline_ns;
+    }
+    if (a->sequence != b->sequence) {
+        return a->sequence < b->sequence;
+    }
+    return a->position != b->position ? a->position < b->position : a_id < b_id;
+}
+
+static uint32_t model_best(const model *m)
+{
+    uint32_t best = SCHED_NONE;
+    for (uint32_t i = 0; i < MODEL_COUNT; ++i) {
+        if (m->queued[i] && (best == SCHED_NONE || model_before(&m->entries[i], i, &m->entries[best], best))) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static uint64_t model_bytes(const model *m, uint32_t rank)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < MODEL_COUNT; ++i) {
+        bytes += m->queued[i] && (rank == SCHED_CLASS_COUNT || m->entries[i].rank == rank) ? m->entries[i].bytes : 0;
+    }
+    return bytes;
+}
+
+static void order_is_as_documented(void **state)
+{
+    (void)state;
+    uint64_t live = 0, random = 11;
+    memory m = unit_memory(&live);
+    sched *s = make(&m, MODEL_COUNT, AGEING_NS);
+    model *expected = calloc(1, sizeof(*expected));
+    for (uint32_t round = 0; round < 100000; ++round) {
+        uint32_t id = (uint32_t)unit_below(&random, MODEL_COUNT);
+        sched_entry *e = &expected->entries[id];
+        uint64_t choice = unit_below(&random, 10);
+        if (!expected->queued[id]) {
+            *e = (sched_entry){ .rank = (uint32_t)unit_below(&random, SCHED_CLASS_COUNT),
+                                .deadline_ns =
+                                    unit_below(&random, 3) == 0 ? NO_DEADLINE : unit_below(&random, 50) * NS_PER_MS,
+                                .sequence = unit_below(&random, 20),
+                                .position = unit_below(&random, 1000),
+                                .bytes = 1 + unit_below(&random, 100000),
+                                .queued_ns = round };
+            expected->queued[id] = true;
+            sched_push(s, id, e);
+        } else if (choice < 3) {
+            expected->queued[id] = false;
+            sched_remove(s, id);
+        } else if (choice < 7) {
+            e->rank = (uint32_t)unit_below(&random, SCHED_CLASS_COUNT);
+            e->deadline_ns = unit_below(&random, 50) * NS_PER_MS;
+            sched_change(s, id, e->rank, e->deadline_ns);
+        } else {
+            uint64_t bytes = unit_below(&random, e->bytes + 1);
+            e->bytes -= bytes;
+            e->position += bytes;
+            sched_charge(s, id, bytes, e->position, round);
+        }
+        assert_int_equal(sched_contains(s, id), expected->queued[id]);
+        assert_int_equal(sched_peek(s, round), model_best(expected));
+        if (round % 64 == 0) {
+            assert_int_equal(sched_bytes(s), model_bytes(expected, SCHED_CLASS_COUNT));
+            assert_int_equal(sched_bytes_of(s, 2), model_bytes(expected, 2));
+        }
+    }
+    free(expected);
+    sched_destroy(s);
+    assert_int_equal(live, 0);
+}
+
+/* ---- A hundred thousand ---- */
+
+static void many_come_out_in_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 100000 };
+    memory m = unit_memory(NULL);
+    sched *s = make(&m, COUNT, AGEING_NS);
+    uint64_t random = 5;
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        sched_push(s, i,
+                   &(sched_entry){ .rank = (uint32_t)unit_below(&random, 4),
+                                   .client = 3,
+                                   .deadline_ns = unit_random(&random),
+                                   .sequence = i,
+                                   .bytes = 1 });
+    }
+    for (uint32_t i = 0; i < COUNT; ++i) { /* cancel or change as many again */
+        uint32_t id = (uint32_t)unit_below(&random, COUNT);
+        if (!sched_contains(s, id)) {
+            continue;
+        }
+        if (i % 2 == 0) {
+            sched_remove(s, id);
+        } else {
+            sched_change(s, id, (uint32_t)unit_below(&random, 4), unit_random(&random));
+        }
+    }
+    uint32_t left = sched_count(s);
+    sched_entry last = { 0 };
+    for (uint32_t i = 0; i < left; ++i) {
+        uint32_t id = sched_peek(s, 0);
+        sched_entry e = *sched_get(s, id);
+        assert_true(e.rank > last.rank || (e.rank == last.rank && e.deadline_ns >= last.deadline_ns));
+        last = e;
+        sched_remove(s, id);
+    }
+    assert_int_equal(sched_peek(s, 0), SCHED_NONE);
+    assert_int_equal(sched_bytes(s), 0);
+    sched_destroy(s);
+}
+
+/* ---- Shares ---- */
+
+static void clients_get_their_weights(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    sched_desc desc = { .memory = &m, .capacity = 4000, .ageing_ns = AGEING_NS };
+    for (uint32_t i = 0; i < LEAT_CLIENT_COUNT; ++i) {
+        desc.client_weights[i] = 1;
+    }
+    desc.client_weights[2] = 3;
+    sched *s = sched_create(&desc);
+    uint64_t served[LEAT_CLIENT_COUNT] = { 0 };
+    for (uint32_t i = 0; i < 4000; ++i) { /* client 1 floods first; 2 comes later and less */
+        sched_push(
+            s, i,
+            &(sched_entry){
+                .rank = 2, .client = i < 3000 ? 1 : 2, .deadline_ns = NO_DEADLINE, .sequence = i, .bytes = 1000 });
+    }
+    for (uint32_t i = 0; i < 1000; ++i) {
+        uint32_t id = sched_peek(s, 0);
+        served[sched_get(s, id)->client] += 1000;
+        sched_charge(s, id, 1000, 0, 0);
+        sched_remove(s, id);
+    }
+    assert_in_range(served[2], 740000, 760000); /* three quarters of 1,000,000 */
+    assert_int_equal(served[1] + served[2], 1000000);
+    sched_destroy(s);
+}
+
+static void idle_clients_save_nothing(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    sched *s = make(&m, 3000, AGEING_NS);
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < 1000; ++i) { /* client 1 alone for long */
+        sched_push(
+            s, next,
+            &(sched_entry){ .rank = 1, .client = 1, .deadline_ns = NO_DEADLINE, .sequence = next, .bytes = 1000 });
+        sched_charge(s, next, 1000, 0, 0);
+        sched_remove(s, next++);
+    }
+    uint64_t served[3] = { 0 };
+    for (uint32_t i = 0; i < 400; ++i, ++next) {
+        sched_push(s, next,
+                   &(sched_entry){
+                       .rank = 1, .client = 1 + i % 2, .deadline_ns = NO_DEADLINE, .sequence = next, .bytes = 1000 });
+    }
+    for (uint32_t i = 0; i < 100; ++i) {
+        uint32_t id = sched_peek(s, 0);
+        ++served[sched_get(s, id)->client];
+        sched_charge(s, id, 1000, 0, 0);
+        sched_remove(s, id);
+    }
+    assert_in_range(served[2], 49, 52); /* half from now on, no more for having been idle */
+    sched_destroy(s);
+}
+
+/* ---- Ageing ---- */
+
+static void nobody_starves(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    sched *s = make(&m, 10, 1000);
+    sched_push(s, 9, &(sched_entry){ .rank = 3, .deadline_ns = NO_DEADLINE, .bytes = 100, .queued_ns = 50 });
+    sched_push(s, 0, &(sched_entry){ .rank = 1, .deadline_ns = NO_DEADLINE, .bytes = 1u << 30, .queued_ns = 50 });
+    assert_int_equal(sched_peek(s, 1049), 0);
+    assert_int_equal(sched_peek(s, 1050), 9); /* just aged */
+    sched_charge(s, 9, 10, 0, 1050);
+    uint32_t until = 0;
+    for (uint32_t i = 0; i < 100 && sched_peek(s, 2000) == 0; ++i, ++until) {
+        sched_charge(s, 0, 10, 0, 2000);
+    }
+    assert_int_equal(until, SCHED_AGED_SHARE - 1); /* and then one in SCHED_AGED_SHARE */
+    assert_int_equal(sched_peek(s, 2000), 9);
+    sched_destroy(s);
+}
+
+/* ---- Bytes ahead ---- */
+
+static void bytes_ahead_follow_class_and_deadline(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    sched *s = make(&m, 1000, AGEING_NS);
+    uint64_t second = NS_PER_S;
+    sched_push(s, 0, &(sched_entry){ .rank = 0, .deadline_ns = NO_DEADLINE, .bytes = 1 });
+    sched_push(s, 1, &(sched_entry){ .rank = 1, .deadline_ns = second, .bytes = 10 });
+    sched_push(s, 2, &(sched_entry){ .rank = 1, .deadline_ns = 2 * second, .bytes = 100 });
+    sched_push(s, 3, &(sched_entry){ .rank = 1, .deadline_ns = 100 * second, .bytes = 1000 });
+    sched_push(s, 4, &(sched_entry){ .rank = 1, .deadline_ns = NO_DEADLINE, .bytes = 10000 });
+    sched_push(s, 5, &(sched_entry){ .rank = 2, .deadline_ns = second, .bytes = 100000 });
+    assert_int_equal(sched_bytes_ahead(s, 0, 0, NO_DEADLINE), 1);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, second / 2), 1);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, second + second / 2), 11);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, 3 * second), 111);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, NO_DEADLINE), 11111);
+    assert_int_equal(sched_bytes_ahead(s, 3, 0, NO_DEADLINE), 111111);
+    sched_charge(s, 2, 60, 0, 10 * second); /* time goes on: what is overdue is ahead of everything */
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, 9 * second), 1 + 10 + 40);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, 11 * second), 1 + 10 + 40);
+    sched_remove(s, 1);
+    sched_remove(s, 2);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, 11 * second), 1);
+    assert_int_equal(sched_bytes_ahead(s, 1, 0, NO_DEADLINE), 11001);
+    sched_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(order_is_as_documented),
+        cmocka_unit_test(many_come_out_in_order),
+        cmocka_unit_test(clients_get_their_weights),
+        cmocka_unit_test(idle_clients_save_nothing),
+        cmocka_unit_test(nobody_starves),
+        cmocka_unit_test(bytes_ahead_follow_class_and_deadline),
+    };
+    return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
+}
