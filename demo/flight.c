@@ -7,6 +7,7 @@
 #define SWAY 0.75f
 #define SWAY_LENGTH 13.0f
 #define GAZE_AHEAD 3.6f
+#define LOOK_AHEAD 4.5f /* cuts corners: one looks through the door before one turns */
 #define GAZE_SECONDS 1.1f
 
 static void point_add(flight *f, vec3 p)
@@ -148,7 +149,7 @@ void flight_step(flight *f, const world *w, float seconds, float speed, vec3 *ey
         f->position = f_clamp(f->position, 0, whole);
     }
     *eye = swayed(w, f, f->position);
-    vec3 ahead = way_at(f, f->position + (f->backward ? -1.2f : 1.2f)), here = way_at(f, f->position);
+    vec3 ahead = way_at(f, f->position + (f->backward ? -LOOK_AHEAD : LOOK_AHEAD)), here = way_at(f, f->position);
     vec3 along = v3_sub(ahead, here);
     along.y = 0;
     along = v3_length(along) > 0.05f ? v3_normalize(along) : v3_length(f->looking) > 0.5f ? f->looking : v3(1, 0, 0);

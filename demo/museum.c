@@ -159,7 +159,7 @@ static void wall_add(museum *m, const wall_run *run, const uint8_t paint[3])
         float inset = run->has_door ? 0.16f : 0; /* the door's frame is there */
         float a = spans[i][0] + (i == 1 ? inset : 0), b = spans[i][1] - (i == 0 ? inset : 0);
         wall_piece(m, run, a, b, 0, 0.17f, 0.035f, MUSEUM_POLISHED, white_tint);
-        wall_piece(m, run, a, b, 0.92f, 0.97f, 0.025f, MUSEUM_MATT, white_tint);
+        wall_piece(m, run, a, b, 0.74f, 0.79f, 0.025f, MUSEUM_MATT, white_tint);
     }
     wall_piece(m, run, run->a, run->b, top - 0.22f, top, 0.16f, MUSEUM_MATT, white_tint);
     wall_piece(m, run, run->a, run->b, top - 0.34f, top - 0.22f, 0.07f, MUSEUM_MATT, white_tint);
@@ -263,18 +263,18 @@ static void plinth_add(museum *m, const world_exhibit *e)
                half + 0.05f - contact * 0.5f);
 }
 
-/* Mouldings where no picture hangs, as wide as pictures would be apart. */
-static void panels_add(museum *m, const world_hall *hall, const world_door *door_side, bool far_wall)
+/* Mouldings along [x0, x1] of a long wall, where no picture hangs; not across a door. */
+static void panels_add(museum *m, const world_hall *hall, const world_door *door, bool far_wall, float x0, float x1)
 {
-    uint32_t count = (uint32_t)((hall->x1 - hall->x0 - 1.2f) / 3.4f);
-    float sign = far_wall ? -1.0f : 1.0f, wall = far_wall ? hall->z1 : hall->z0,
-          pitch = (hall->x1 - hall->x0) / (float)count;
+    uint32_t count = x1 - x0 > 1.8f ? (uint32_t)f_max((x1 - x0) / 3.4f, 1) : 0;
+    float sign = far_wall ? -1.0f : 1.0f, wall = far_wall ? hall->z1 : hall->z0;
+    float pitch = count > 0 ? (x1 - x0) / (float)count : 0;
     for (uint32_t i = 0; i < count; ++i) {
-        float x = hall->x0 + pitch * ((float)i + 0.5f), half = pitch * 0.5f - 0.3f, bar = 0.06f;
-        if (door_side != NULL && fabsf(door_side->center.x - x) < half + WORLD_DOOR_WIDTH * 0.5f + 0.4f) {
+        float x = x0 + pitch * ((float)i + 0.5f), half = pitch * 0.5f - 0.3f, bar = 0.06f;
+        if (door != NULL && fabsf(door->center.x - x) < half + WORLD_DOOR_WIDTH * 0.5f + 0.4f) {
             continue;
         }
-        float z0 = f_min(wall, wall + sign * 0.03f), z1 = f_max(wall, wall + sign * 0.03f), y0 = 1.25f, y1 = 5.3f;
+        float z0 = f_min(wall, wall + sign * 0.03f), z1 = f_max(wall, wall + sign * 0.03f), y0 = 1.12f, y1 = 5.35f;
         box_add(m, v3(x - half, y0, z0), v3(x - half + bar, y1, z1), MUSEUM_MATT, white_tint);
         box_add(m, v3(x + half - bar, y0, z0), v3(x + half, y1, z1), MUSEUM_MATT, white_tint);
         box_add(m, v3(x - half, y0, z0), v3(x + half, y0 + bar, z1), MUSEUM_MATT, white_tint);
@@ -291,6 +291,29 @@ static const world_door *side_door(const world *w, uint32_t hall, bool far_wall)
         }
     }
     return NULL;
+}
+
+/* Both long walls: before the first picture and behind the last, or all along. */
+static void walls_panel(museum *m, const world *w, uint32_t index)
+{
+    const world_hall *hall = &w->halls[index];
+    for (int far_wall = 0; far_wall < 2; ++far_wall) {
+        float first = hall->x1, last = hall->x0;
+        for (uint32_t i = 0; i < hall->exhibit_count; ++i) {
+            const world_exhibit *e = &w->exhibits[hall->exhibit_first + i];
+            if (e->kind == WORLD_TEXTURE && (e->normal.z < 0) == (far_wall == 1)) {
+                first = f_min(first, e->center.x - e->half_width - 0.2f);
+                last = f_max(last, e->center.x + e->half_width + 0.2f);
+            }
+        }
+        const world_door *door = side_door(w, index, far_wall == 1);
+        if (last < first) {
+            panels_add(m, hall, door, far_wall == 1, hall->x0 + 0.2f, hall->x1 - 0.2f);
+        } else {
+            panels_add(m, hall, door, far_wall == 1, hall->x0 + 0.2f, first);
+            panels_add(m, hall, door, far_wall == 1, last, hall->x1 - 0.2f);
+        }
+    }
 }
 
 /* Something to sit on where the middle of a hall would be empty. */
@@ -322,21 +345,17 @@ bool museum_create(const world *w, museum *m)
         m->ranges[i].first = m->index_count;
         m->shadow_ranges[i].first = m->shadow_count;
         shell_add(m, w, i);
-        bool has_mesh = false, has_picture = false;
+        bool has_mesh = false;
         for (uint32_t k = 0; k < hall->exhibit_count; ++k) {
             const world_exhibit *e = &w->exhibits[hall->exhibit_first + k];
             has_mesh = has_mesh || e->kind == WORLD_MESH;
-            has_picture = has_picture || e->kind == WORLD_TEXTURE;
             if (e->kind == WORLD_MESH) {
                 plinth_add(m, e);
             } else {
                 frame_add(m, e);
             }
         }
-        if (!has_picture) {
-            panels_add(m, hall, side_door(w, i, false), false);
-            panels_add(m, hall, side_door(w, i, true), true);
-        }
+        walls_panel(m, w, i);
         if (!has_mesh) {
             benches_add(m, hall);
         }

@@ -291,11 +291,11 @@ static void hall_fill(plan *p, uint32_t hall_index)
         uint32_t column = picture / (2 * m.rows), row = picture / 2 % m.rows;
         column = hall->reversed ? m.columns - 1 - column : column;
         bool far_wall = picture % 2 == 1;
-        float y = m.rows == 1 ? 2.15f : row == 0 ? 1.72f : 3.95f;
-        float height_max = m.rows == 1 ? 2.3f : 1.7f;
+        float y = m.rows == 1 ? 2.35f : row == 0 ? 2.0f : 4.2f;
+        float height_max = m.rows == 1 ? 2.4f : 1.75f;
         vec3 spot =
             v3(picture_x + picture_pitch * ((float)column + 0.5f), y, far_wall ? hall->z1 - 0.045f : hall->z0 + 0.045f);
-        picture_hang(e, item->aspect, spot, f_min(picture_pitch - 0.55f, 3.0f), height_max,
+        picture_hang(e, item->aspect, spot, f_min(picture_pitch - 0.5f, 3.2f), height_max,
                      v3(0, 0, far_wall ? -1 : 1));
         ++picture;
     }
