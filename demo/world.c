@@ -295,8 +295,7 @@ static void hall_fill(plan *p, uint32_t hall_index)
         float height_max = m.rows == 1 ? 2.4f : 1.75f;
         vec3 spot =
             v3(picture_x + picture_pitch * ((float)column + 0.5f), y, far_wall ? hall->z1 - 0.045f : hall->z0 + 0.045f);
-        picture_hang(e, item->aspect, spot, f_min(picture_pitch - 0.5f, 3.2f), height_max,
-                     v3(0, 0, far_wall ? -1 : 1));
+        picture_hang(e, item->aspect, spot, f_min(picture_pitch - 0.5f, 3.2f), height_max, v3(0, 0, far_wall ? -1 : 1));
         ++picture;
     }
 }
