@@ -41,6 +41,7 @@ typedef struct gpu_upload {
     uint8_t level, count;
     const uint8_t *data;
     uint64_t size;
+    bool refused; /* by gpu_upload_step: the bytes are not what they should be */
     /* cursor */
     bool begun;
     uint8_t levels_done;
@@ -67,7 +68,8 @@ gpu_format gpu_format_of(const gpu *g, const catalog_texture *texture);
 /* GPU bytes of one mip (layer 0). */
 uint64_t gpu_mip_bytes(const gpu *g, const catalog_texture *texture, uint32_t mip);
 
-/* Uploads at most *bytes_left more bytes of u (and takes them off). True when it is complete and drawn from now on. */
+/* Uploads at most *bytes_left more bytes of u (and takes them off). True when it is complete and drawn from now on, or
+ * refused, and nothing has changed. */
 bool gpu_upload_step(gpu *g, gpu_upload *u, uint64_t *bytes_left);
 /* Frees all levels finer than `level`; level_count and up frees everything. */
 void gpu_texture_drop(gpu *g, uint32_t texture, uint32_t level);

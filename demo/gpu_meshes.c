@@ -2,6 +2,8 @@
 #include "gpu.h"
 #include "gpu_inner.h"
 
+#include <string.h>
+
 #define APPEAR_PER_SECOND 3.0f
 
 typedef struct mesh_extent {
@@ -76,11 +78,44 @@ static void range_upload(GLuint buffer, uint64_t to, const uint8_t *data, uint64
     }
 }
 
+/* GL does not forgive an index beyond the vertices; a pack may hold one and still match its hashes. */
+static bool indices_check(const catalog_mesh *mesh, const leat_lod_info *lod, const uint8_t *indices)
+{
+    uint64_t limit = (uint64_t)lod->vertex_first + lod->vertex_count;
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < lod->index_count; ++i) {
+        uint32_t index = 0;
+        memcpy(&index, indices + (size_t)i * mesh->info.index_size, mesh->info.index_size);
+        largest = index > largest ? index : largest;
+    }
+    return lod->index_count == 0 || largest < limit;
+}
+
+/* The delivery holds what the catalogue says of its LODs. */
+static bool upload_check(const catalog_mesh *mesh, const gpu_upload *u)
+{
+    uint64_t base = mesh->lods[u->level + u->count - 1u].offset;
+    for (uint32_t i = 0; i < u->count; ++i) {
+        const leat_lod_info *lod = &mesh->lods[u->level + i];
+        uint64_t vertex_size = (uint64_t)lod->vertex_count * mesh->info.vertex_stride;
+        uint64_t index_size = (uint64_t)lod->index_count * mesh->info.index_size;
+        uint64_t offset = lod->offset - base;
+        if (offset + vertex_size + index_size > u->size || !indices_check(mesh, lod, u->data + offset + vertex_size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool gpu_mesh_upload(gpu *g, gpu_upload *u, uint64_t *bytes_left)
 {
     const catalog_mesh *mesh = &g->c->meshes[u->index];
     gpu_mesh *m = &g->meshes[u->index];
     if (!u->begun) {
+        u->refused = (mesh->info.index_size != 2 && mesh->info.index_size != 4) || !upload_check(mesh, u);
+        if (u->refused) {
+            return true;
+        }
         mesh_extent all = extent_of(mesh, u->level), kept = extent_of(mesh, m->vertices != 0 ? m->level : UINT32_MAX);
         m->pending_vertices = buffer_create(all.vertex_bytes, m->vertices, kept.vertex_bytes);
         m->pending_indices = buffer_create(all.index_bytes, m->indices, kept.index_bytes);
@@ -96,9 +131,6 @@ bool gpu_mesh_upload(gpu *g, gpu_upload *u, uint64_t *bytes_left)
         uint64_t vertex_size = (uint64_t)lod->vertex_count * mesh->info.vertex_stride;
         uint64_t index_size = (uint64_t)lod->index_count * mesh->info.index_size;
         uint64_t offset = lod->offset - base;
-        if (offset + vertex_size + index_size > u->size) {
-            break; /* the library checked this */
-        }
         range_upload(m->pending_vertices, (uint64_t)lod->vertex_first * mesh->info.vertex_stride, u->data + offset,
                      vertex_size);
         range_upload(m->pending_indices, (uint64_t)lod->index_first * mesh->info.index_size,

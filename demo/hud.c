@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ERROR_NS UINT64_C(8000000000)
 #define RATE_NS UINT64_C(250000000)
 
 static const uint8_t ink[4] = { 244, 240, 232, 255 }, dim[4] = { 186, 180, 170, 255 }, gold[4] = { 248, 206, 120, 255 };
-static const uint8_t panel[4] = { 44, 42, 44, 214 }, track[4] = { 96, 94, 96, 190 };
+static const uint8_t panel[4] = { 26, 25, 27, 226 }, track[4] = { 96, 94, 96, 190 };
 static const uint8_t teal[4] = { 96, 214, 196, 255 }, rose[4] = { 240, 110, 110, 255 },
                      blue[4] = { 120, 170, 240, 255 };
 
@@ -130,9 +131,9 @@ static void states_draw(column *c, const hud_context *context)
 {
     char value[96];
     const stream_counts *counts = &context->s->counts;
-    snprintf(value, sizeof value, "%u wanted: %u bare, %u coarse", context->r->wanted_count, context->r->bare_count,
+    snprintf(value, sizeof value, "%u: %u bare, %u coarse", context->r->wanted_count, context->r->bare_count,
              context->r->coarse_count);
-    row(c, "in view and near", value);
+    row(c, "wanted", value);
     snprintf(value, sizeof value, "%llu ready, %llu cancelled", (unsigned long long)counts->ready,
              (unsigned long long)counts->cancelled);
     row(c, "requests", value);
@@ -178,7 +179,7 @@ void hud_draw(hud *h, text *t, const hud_context *context)
     leat_stats_get(context->streamer, &stats);
     leat_info_get(context->streamer, &info);
     float margin = 14 * unit, width = 296 * unit;
-    text_box(t, margin, margin, width + 24 * unit, 470 * unit, panel);
+    text_box(t, margin, margin, width + 24 * unit, 444 * unit, panel);
     column c = { t, margin + 12 * unit, margin + 8 * unit, width, unit };
     text_screen(t, c.x, c.y, 22 * unit, gold, "Leat");
     const char *backend = info.backend == LEAT_BACKEND_URING ? "io_uring" : "pread threads";
@@ -199,7 +200,7 @@ void hud_draw(hud *h, text *t, const hud_context *context)
     snprintf(right, sizeof right, "%s     F1: keys", context->renderer);
     text_screen(t, (float)context->width - margin - text_width(right, 14 * unit), foot + 2 * unit, 14 * unit, dim,
                 right);
-    if (context->s->error_text[0] != '\0') {
+    if (context->s->error_text[0] != '\0' && clock_ns() - context->s->error_ns < ERROR_NS) {
         text_box(t, 0, foot - 29 * unit, (float)context->width, 24 * unit, (const uint8_t[]){ 150, 40, 50, 210 });
         text_screen(t, margin, foot - 26 * unit, 14 * unit, ink, context->s->error_text);
     }

@@ -167,6 +167,7 @@ static void read_submit(stream *s, const residency_action *action, uint64_t now)
         ++s->counts.refused;
         bool lasting = result != LEAT_ERROR_FULL && result != LEAT_ERROR_MEMORY;
         if (lasting) {
+            s->error_ns = now;
             snprintf(s->error_text, sizeof s->error_text, "%s: %s",
                      is_mesh ? s->c->meshes[action->item - s->c->texture_count].name
                              : s->c->textures[action->item].name,
@@ -252,6 +253,7 @@ static void event_take(stream *s, const leat_event *event)
     case LEAT_EVENT_FAILED:
         ++s->counts.failed;
         if (ours) {
+            s->error_ns = clock_ns();
             (void)leat_event_text(s->streamer, event, s->error_text, sizeof s->error_text);
             fprintf(stderr, "leat-view: %s\n", s->error_text);
             bool lasting = event->result != LEAT_ERROR_OS || ++s->failures[index] >= FAILURES_MAX;
@@ -281,7 +283,15 @@ void stream_upload(stream *s, uint64_t bytes_max)
         if (!gpu_upload_step(s->g, &arrival->upload, &bytes_left)) {
             break;
         }
-        residency_uploaded(s->r, arrival->item);
+        if (arrival->upload.refused) {
+            s->error_ns = begin;
+            snprintf(s->error_text, sizeof s->error_text, "%s: its indices point beyond its vertices; pack it again",
+                     s->c->meshes[arrival->upload.index].name);
+            fprintf(stderr, "leat-view: %s\n", s->error_text);
+            residency_ended(s->r, arrival->item, true);
+        } else {
+            residency_uploaded(s->r, arrival->item);
+        }
         (void)leat_release(s->streamer, arrival->request);
         s->arrival_first = (s->arrival_first + 1) % s->arrival_capacity;
         --s->arrival_count;

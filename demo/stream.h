@@ -35,6 +35,7 @@ typedef struct stream {
     stream_counts counts;
     uint64_t generation; /* of the last reset: what was asked for before is not for us */
     char error_text[300]; /* the last failure, for the HUD */
+    uint64_t error_ns; /* when */
 } stream;
 
 bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency *r, stream *s);
