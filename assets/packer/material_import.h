@@ -1,0 +1,14 @@
+/* material_import.h - the materials of an Assimp scene as assets, with their textures as references by name. */
+#ifndef LEAT_PACKER_MATERIAL_IMPORT_H
+#define LEAT_PACKER_MATERIAL_IMPORT_H
+
+#include "import.h"
+
+#include <assimp/scene.h>
+
+/* Adds a material asset for every material that `used` marks, "MODEL#NAME"; its name's hash goes to hashes[i]. Adds the
+ * images that the scene embeds. False: out of memory. */
+bool materials_import(const import_job *job, const struct aiScene *scene, const bool *used, uint64_t *hashes,
+                      import_result *result);
+
+#endif
