@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 // Raise with any change of the output: caches made by older versions are then made anew.
-#define SAMPLES_VERSION "1"
+#define SAMPLES_VERSION "2"
 
-enum { JOBS_MAX = 256, SURFACES_MAX = 1024 };
+enum { JOBS_MAX = 256, SURFACES_MAX = 1024, SURFACE_SIZE_MAX = 4096 };
 
 struct options {
     const char *folder;
@@ -76,13 +76,32 @@ static bool is_kept(size_t index, float scale)
     return floorf((float)(index + 1) * scale) > floorf((float)index * scale);
 }
 
+// Marks the surfaces that are wanted: those kept, and those that kept meshes refer to.
+static void mark_wanted(const struct options *options, bool *wanted)
+{
+    for (size_t i = 0; i < catalog_surface_count; i++) {
+        wanted[i] = is_kept(i, options->scale);
+    }
+    for (size_t i = 0; i < meshes_count(); i++) {
+        const struct surface *used[MESH_PARTS_MAX];
+        size_t count = 0;
+        if (options->scale < 1 && is_kept(i, options->scale)) {
+            meshes_surfaces(i, options->seed, used, &count);
+        }
+        for (size_t k = 0; k < count; k++) {
+            wanted[used[k] - catalog_surfaces] = true;
+        }
+    }
+}
+
 static void plan(struct work *work, const struct options *options)
 {
+    bool wanted[SURFACES_MAX] = { false };
+    mark_wanted(options, wanted);
     // Large first, so that no thread is left with a big one at the end.
-    for (uint32_t size = 4096; size > 0; size /= 2) {
-        for (size_t i = 0; i < catalog_surface_count && work->surface_count < SURFACES_MAX; i++) {
-            bool wanted = is_kept(i, options->scale) || meshes_use(&catalog_surfaces[i], options->scale, is_kept);
-            if (catalog_surfaces[i].size != size || !wanted) {
+    for (uint32_t size = SURFACE_SIZE_MAX; size > 0; size /= 2) {
+        for (size_t i = 0; i < catalog_surface_count; i++) {
+            if (catalog_surfaces[i].size != size || !wanted[i]) {
                 continue;
             }
             struct surface *surface = &work->surfaces[work->surface_count++];
@@ -195,7 +214,7 @@ static int parse_arguments(int argc, char **argv, struct options *options)
 static bool make_folders(const struct options *options)
 {
     char path[4096];
-    static const char *const mesh_folders[] = { "rocks", "architecture", "trees", "props" };
+    static const char *const mesh_folders[] = { "rocks", "architecture", "garden", "props" };
     bool good = make_folder(options->folder);
     for (size_t i = 0; good && i < catalog_surface_count; i++) {
         snprintf(path, sizeof path, "%s/%s", options->folder, catalog_surfaces[i].folder);
