@@ -1,0 +1,262 @@
+/* extract.c - `leat extract`: assets back to files.
+ *
+ * Names come from a pack and are hostile, even though pack_index_check() has refused "..", empty parts and a leading
+ * '/': each folder on the way is opened relative to the one before without following links, so that nothing is written
+ * outside DIR, whatever lies there. */
+#include "commands.h"
+#include "pack_file.h"
+#include "texture.h"
+#ifdef LEAT_HAVE_MESH_EXPORT
+#include "mesh_export.h"
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <stb_image_write.h>
+
+#define PATH_SIZE_MAX (LEAT_PACK_NAME_SIZE_MAX + 16u)
+
+typedef struct extraction {
+    const options *options;
+    pack_file file;
+    int folder; /* DIR */
+    uint32_t written, failed, skipped;
+} extraction;
+
+typedef struct sink {
+    uint8_t *bytes;
+    size_t size, capacity;
+    bool failed;
+} sink;
+
+static void fail(extraction *x, const char *name, const char *why)
+{
+    fprintf(stderr, "leat: %s: %s\n", name, why);
+    ++x->failed;
+}
+
+/* ---- Files below DIR ---- */
+
+/* Opens the folder of `path` (which is cut up) below `folder`, making what is missing. -1 and errno on failure. */
+static int folder_open(int folder, char *path, const char **base)
+{
+    int at = dup(folder);
+    for (char *slash; at >= 0 && (slash = strchr(path, '/')) != NULL; path = slash + 1) {
+        *slash = '\0';
+        int next = -1;
+        if (mkdirat(at, path, 0777) == 0 || errno == EEXIST) {
+            next = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        }
+        int number = errno;
+        close(at);
+        errno = number;
+        at = next;
+    }
+    *base = path;
+    return at;
+}
+
+static bool bytes_write(int fd, const uint8_t *bytes, uint64_t size)
+{
+    for (uint64_t done = 0; done < size;) {
+        ssize_t put = write(fd, bytes + done, size - done);
+        if (put < 0 && errno != EINTR) {
+            return false;
+        }
+        done += put > 0 ? (uint64_t)put : 0;
+    }
+    return true;
+}
+
+static void file_write(extraction *x, const char *name, const char *extension, const uint8_t *bytes, uint64_t size)
+{
+    char path[PATH_SIZE_MAX];
+    const char *base = NULL;
+    snprintf(path, sizeof(path), "%s%s", name, extension);
+    int folder = folder_open(x->folder, path, &base);
+    int fd = folder < 0 ? -1 : openat(folder, base, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && bytes_write(fd, bytes, size);
+    int number = errno;
+    if (fd >= 0 && close(fd) != 0 && ok) {
+        ok = false;
+        number = errno;
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+    if (ok) {
+        ++x->written;
+        return;
+    }
+    char why[256];
+    snprintf(why, sizeof(why), "cannot be written: %s", strerror(number));
+    fail(x, name, why);
+}
+
+/* ---- Textures ---- */
+
+static void sink_take(void *context, void *data, int size)
+{
+    sink *s = context;
+    if (s->size + (size_t)size > s->capacity) {
+        size_t capacity = (s->size + (size_t)size) * 2;
+        uint8_t *grown = realloc(s->bytes, capacity);
+        s->failed = s->failed || grown == NULL;
+        if (grown == NULL) {
+            return;
+        }
+        s->bytes = grown;
+        s->capacity = capacity;
+    }
+    memcpy(s->bytes + s->size, data, (size_t)size);
+    s->size += (size_t)size;
+}
+
+/* The name with another extension, if it has one of its own that differs: rock.jpg becomes rock.jpg.png. */
+static const char *extension_needed(const char *name, const char *extension)
+{
+    size_t size = strlen(name), extension_size = strlen(extension);
+    bool has = size > extension_size && strcasecmp(name + size - extension_size, extension) == 0;
+    return has ? "" : extension;
+}
+
+static void hdr_write(extraction *x, const char *name, const leat_pack_texture_metadata *m, const uint8_t *top)
+{
+    uint64_t count = (uint64_t)m->width * m->height * 4;
+    float *pixels = malloc(count * sizeof(*pixels));
+    sink s = { 0 };
+    for (uint64_t i = 0; pixels != NULL && i < count; ++i) {
+        uint16_t half;
+        memcpy(&half, top + i * 2, 2);
+        pixels[i] = float_from_half(half);
+    }
+    if (pixels == NULL || stbi_write_hdr_to_func(sink_take, &s, m->width, m->height, 4, pixels) == 0 || s.failed) {
+        fail(x, name, "cannot be made into an HDR file");
+    } else {
+        file_write(x, name, extension_needed(name, ".hdr"), s.bytes, s.size);
+    }
+    free(s.bytes);
+    free(pixels);
+}
+
+static void png_write(extraction *x, const char *name, const leat_pack_texture_metadata *m, const uint8_t *top)
+{
+    uint8_t *pixels = malloc((uint64_t)m->width * m->height * 4);
+    sink s = { 0 };
+    if (pixels == NULL) {
+        fail(x, name, "out of memory");
+    } else if (!texture_decode(m->format, m->width, m->height, top, pixels)) {
+        fail(x, name, "is in a format that has no PNG form here; extract it with --dds");
+    } else if (stbi_write_png_to_func(sink_take, &s, (int)m->width, (int)m->height, 4, pixels, 0) == 0 || s.failed) {
+        fail(x, name, "cannot be made into a PNG file");
+    } else {
+        file_write(x, name, extension_needed(name, ".png"), s.bytes, s.size);
+    }
+    free(s.bytes);
+    free(pixels);
+}
+
+static void texture_write(extraction *x, const char *name, const leat_pack_asset_record *a, const uint8_t *raw)
+{
+    const leat_pack_texture_metadata *m = (const void *)(x->file.index.metadata + a->metadata_offset);
+    if (x->options->dds) {
+        uint64_t size = 0;
+        uint8_t *bytes = texture_dds_write(m, raw, a->raw_size, &size);
+        if (bytes == NULL) {
+            fail(x, name, "out of memory");
+        } else {
+            file_write(x, name, extension_needed(name, ".dds"), bytes, size);
+        }
+        free(bytes);
+        return;
+    }
+    if (m->width > TEXTURE_EDGE_MAX || m->height > TEXTURE_EDGE_MAX) {
+        fail(x, name, "is too large for a PNG; extract it with --dds");
+        return;
+    }
+    /* The largest level is last; of several layers, the first. */
+    const uint8_t *top = raw + a->raw_size - pack_mip_size(m->format, m->width, m->height, m->layer_count, 0);
+    if (m->format == LEAT_FORMAT_RGBA16_FLOAT) {
+        hdr_write(x, name, m, top);
+    } else {
+        png_write(x, name, m, top);
+    }
+}
+
+/* ---- All types ---- */
+
+static void asset_write(extraction *x, const leat_pack_asset_record *a)
+{
+    char name[LEAT_PACK_NAME_SIZE_MAX + 1];
+    leat_error error = { 0 };
+    memcpy(name, pack_file_name(&x->file, a), a->name_size);
+    name[a->name_size] = '\0';
+    if (a->type == LEAT_ASSET_MATERIAL) { /* no bytes of its own */
+        ++x->skipped;
+        return;
+    }
+    uint8_t *raw = pack_file_asset(&x->file, a, &error);
+    if (raw == NULL) {
+        fail(x, name, error.text);
+        return;
+    }
+    if (a->type == LEAT_ASSET_TEXTURE) {
+        texture_write(x, name, a, raw);
+    } else if (a->type == LEAT_ASSET_BLOB) {
+        file_write(x, name, "", raw, a->raw_size);
+    } else {
+#ifdef LEAT_HAVE_MESH_EXPORT
+        mesh_write(x, name, a, raw);
+#else
+        ++x->skipped;
+#endif
+    }
+    free(raw);
+}
+
+static void assets_write(extraction *x)
+{
+    if (x->options->argument_count == 1) {
+        for (uint32_t i = 0; i < x->file.index.asset_count; ++i) {
+            asset_write(x, &x->file.index.assets[i]);
+        }
+        return;
+    }
+    for (int i = 1; i < x->options->argument_count; ++i) {
+        const char *name = x->options->arguments[i];
+        uint32_t position = pack_index_find(&x->file.index, leat_name_hash(name, strlen(name)));
+        if (position == UINT32_MAX) {
+            fail(x, name, "is not in the pack; `leat list` shows what is");
+        } else {
+            asset_write(x, &x->file.index.assets[position]);
+        }
+    }
+}
+
+int command_extract(const options *o)
+{
+    extraction x = { .options = o, .folder = -1 };
+    leat_error error = { 0 };
+    if (pack_file_open(o->arguments[0], &x.file, &error) != LEAT_OK) {
+        fprintf(stderr, "leat: %s\n", error.text);
+        return EXIT_FAILED;
+    }
+    if ((mkdir(o->output, 0777) != 0 && errno != EEXIST) ||
+        (x.folder = open(o->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        fprintf(stderr, "leat: %s: cannot be made or opened: %s\n", o->output, strerror(errno));
+        pack_file_close(&x.file);
+        return EXIT_FAILED;
+    }
+    assets_write(&x);
+    printf("%s: %u files written, %u failed, %u assets without a file form\n", o->output, x.written, x.failed,
+           x.skipped);
+    close(x.folder);
+    pack_file_close(&x.file);
+    return x.failed > 0 ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,55 @@
+/* file_read.c - see file_read.h. */
+#include "file_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* False: errno says why, or 0 when the file ended early. */
+static bool read_all(int fd, uint8_t *bytes, uint64_t size)
+{
+    for (uint64_t done = 0; done < size;) {
+        ssize_t got = read(fd, bytes + done, size - done);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            errno = got == 0 ? 0 : errno;
+            return false;
+        }
+        done += (uint64_t)got;
+    }
+    return true;
+}
+
+uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result)
+{
+    struct stat info;
+    uint8_t *bytes = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang the walk */
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        import_add_message(result, IMPORT_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
+    } else if (!S_ISREG(info.st_mode) || info.st_size == 0) {
+        import_add_message(result, IMPORT_ERROR, "%s: is %s", path, info.st_size == 0 ? "empty" : "not a regular file");
+    } else if ((uint64_t)info.st_size > bytes_max) {
+        import_add_message(result, IMPORT_ERROR, "%s: has %llu bytes; at most %llu go in", path,
+                           (unsigned long long)info.st_size, (unsigned long long)bytes_max);
+    } else if ((bytes = malloc((size_t)info.st_size)) == NULL) {
+        import_add_message(result, IMPORT_ERROR, "%s: out of memory for its %llu bytes", path,
+                           (unsigned long long)info.st_size);
+    } else if (!read_all(fd, bytes, (uint64_t)info.st_size)) {
+        import_add_message(result, IMPORT_ERROR, "%s: cannot be read: %s", path,
+                           errno == 0 ? "it became shorter" : strerror(errno));
+        free(bytes);
+        bytes = NULL;
+    } else {
+        *size = (uint64_t)info.st_size;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return bytes;
+}

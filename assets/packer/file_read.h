@@ -1,0 +1,10 @@
+/* file_read.h - a whole source file in memory, with a message when that cannot be. */
+#ifndef LEAT_PACKER_FILE_READ_H
+#define LEAT_PACKER_FILE_READ_H
+
+#include "import.h"
+
+/* malloc'ed, at least one byte; NULL, and a message in result, if it cannot be read, is empty or above bytes_max. */
+uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result);
+
+#endif

@@ -1,0 +1,64 @@
+/* interrupt.c - see interrupt.h.
+ *
+ * A thread waits for the signals, which are blocked in all others: there is no handler, so nothing here is limited to
+ * what is safe in one. It ends with the process. */
+#include "interrupt.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void *watch(void *argument)
+{
+    interrupt *i = argument;
+    int signal_number = 0;
+    while (sigwait(&i->signals, &signal_number) != 0) {
+    }
+    pthread_mutex_lock(&i->lock); /* kept: nothing is renamed any more */
+    if (i->temporary[0] != '\0') {
+        unlink(i->temporary);
+    }
+    static const char text[] = "\nleat: interrupted; nothing was written\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)ignored;
+    _exit(128 + signal_number);
+}
+
+void interrupt_watch(interrupt *i)
+{
+    pthread_t thread;
+    pthread_mutex_init(&i->lock, NULL);
+    i->temporary[0] = '\0';
+    sigemptyset(&i->signals);
+    sigaddset(&i->signals, SIGINT);
+    sigaddset(&i->signals, SIGTERM);
+    sigaddset(&i->signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &i->signals, NULL);
+    if (pthread_create(&thread, NULL, watch, i) == 0) {
+        pthread_detach(thread);
+    } else { /* better a temporary file left behind than a programme that cannot be stopped */
+        pthread_sigmask(SIG_UNBLOCK, &i->signals, NULL);
+    }
+}
+
+void interrupt_file_set(interrupt *i, const char *path)
+{
+    if (i != NULL) {
+        interrupt_hold(i);
+        snprintf(i->temporary, sizeof(i->temporary), "%s", path);
+        interrupt_release(i);
+    }
+}
+
+void interrupt_hold(interrupt *i)
+{
+    if (i != NULL) {
+        pthread_mutex_lock(&i->lock);
+    }
+}
+
+void interrupt_release(interrupt *i)
+{
+    if (i != NULL) {
+        pthread_mutex_unlock(&i->lock);
+    }
+}

@@ -1,0 +1,23 @@
+/* interrupt.h - SIGINT, SIGTERM and SIGHUP remove the temporary file and end the process. */
+#ifndef LEAT_PACKER_INTERRUPT_H
+#define LEAT_PACKER_INTERRUPT_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+
+typedef struct interrupt {
+    pthread_mutex_t lock;
+    sigset_t signals;
+    char temporary[PATH_MAX]; /* "": none */
+} interrupt;
+
+/* Before any other thread starts. The struct must live as long as the process. */
+void interrupt_watch(interrupt *i);
+/* Names the file to remove; "" from when it has its final name on. i may be NULL. */
+void interrupt_file_set(interrupt *i, const char *path);
+/* Between these, no interrupt acts: around the rename. */
+void interrupt_hold(interrupt *i);
+void interrupt_release(interrupt *i);
+
+#endif

@@ -1,0 +1,199 @@
+/* options.c - see options.h. One table of long options for all commands; each command names those that it takes. */
+#include "options.h"
+
+#include <leat/leat.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEVEL_DEFAULT 9
+#define LEVEL_MAX 12
+#define JOBS_MAX 256
+
+typedef struct command_text {
+    const char *name;
+    const char *short_options; /* those that it takes */
+    const char *usage;
+    const char *help;
+} command_text;
+
+static const command_text commands[] = {
+    { "pack", "ojltJsqh", "leat pack SRC... -o OUT.leat [options]",
+      "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
+      "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
+      "      --jobs N                 worker threads (default: one per core)\n"
+      "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
+      "      --texture-format FORMAT  auto (= bc), bc or rgba8\n"
+      "      --json                   print the summary as JSON on standard output\n"
+      "      --strict                 any failure stops: nothing is written\n"
+      "      --quiet                  no progress\n\n"
+      "Exit: 0 all packed; 1 failed, nothing written; 2 usage; 3 written, but some sources failed." },
+    { "list", "Jh", "leat list PACK [--json]", "Lists the assets of a pack: type, sizes, format, name." },
+    { "info", "Jh", "leat info PACK [--json]", "Says what a pack holds, how well it packs, and how much is padding." },
+    { "verify", "Jqh", "leat verify PACK [--json]",
+      "Checks the index and every chunk. Exit 1, and each bad chunk named with its offset and assets, if any is bad." },
+    { "extract", "odqh", "leat extract PACK [NAME...] -o DIR [--dds]",
+      "Writes assets as files below DIR: textures as PNG (HDR as .hdr; --dds: as DDS), models as OBJ, others as they\n"
+      "are. Without a NAME: all assets.\n\n"
+      "  -o, --output DIR             made if it is not there\n"
+      "      --dds                    textures as DDS, with all mips, unchanged" },
+};
+
+static const struct option long_options[] = {
+    { "output", required_argument, NULL, 'o' }, { "jobs", required_argument, NULL, 'j' },
+    { "level", required_argument, NULL, 'l' },  { "texture-format", required_argument, NULL, 't' },
+    { "json", no_argument, NULL, 'J' },         { "strict", no_argument, NULL, 's' },
+    { "dds", no_argument, NULL, 'd' },          { "quiet", no_argument, NULL, 'q' },
+    { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+};
+
+static void print_overview(FILE *to)
+{
+    fprintf(to, "leat - packs game content for streaming\n\n");
+    for (uint32_t i = 0; i < sizeof(commands) / sizeof(commands[0]); ++i) {
+        fprintf(to, "  %s\n", commands[i].usage);
+    }
+    fprintf(to, "\n`leat COMMAND --help` says more; `leat --version` prints the version.\n");
+}
+
+static int usage_error(const char *command_name, const char *text, const char *detail)
+{
+    fprintf(stderr, "leat: %s%s; see `leat%s%s --help`\n", text, detail, command_name[0] != '\0' ? " " : "",
+            command_name);
+    return EXIT_USAGE;
+}
+
+static bool number_parse(const char *text, long min, long max, long *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtol(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && *number >= min && *number <= max;
+}
+
+static bool format_parse(const char *text, texture_format *format)
+{
+    static const char *const names[] = { "auto", "bc", "rgba8" };
+    for (uint32_t i = 0; i < 3; ++i) {
+        if (strcmp(text, names[i]) == 0) {
+            *format = (texture_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int option_take(int option, const command_text *text, options *o)
+{
+    long number = 0;
+    switch (option) {
+    case 'o':
+        o->output = optarg;
+        return -1;
+    case 'j':
+        if (!number_parse(optarg, 1, JOBS_MAX, &number)) {
+            return usage_error(text->name, "--jobs takes a number from 1 to 256, not ", optarg);
+        }
+        o->job_count = (uint32_t)number;
+        return -1;
+    case 'l':
+        if (!number_parse(optarg, 1, LEVEL_MAX, &number)) {
+            return usage_error(text->name, "--level takes a number from 1 to 12, not ", optarg);
+        }
+        o->level = (int)number;
+        return -1;
+    case 't':
+        return format_parse(optarg, &o->format)
+                   ? -1
+                   : usage_error(text->name, "--texture-format takes auto, bc or rgba8, not ", optarg);
+    case 'J':
+        o->json = true;
+        return -1;
+    case 's':
+        o->strict = true;
+        return -1;
+    case 'd':
+        o->dds = true;
+        return -1;
+    case 'q':
+        o->quiet = true;
+        return -1;
+    default:
+        printf("%s\n\n%s\n", text->usage, text->help);
+        return EXIT_OK;
+    }
+}
+
+static int command_find(const char *name)
+{
+    for (uint32_t i = 0; i < sizeof(commands) / sizeof(commands[0]); ++i) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* What must be there, by command. */
+static int arguments_check(const command_text *text, const options *o)
+{
+    bool writes = o->command == COMMAND_PACK || o->command == COMMAND_EXTRACT;
+    if (o->argument_count == 0) {
+        return usage_error(text->name, o->command == COMMAND_PACK ? "there is no SRC to pack" : "there is no PACK", "");
+    }
+    if (writes && (o->output == NULL || o->output[0] == '\0')) {
+        return usage_error(text->name, "-o is missing: where to write", "");
+    }
+    if (!writes && o->argument_count > 1) {
+        return usage_error(text->name, "one pack at a time; what is ", o->arguments[1]);
+    }
+    return -1;
+}
+
+int options_parse(int argc, char **argv, options *o)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    *o = (options){ .level = LEVEL_DEFAULT,
+                    .job_count = cores < 1          ? 1
+                                 : cores > JOBS_MAX ? JOBS_MAX
+                                                    : (uint32_t)cores };
+    if (argc < 2) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_overview(stdout);
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("leat %d.%d.%d (pack format 1)\n", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR, LEAT_VERSION_PATCH);
+        return EXIT_OK;
+    }
+    int found = command_find(argv[1]);
+    if (found < 0) {
+        return usage_error("", argv[1][0] == '-' ? "there is no option " : "there is no command ", argv[1]);
+    }
+    const command_text *text = &commands[found];
+    o->command = (command)found;
+    opterr = 0;
+    optind = 2;
+    for (int option; (option = getopt_long(argc, argv, ":o:j:l:t:h", long_options, NULL)) != -1;) {
+        if (option == ':') {
+            return usage_error(text->name, "a value is missing after ", argv[optind - 1]);
+        }
+        if (option == '?' || strchr(text->short_options, option) == NULL) {
+            return usage_error(text->name, "does not know the option ", argv[optind - 1]);
+        }
+        int result = option_take(option, text, o);
+        if (result >= 0) {
+            return result;
+        }
+    }
+    o->arguments = argv + optind;
+    o->argument_count = argc - optind;
+    return arguments_check(text, o);
+}

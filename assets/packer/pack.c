@@ -1,0 +1,386 @@
+/* pack.c - `leat pack`: sources to a pack.
+ *
+ * Two passes, each over worker threads with results in order (jobs.h). Models come first, because their materials say
+ * how textures are used; their packed assets wait in memory. The second pass goes through all sources by name and
+ * makes the textures, so that what lies together in a folder lies together in the pack. */
+#include "commands.h"
+#include "interrupt.h"
+#include "jobs.h"
+#include "pack_summary.h"
+#include "pack_writer.h"
+#include "progress.h"
+#include "sources.h"
+#include "texture_import.h"
+#ifdef LEAT_HAVE_MESH
+#include "mesh_import.h"
+#endif
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SOURCE_BYTES_MAX (UINT64_C(1) << 30)
+
+/* What one source has become. */
+typedef struct product {
+    import_result imported; /* assets have moved to `assets`; images, usages and messages are here */
+    packed_asset *assets;
+    uint32_t asset_count;
+    bool memory_failed;
+} product;
+
+/* One thing to do in the second pass: a texture source, a model's product, or an image out of a model. */
+typedef struct unit {
+    const source *source;
+    product *model;
+    const import_image *image;
+} unit;
+
+typedef struct packing {
+    const options *options;
+    source_list sources;
+    const source **models;
+    product **model_products; /* by position in models */
+    uint32_t model_count;
+    import_usage *usages; /* sorted by name, then usage; names belong to the products */
+    uint32_t usage_count;
+    unit *units;
+    uint32_t unit_count;
+    pack_writer *writer;
+    progress progress;
+    pack_summary summary;
+    leat_error error;
+} packing;
+
+/* ---- Products ---- */
+
+static void product_free(void *argument)
+{
+    product *p = argument;
+    if (p == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < p->asset_count; ++i) {
+        packed_asset_free(&p->assets[i]);
+    }
+    free(p->assets);
+    import_result_free(&p->imported);
+    free(p);
+}
+
+/* Packs what was imported. Runs on a worker. */
+static void product_pack(product *p, int level)
+{
+    uint32_t count = p->imported.asset_count;
+    p->assets = calloc(count > 0 ? count : 1, sizeof(*p->assets));
+    p->memory_failed = p->assets == NULL;
+    for (uint32_t i = 0; i < count && !p->memory_failed; ++i) {
+        p->memory_failed = !packed_asset_make(&p->imported.assets[i], level, &p->assets[i]);
+        p->asset_count += !p->memory_failed;
+    }
+}
+
+static import_job job_of(const source *s)
+{
+    return (import_job){ .path = s->path, .name = s->name, .root = s->root, .bytes_max = SOURCE_BYTES_MAX };
+}
+
+static texture_usage usage_find(const packing *k, const char *name)
+{
+    uint32_t low = 0, high = k->usage_count; /* the first that is not before name */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (strcmp(k->usages[middle].name, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < k->usage_count && strcmp(k->usages[low].name, name) == 0 ? k->usages[low].usage
+                                                                          : TEXTURE_USAGE_UNKNOWN;
+}
+
+static void *model_work(void *user, uint32_t item)
+{
+    packing *k = user;
+    product *p = calloc(1, sizeof(*p));
+    if (p == NULL) {
+        return NULL;
+    }
+#ifdef LEAT_HAVE_MESH
+    import_job job = job_of(k->models[item]);
+    if (!mesh_import(&job, &p->imported) && p->imported.message_count == 0) {
+        import_add_message(&p->imported, IMPORT_ERROR, "%s: cannot be imported", job.path);
+    }
+#else
+    import_add_message(&p->imported, IMPORT_WARNING, "%s: left out: this leat was built without models",
+                       k->models[item]->path);
+#endif
+    product_pack(p, k->options->level);
+    return p;
+}
+
+static void *unit_work(void *user, uint32_t item)
+{
+    packing *k = user;
+    const unit *u = &k->units[item];
+    if (u->model != NULL) {
+        return u->model;
+    }
+    product *p = calloc(1, sizeof(*p));
+    if (p == NULL) {
+        return NULL;
+    }
+    if (u->image != NULL) {
+        texture_import_image(u->image, k->options->format, &p->imported);
+    } else {
+        import_job job = job_of(u->source);
+        texture_import(&job, usage_find(k, job.name), k->options->format, &p->imported);
+    }
+    if (p->imported.asset_count == 0 && p->imported.message_count == 0) {
+        p->memory_failed = true;
+    } else {
+        product_pack(p, k->options->level);
+    }
+    return p;
+}
+
+/* ---- Taking, on the main thread ---- */
+
+/* False: with --strict, a failure ends the run. */
+static bool messages_take(packing *k, const import_result *from)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < from->message_count; ++i) {
+        bool failed = from->messages[i].level == IMPORT_ERROR;
+        progress_message(&k->progress, failed ? "" : "warning: ", from->messages[i].text);
+        pack_summary_add(&k->summary, failed, from->messages[i].text);
+        ok = ok && !(failed && k->options->strict);
+    }
+    return ok;
+}
+
+static bool memory_error(packing *k, const char *path)
+{
+    snprintf(k->error.text, sizeof(k->error.text), "%s: out of memory; try fewer --jobs", path);
+    return false;
+}
+
+static bool model_take(void *user, uint32_t item, void *result)
+{
+    packing *k = user;
+    product *p = result;
+    k->model_products[item] = p;
+    if (p == NULL || p->memory_failed) {
+        return memory_error(k, k->models[item]->path);
+    }
+    progress_add(&k->progress, k->models[item]->size);
+    return messages_take(k, &p->imported);
+}
+
+static bool assets_take(packing *k, product *p)
+{
+    for (uint32_t i = 0; i < p->asset_count; ++i) {
+        leat_error error = { 0 };
+        leat_asset_type type = p->assets[i].asset.type;
+        leat_result result = pack_writer_add(k->writer, &p->assets[i], &error);
+        if (result == LEAT_OK) {
+            ++k->summary.type_counts[type];
+        } else if (result == LEAT_ERROR_ARGUMENT) {
+            progress_message(&k->progress, "", error.text);
+            pack_summary_add(&k->summary, true, error.text);
+            if (k->options->strict) {
+                return false;
+            }
+        } else {
+            k->error = error;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool unit_take(void *user, uint32_t item, void *result)
+{
+    packing *k = user;
+    const unit *u = &k->units[item];
+    product *p = result;
+    if (p == NULL || p->memory_failed) {
+        if (u->model == NULL) {
+            product_free(p);
+        }
+        return memory_error(k, u->source->path);
+    }
+    bool ok = assets_take(k, p);
+    if (u->model == NULL) {
+        ok = messages_take(k, &p->imported) && ok;
+        progress_add(&k->progress, u->image != NULL ? u->image->size : u->source->size);
+        product_free(p);
+    }
+    return ok;
+}
+
+/* Results of the second pass that are not taken: models' products are freed with the packing. */
+static void unit_discard(void *result)
+{
+    (void)result; /* the process ends soon, and whose it is cannot be told here */
+}
+
+static void model_discard(void *result)
+{
+    product_free(result);
+}
+
+/* ---- Passes ---- */
+
+static int usage_compare(const void *a, const void *b)
+{
+    const import_usage *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order != 0 ? order : (int)x->usage - (int)y->usage;
+}
+
+/* A texture that is used in two ways is what comes first in texture_usage: colour before all. */
+static bool usages_gather(packing *k)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < k->model_count; ++i) {
+        count += k->model_products[i]->imported.usage_count;
+    }
+    k->usages = calloc(count > 0 ? count : 1, sizeof(*k->usages));
+    for (uint32_t i = 0; k->usages != NULL && i < k->model_count; ++i) {
+        const import_result *r = &k->model_products[i]->imported;
+        for (uint32_t n = 0; n < r->usage_count; ++n) {
+            k->usages[k->usage_count++] = r->usages[n];
+        }
+    }
+    if (k->usage_count > 0) {
+        qsort(k->usages, k->usage_count, sizeof(*k->usages), usage_compare);
+    }
+    return k->usages != NULL;
+}
+
+static bool models_run(packing *k)
+{
+    k->models = calloc(k->sources.count, sizeof(*k->models));
+    k->model_products = calloc(k->sources.count, sizeof(*k->model_products));
+    if (k->models == NULL || k->model_products == NULL) {
+        return memory_error(k, "sources");
+    }
+    for (uint32_t i = 0; i < k->sources.count; ++i) {
+        if (k->sources.items[i].kind == SOURCE_MODEL) {
+            k->models[k->model_count++] = &k->sources.items[i];
+        }
+    }
+    jobs_desc desc = { .item_count = k->model_count,
+                       .thread_count = k->options->job_count,
+                       .user = k,
+                       .work = model_work,
+                       .take = model_take,
+                       .discard = model_discard };
+    return (k->model_count == 0 || jobs_run(&desc)) && usages_gather(k);
+}
+
+static bool units_plan(packing *k)
+{
+    uint64_t count = k->sources.count;
+    for (uint32_t i = 0; i < k->model_count; ++i) {
+        count += k->model_products[i]->imported.image_count;
+    }
+    k->units = calloc(count, sizeof(*k->units));
+    if (k->units == NULL || count > UINT32_MAX / 2) {
+        return memory_error(k, "sources");
+    }
+    uint32_t model = 0;
+    for (uint32_t i = 0; i < k->sources.count; ++i) {
+        const source *s = &k->sources.items[i];
+        if (s->kind == SOURCE_TEXTURE) {
+            k->units[k->unit_count++] = (unit){ .source = s };
+            continue;
+        }
+        product *p = k->model_products[model++];
+        k->units[k->unit_count++] = (unit){ .source = s, .model = p };
+        for (uint32_t n = 0; n < p->imported.image_count; ++n) {
+            k->units[k->unit_count++] = (unit){ .source = s, .image = &p->imported.images[n] };
+            k->progress.total += p->imported.images[n].size;
+        }
+    }
+    return true;
+}
+
+static bool units_run(packing *k)
+{
+    if (!units_plan(k)) {
+        return false;
+    }
+    jobs_desc desc = { .item_count = k->unit_count,
+                       .thread_count = k->options->job_count,
+                       .user = k,
+                       .work = unit_work,
+                       .take = unit_take,
+                       .discard = unit_discard };
+    return jobs_run(&desc);
+}
+
+static bool nothing_to_pack(packing *k)
+{
+    snprintf(k->error.text, sizeof(k->error.text),
+             "%.300s%s: nothing to pack: no textures or models that can be read (%u files of other types)",
+             k->options->arguments[0], k->options->argument_count > 1 ? " and others" : "", k->sources.ignored_count);
+    return false;
+}
+
+static bool run(packing *k, interrupt *i)
+{
+    uint64_t total = 0;
+    bool found = sources_find(k->options->arguments, k->options->argument_count, &k->sources);
+    for (uint32_t n = 0; n < k->sources.count; ++n) {
+        total += k->sources.items[n].size;
+    }
+    progress_begin(&k->progress, total, k->options->quiet);
+    if (!messages_take(k, &k->sources.messages) || !found) {
+        return false;
+    }
+    if (k->sources.count == 0) {
+        return nothing_to_pack(k);
+    }
+    k->writer = pack_writer_open(k->options->output, k->options->level, i, &k->error);
+    if (k->writer == NULL || !models_run(k) || !units_run(k)) {
+        return false;
+    }
+    uint64_t assets = 0;
+    for (uint32_t type = 0; type < LEAT_ASSET_TYPE_COUNT; ++type) {
+        assets += k->summary.type_counts[type];
+    }
+    return assets == 0 ? nothing_to_pack(k) : pack_writer_finish(k->writer, &k->summary.stats, &k->error) == LEAT_OK;
+}
+
+int command_pack(const options *o)
+{
+    packing k = { .options = o, .summary = { .output = o->output } };
+    interrupt *i = calloc(1, sizeof(*i)); /* its thread uses it until the process ends */
+    if (i != NULL) {
+        interrupt_watch(i);
+    }
+    pack_summary_begin(&k.summary);
+    bool ok = run(&k, i);
+    progress_end(&k.progress);
+    if (!ok && k.error.text[0] != '\0') {
+        progress_message(&k.progress, "", k.error.text);
+        pack_summary_add(&k.summary, true, k.error.text);
+    }
+    k.summary.written = ok;
+    k.summary.source_count = k.sources.count;
+    k.summary.ignored_count = k.sources.ignored_count;
+    int result = pack_summary_end(&k.summary, o->json);
+    pack_writer_abandon(k.writer);
+    for (uint32_t n = 0; n < k.model_count; ++n) {
+        product_free(k.model_products[n]);
+    }
+    free(k.models);
+    free(k.model_products);
+    free(k.usages);
+    free(k.units);
+    sources_free(&k.sources);
+    return result;
+}

@@ -1,0 +1,97 @@
+/* pack_summary.c - see pack_summary.h. */
+#include "pack_summary.h"
+#include "options.h"
+
+#include <cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+void pack_summary_begin(pack_summary *s)
+{
+    s->started_ns = now_ns();
+    s->failures = cJSON_CreateArray();
+    s->warnings = cJSON_CreateArray();
+}
+
+void pack_summary_add(pack_summary *s, bool failed, const char *text)
+{
+    s->failure_count += failed;
+    s->warning_count += !failed;
+    cJSON_AddItemToArray(failed ? s->failures : s->warnings, cJSON_CreateString(text));
+}
+
+static void print_json(pack_summary *s, double seconds)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "output", s->output);
+    cJSON_AddBoolToObject(o, "written", s->written);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        { "sources", s->source_count },
+        { "failed", s->failure_count },
+        { "ignored", s->ignored_count },
+        { "assets", s->stats.asset_count },
+        { "textures", s->type_counts[LEAT_ASSET_TEXTURE] },
+        { "meshes", s->type_counts[LEAT_ASSET_MESH] },
+        { "materials", s->type_counts[LEAT_ASSET_MATERIAL] },
+        { "duplicates", s->stats.duplicate_count },
+        { "raw_size", s->stats.raw_size },
+        { "packed_size", s->stats.packed_size },
+        { "padding_size", s->stats.padding_size },
+        { "file_size", s->stats.file_size },
+        { "chunks", s->stats.chunk_count },
+        { "chunks_stored", s->stats.stored_count },
+    };
+    for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); ++i) {
+        cJSON_AddNumberToObject(o, numbers[i].name, (double)numbers[i].value);
+    }
+    cJSON_AddNumberToObject(o, "seconds", seconds);
+    cJSON_AddItemToObject(o, "failures", s->failures);
+    cJSON_AddItemToObject(o, "warnings", s->warnings);
+    s->failures = s->warnings = NULL;
+    char *text = cJSON_Print(o);
+    printf("%s\n", text != NULL ? text : "{}");
+    free(text);
+    cJSON_Delete(o);
+}
+
+static void print_text(const pack_summary *s, double seconds)
+{
+    if (!s->written) {
+        printf("Nothing was written (%u failed).\n", s->failure_count);
+        return;
+    }
+    double mib = 1024.0 * 1024.0;
+    printf("%s: %llu assets (%llu textures, %llu meshes, %llu materials) in %.1f s\n", s->output,
+           (unsigned long long)s->stats.asset_count, (unsigned long long)s->type_counts[LEAT_ASSET_TEXTURE],
+           (unsigned long long)s->type_counts[LEAT_ASSET_MESH], (unsigned long long)s->type_counts[LEAT_ASSET_MATERIAL],
+           seconds);
+    printf("  %.1f MiB raw, %.1f MiB in the file, padding %.2f %%, %llu duplicates\n", (double)s->stats.raw_size / mib,
+           (double)s->stats.file_size / mib, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
+           (unsigned long long)s->stats.duplicate_count);
+    printf("  %u sources, %u failed, %u warnings; %u files of other types ignored\n", s->source_count, s->failure_count,
+           s->warning_count, s->ignored_count);
+}
+
+int pack_summary_end(pack_summary *s, bool json)
+{
+    double seconds = (double)(now_ns() - s->started_ns) / 1e9;
+    if (json) {
+        print_json(s, seconds);
+    } else {
+        print_text(s, seconds);
+    }
+    cJSON_Delete(s->failures);
+    cJSON_Delete(s->warnings);
+    return !s->written ? EXIT_FAILED : s->failure_count > 0 ? EXIT_PARTLY : EXIT_OK;
+}

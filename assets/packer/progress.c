@@ -1,0 +1,78 @@
+/* progress.c - see progress.h. One thread. The time is read for the ETA only. */
+#include "progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BAR_WIDTH 30u
+#define SHOW_INTERVAL_NS UINT64_C(100000000)
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void bar_clear(progress *p)
+{
+    if (p->bar_shown) {
+        fputs("\r\x1b[K", stderr);
+        p->bar_shown = false;
+    }
+}
+
+void progress_begin(progress *p, uint64_t total, bool quiet)
+{
+    *p = (progress){ .quiet = quiet, .total = total, .terminal = isatty(STDERR_FILENO) == 1, .started_ns = now_ns() };
+}
+
+static void bar_show(progress *p, double share, uint64_t now)
+{
+    char bar[BAR_WIDTH + 1];
+    for (uint32_t i = 0; i < BAR_WIDTH; ++i) {
+        bar[i] = (double)i < share * BAR_WIDTH ? '#' : '.';
+    }
+    bar[BAR_WIDTH] = '\0';
+    double spent = (double)(now - p->started_ns) / (double)NS_PER_SECOND;
+    double left = share > 0 ? spent / share - spent : 0;
+    fprintf(stderr, "\r\x1b[K[%s] %3.0f %%  %.0f s, about %.0f s left", bar, share * 100, spent, left);
+    fflush(stderr);
+    p->bar_shown = true;
+}
+
+void progress_add(progress *p, uint64_t amount)
+{
+    p->done += amount;
+    if (p->quiet || p->total == 0) {
+        return;
+    }
+    double share = p->done >= p->total ? 1 : (double)p->done / (double)p->total;
+    uint64_t now = now_ns();
+    if (p->terminal) {
+        if (now - p->shown_ns >= SHOW_INTERVAL_NS) {
+            p->shown_ns = now;
+            bar_show(p, share, now);
+        }
+        return;
+    }
+    uint32_t tenths = (uint32_t)(share * 10);
+    if (tenths > p->tenths_shown) {
+        p->tenths_shown = tenths;
+        fprintf(stderr, "%u %%, %.1f s\n", tenths * 10, (double)(now - p->started_ns) / (double)NS_PER_SECOND);
+    }
+}
+
+void progress_message(progress *p, const char *kind, const char *text)
+{
+    bar_clear(p);
+    fprintf(stderr, "leat: %s%s\n", kind, text);
+}
+
+void progress_end(progress *p)
+{
+    bar_clear(p);
+    p->quiet = true;
+}

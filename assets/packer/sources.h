@@ -1,0 +1,28 @@
+/* sources.h - which files there are to pack. */
+#ifndef LEAT_PACKER_SOURCES_H
+#define LEAT_PACKER_SOURCES_H
+
+#include "import.h"
+
+typedef enum source_kind { SOURCE_TEXTURE = 0, SOURCE_MODEL = 1 } source_kind;
+
+typedef struct source {
+    char *path;
+    char *name; /* of its asset: the path below its SRC */
+    char *root; /* its SRC folder */
+    source_kind kind;
+    uint64_t size;
+} source;
+
+typedef struct source_list {
+    source *items; /* sorted by name, bytewise */
+    uint32_t count;
+    uint32_t ignored_count; /* files of other types */
+    import_result messages; /* only messages: what cannot be read, empty files, cycles */
+} source_list;
+
+/* Walks all SRCs. False: a SRC is missing or out of memory; the last message says so. */
+bool sources_find(char **paths, int path_count, source_list *list);
+void sources_free(source_list *list);
+
+#endif

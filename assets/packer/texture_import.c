@@ -1,0 +1,142 @@
+/* texture_import.c - see texture_import.h.
+ *
+ * The content decides, not the extension: DDS by its magic, everything else is shown to stb_image. Sizes are looked at
+ * before anything is decoded, so that a small file cannot ask for much memory. Only the first image of a GIF is used.
+ */
+#include "texture_import.h"
+#include "base.h"
+#include "file_read.h"
+#include "texture.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <stb_image.h>
+
+#define TEXELS_MAX ((uint64_t)1 << 28) /* 1 GiB as RGBA8 */
+
+typedef struct image_bytes {
+    const uint8_t *bytes;
+    uint64_t size;
+    const char *name; /* for messages: the path */
+} image_bytes;
+
+/* Loads levels[0]. Grey and RGB images get an opaque alpha. */
+static bool image_load(const image_bytes *image, texture_chain *chain, import_result *result)
+{
+    int width = 0, height = 0, channels = 0, size = (int)image->size;
+    if (image->size > INT_MAX) {
+        import_add_message(result, IMPORT_ERROR, "%s: is larger than 2 GiB", image->name);
+        return false;
+    }
+    if (stbi_info_from_memory(image->bytes, size, &width, &height, &channels) == 0) {
+        import_add_message(result, IMPORT_ERROR, "%s: is no image that can be read (%s)", image->name,
+                           stbi_failure_reason());
+        return false;
+    }
+    if (width < 1 || height < 1 || (uint32_t)width > TEXTURE_EDGE_MAX || (uint32_t)height > TEXTURE_EDGE_MAX ||
+        (uint64_t)width * (uint64_t)height > TEXELS_MAX) {
+        import_add_message(result, IMPORT_ERROR, "%s: has %d x %d texels; at most %u an edge and 2^28 in all go in",
+                           image->name, width, height, TEXTURE_EDGE_MAX);
+        return false;
+    }
+    texture_level *level = &chain->levels[0];
+    if (stbi_is_hdr_from_memory(image->bytes, size) != 0) {
+        level->pixels_float = stbi_loadf_from_memory(image->bytes, size, &width, &height, &channels, 4);
+    } else {
+        level->pixels = stbi_load_from_memory(image->bytes, size, &width, &height, &channels, 4);
+    }
+    if (level->pixels == NULL && level->pixels_float == NULL) {
+        import_add_message(result, IMPORT_ERROR, "%s: cannot be decoded (%s)", image->name, stbi_failure_reason());
+        return false;
+    }
+    level->width = (uint32_t)width;
+    level->height = (uint32_t)height;
+    chain->level_count = 1;
+    return true;
+}
+
+/* What is known about the use: by a material, else by the name. */
+static texture_usage usage_find(texture_usage known, const char *name, bool *by_name)
+{
+    *by_name = known == TEXTURE_USAGE_UNKNOWN;
+    return *by_name ? texture_usage_by_name(name) : known;
+}
+
+/* chain->levels[0] is loaded. Takes the chain's memory. */
+static bool chain_finish(texture_chain *chain, const char *name, texture_usage known, texture_format format,
+                         import_result *result)
+{
+    import_asset asset = { .name = strdup(name) };
+    bool by_name;
+    texture_usage usage = usage_find(known, name, &by_name);
+    texture_usage_settle(chain, usage, by_name);
+    bool ok = asset.name != NULL && texture_mips_make(chain) && texture_encode(chain, format, &asset);
+    texture_chain_free(chain);
+    if (!ok) {
+        import_asset_free(&asset);
+        import_add_message(result, IMPORT_ERROR, "%s: out of memory while making its mips", name);
+        return false;
+    }
+    return import_add_asset(result, &asset);
+}
+
+static bool dds_import(const image_bytes *image, const char *name, texture_usage known, import_result *result)
+{
+    import_asset asset = { 0 };
+    const char *why = "";
+    bool by_name;
+    if (!texture_dds_read(image->bytes, image->size, usage_find(known, name, &by_name), &asset, &why)) {
+        import_asset_free(&asset);
+        import_add_message(result, IMPORT_ERROR, "%s: %s", image->name, why);
+        return false;
+    }
+    asset.name = strdup(name);
+    if (asset.name == NULL) {
+        import_asset_free(&asset);
+        return false;
+    }
+    return import_add_asset(result, &asset);
+}
+
+static bool image_import(const image_bytes *image, const char *name, texture_usage usage, texture_format format,
+                         import_result *result)
+{
+    texture_chain chain = { 0 };
+    if (image->size >= 4 && memcmp(image->bytes, "DDS ", 4) == 0) {
+        return dds_import(image, name, usage, result);
+    }
+    return image_load(image, &chain, result) && chain_finish(&chain, name, usage, format, result);
+}
+
+bool texture_import(const import_job *job, texture_usage usage, texture_format format, import_result *result)
+{
+    image_bytes image = { .name = job->path };
+    uint8_t *bytes = file_read(job->path, job->bytes_max, &image.size, result);
+    if (bytes == NULL) {
+        return false;
+    }
+    image.bytes = bytes;
+    bool ok = image_import(&image, job->name, usage, format, result);
+    free(bytes);
+    return ok;
+}
+
+bool texture_import_image(const import_image *image, texture_format format, import_result *result)
+{
+    if (image->width == 0) {
+        image_bytes bytes = { .bytes = image->bytes, .size = image->size, .name = image->name };
+        return image_import(&bytes, image->name, image->usage, format, result);
+    }
+    uint64_t size = (uint64_t)image->width * image->height * 4;
+    texture_chain chain = { .levels[0] = { .width = image->width, .height = image->height }, .level_count = 1 };
+    if (image->height == 0 || image->width > TEXTURE_EDGE_MAX || image->height > TEXTURE_EDGE_MAX ||
+        size > TEXELS_MAX * 4 || size != image->size || (chain.levels[0].pixels = malloc(size)) == NULL) {
+        import_add_message(result, IMPORT_ERROR, "%s: %u x %u texels in %llu bytes cannot be taken", image->name,
+                           image->width, image->height, (unsigned long long)image->size);
+        return false;
+    }
+    memcpy(chain.levels[0].pixels, image->bytes, size);
+    return chain_finish(&chain, image->name, image->usage, format, result);
+}
