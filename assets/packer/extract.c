@@ -4,11 +4,9 @@
  * '/': each folder on the way is opened relative to the one before without following links, so that nothing is written
  * outside DIR, whatever lies there. */
 #include "commands.h"
+#include "mesh_export.h"
 #include "pack_file.h"
 #include "texture.h"
-#ifdef LEAT_HAVE_MESH_EXPORT
-#include "mesh_export.h"
-#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,6 +187,33 @@ static void texture_write(extraction *x, const char *name, const leat_pack_asset
     }
 }
 
+/* ---- Meshes ---- */
+
+/* The exporter writes to a path: through the open folder, so that no link on the way counts. */
+static void mesh_write(extraction *x, const char *name, const leat_pack_asset_record *a, const uint8_t *raw)
+{
+    char path[PATH_SIZE_MAX], through[PATH_SIZE_MAX + 64];
+    const char *base = NULL, *why = "";
+    snprintf(path, sizeof(path), "%s%s", name, extension_needed(name, ".obj"));
+    int folder = folder_open(x->folder, path, &base);
+    if (folder < 0) {
+        fail(x, name, strerror(errno));
+        return;
+    }
+    unlinkat(folder, base, 0); /* what lies there may be a link */
+    snprintf(through, sizeof(through), "/proc/self/fd/%d/%s", folder, base);
+    mesh_export_desc desc = { .metadata = (const void *)(x->file.index.metadata + a->metadata_offset),
+                              .raw = raw,
+                              .raw_size = a->raw_size,
+                              .path = through };
+    if (mesh_export_obj(&desc, &why)) {
+        ++x->written;
+    } else {
+        fail(x, name, why);
+    }
+    close(folder);
+}
+
 /* ---- All types ---- */
 
 static void asset_write(extraction *x, const leat_pack_asset_record *a)
@@ -211,11 +236,7 @@ static void asset_write(extraction *x, const leat_pack_asset_record *a)
     } else if (a->type == LEAT_ASSET_BLOB) {
         file_write(x, name, "", raw, a->raw_size);
     } else {
-#ifdef LEAT_HAVE_MESH_EXPORT
         mesh_write(x, name, a, raw);
-#else
-        ++x->skipped;
-#endif
     }
     free(raw);
 }

@@ -6,14 +6,12 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "jobs.h"
+#include "mesh_import.h"
 #include "pack_summary.h"
 #include "pack_writer.h"
 #include "progress.h"
 #include "sources.h"
 #include "texture_import.h"
-#ifdef LEAT_HAVE_MESH
-#include "mesh_import.h"
-#endif
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,15 +105,10 @@ static void *model_work(void *user, uint32_t item)
     if (p == NULL) {
         return NULL;
     }
-#ifdef LEAT_HAVE_MESH
     import_job job = job_of(k->models[item]);
     if (!mesh_import(&job, &p->imported) && p->imported.message_count == 0) {
         import_add_message(&p->imported, IMPORT_ERROR, "%s: cannot be imported", job.path);
     }
-#else
-    import_add_message(&p->imported, IMPORT_WARNING, "%s: left out: this leat was built without models",
-                       k->models[item]->path);
-#endif
     product_pack(p, k->options->level);
     return p;
 }

@@ -3,6 +3,7 @@
  * fts (BSD) walks: logically, so that symbolic links count as what they point to, and with its own detection of cycles.
  * What is named twice (two SRCs with the same file below them) is noticed where assets are added, not here. */
 #include "sources.h"
+#include "mesh_import.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -14,32 +15,19 @@
 
 static const char *const texture_extensions[] = { "png", "jpg", "jpeg", "tga", "bmp", "psd", "hdr",
                                                   "gif", "ppm", "pgm",  "pnm", "pic", "dds" };
-static const char *const model_extensions[] = { "obj", "gltf", "glb", "fbx", "dae", "3ds", "ply",
-                                                "stl", "md2",  "md3", "ase", "lwo", "ms3d" };
-
-static bool extension_in(const char *extension, const char *const *list, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; ++i) {
-        if (strcasecmp(extension, list[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* False: neither texture nor model. */
 static bool kind_of(const char *name, source_kind *kind)
 {
     const char *dot = strrchr(name, '.');
-    if (dot == NULL || dot == name) {
-        return false;
-    }
-    if (extension_in(dot + 1, texture_extensions, sizeof(texture_extensions) / sizeof(texture_extensions[0]))) {
-        *kind = SOURCE_TEXTURE;
-        return true;
+    for (uint32_t i = 0; dot != NULL && i < sizeof(texture_extensions) / sizeof(texture_extensions[0]); ++i) {
+        if (strcasecmp(dot + 1, texture_extensions[i]) == 0) {
+            *kind = SOURCE_TEXTURE;
+            return true;
+        }
     }
     *kind = SOURCE_MODEL;
-    return extension_in(dot + 1, model_extensions, sizeof(model_extensions) / sizeof(model_extensions[0]));
+    return mesh_import_knows(name);
 }
 
 static bool source_add(source_list *list, const char *path, const char *name, const char *root, uint64_t size,
