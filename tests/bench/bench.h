@@ -1,0 +1,88 @@
+/* bench.h - what the suites of leat-bench share: a pack, a clock, samples and their quantiles, figures with goals, and
+ * one JSON file a run.
+ *
+ * Contestants take turns within one run, and what counts is the ratio of medians: machines are shared and noisy. */
+#ifndef LEAT_BENCH_H
+#define LEAT_BENCH_H
+
+#include <leat/leat.h>
+
+#include "pack_index.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct bench {
+    const char *pack_path; /* --pack, or a synthetic one */
+    uint32_t rounds;
+    double seconds; /* of a measurement that lasts */
+    bool quick;
+    const char *json_path;
+    const char *assets_path; /* of peers that read sources: a folder of PNGs */
+    cJSON *figures, *raw;
+    uint32_t missed; /* goals */
+} bench;
+
+/* ---- Time, samples ---- */
+uint64_t bench_now_ns(void);
+uint64_t bench_cpu_ns(void); /* of the whole process, user and system */
+void bench_sleep_ns(uint64_t ns);
+
+typedef struct samples {
+    double *values;
+    uint32_t count, capacity;
+} samples;
+void samples_add(samples *s, double value);
+double samples_quantile(samples *s, double q); /* sorts; 0 if empty */
+double samples_median(samples *s);
+void samples_free(samples *s);
+/* Puts a list of numbers under `name` into the raw part of the report. */
+void bench_raw(bench *b, const char *name, const samples *s);
+
+/* ---- Figures ---- */
+typedef enum goal_kind { GOAL_NONE, GOAL_AT_MOST, GOAL_AT_LEAST } goal_kind;
+/* Prints a line and notes it for the report. */
+void bench_figure(bench *b, const char *name, double value, const char *unit, goal_kind kind, double goal);
+
+/* ---- The pack as a plain program sees it ---- */
+typedef struct bench_pack {
+    const char *path;
+    int fd;
+    leat_pack_header header;
+    void *index_bytes;
+    pack_index index;
+    uint64_t file_size;
+} bench_pack;
+bool bench_pack_open(const char *path, bench_pack *pack);
+void bench_pack_close(bench_pack *pack);
+/* Puts the file out of the page cache, or into it. */
+void bench_cold(const char *path);
+void bench_warm(const char *path);
+/* First chunk of an asset, the one after its last, and the packed bytes between. */
+void bench_asset_chunks(const pack_index *index, uint32_t asset, uint32_t *first, uint32_t *end);
+/* Positions of `count` assets with bytes, at random, from a seed; malloc'ed. */
+uint32_t *bench_pick(const pack_index *index, uint32_t count, uint64_t seed);
+
+uint64_t bench_random(uint64_t *state);
+
+/* ---- Suites: true if they ran ---- */
+bool suite_limits(bench *b);
+bool suite_throughput(bench *b);
+bool suite_peers(bench *b);
+bool suite_urgent(bench *b);
+bool suite_scale(bench *b);
+bool suite_engine(bench *b);
+bool suite_startup(bench *b);
+
+/* What limits.c measures, for the others to divide by. */
+typedef struct limits {
+    double device_packed_per_s; /* bytes, raw io_uring or threads with the best depth */
+    double decode_raw_per_s; /* LZ4 and XXH3 from memory, all cores */
+    double decode_raw_per_s_one;
+    double lz4_cpu_s_per_raw_byte; /* LZ4 alone, one core */
+    double ratio; /* raw / packed */
+} limits;
+bool limits_measure(bench *b, limits *l);
+
+#endif

@@ -1,0 +1,289 @@
+/* peers.c - the same work, all assets of a pack decoded into memory that is reused, as it is done without Leat.
+ *
+ * Each peer is written as its best user would write it: large reads, buffers that are touched beforehand (on huge pages
+ * where reads go past the page cache), LZ4 on the thread that has read, the hash checked as Leat checks it. Leat runs
+ * with its defaults, cold and warm alike. */
+#include "bench.h"
+
+#include "region.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define UNIT_BYTES (256u << 10) /* of packed neighbours, for those that do not read whole assets */
+#define SCRATCH_BYTES (8u << 20)
+#define THREADS_MAX 16u
+
+typedef enum peer_kind {
+    PEER_FREAD,
+    PEER_POOL_BUFFERED,
+    PEER_POOL_DIRECT,
+    PEER_MMAP,
+    PEER_MMAP_WILLNEED,
+    PEER_LEAT
+} peer_kind;
+
+typedef struct peer {
+    const char *name;
+    peer_kind kind;
+    uint32_t threads;
+} peer;
+
+static const peer peers[] = {
+    { "fread + LZ4, one thread", PEER_FREAD, 1 },
+    { "pread pool, buffered, 2 threads", PEER_POOL_BUFFERED, 2 },
+    { "pread pool, buffered, 4 threads", PEER_POOL_BUFFERED, 4 },
+    { "pread pool, O_DIRECT, 8 threads", PEER_POOL_DIRECT, 8 },
+    { "pread pool, O_DIRECT, 16 threads", PEER_POOL_DIRECT, 16 },
+    { "mmap", PEER_MMAP, 2 },
+    { "mmap + WILLNEED", PEER_MMAP_WILLNEED, 2 },
+    { "leat", PEER_LEAT, 0 },
+};
+
+/* A run of chunks that are neighbours on disk. */
+typedef struct unit {
+    uint32_t first, end;
+} unit;
+
+typedef struct work {
+    const bench_pack *pack;
+    const unit *units;
+    uint32_t unit_count;
+    _Atomic uint32_t *next;
+    peer_kind kind;
+    int fd;
+    const uint8_t *mapped;
+    uint8_t *scratch, *raw; /* of this thread */
+    uint64_t bytes;
+    bool failed;
+} work;
+
+static uint64_t unit_begin(const pack_index *index, unit u)
+{
+    return index->chunks[u.first].file_offset;
+}
+
+static uint64_t unit_end(const pack_index *index, unit u)
+{
+    return index->chunks[u.end - 1].file_offset + index->chunks[u.end - 1].packed_size;
+}
+
+/* Whole assets' worth of chunks (neighbouring small assets together), or pieces of UNIT_BYTES. */
+static unit *make_units(const pack_index *index, uint64_t bytes_max, uint32_t *count)
+{
+    unit *units = malloc(((size_t)index->chunk_count + 1) * sizeof(*units));
+    *count = 0;
+    for (uint32_t i = 0; units != NULL && i < index->chunk_count;) {
+        unit u = { i, i + 1 };
+        while (u.end < index->chunk_count &&
+               index->chunks[u.end].file_offset + index->chunks[u.end].packed_size - unit_begin(index, u) <=
+                   bytes_max) {
+            ++u.end;
+        }
+        units[(*count)++] = u;
+        i = u.end;
+    }
+    return units;
+}
+
+static const uint8_t *fetch(work *w, uint64_t begin, uint64_t end)
+{
+    if (w->mapped != NULL) {
+        if (w->kind == PEER_MMAP_WILLNEED) {
+            uint64_t page = align_down(begin, 4096);
+            madvise((void *)(uintptr_t)(w->mapped + page), end - page, MADV_WILLNEED);
+        }
+        return w->mapped + begin;
+    }
+    uint64_t from = w->kind == PEER_POOL_DIRECT ? align_down(begin, 4096) : begin;
+    uint64_t to = w->kind == PEER_POOL_DIRECT ? align_up(end, 4096) : end;
+    for (uint64_t at = from; at < end;) {
+        ssize_t got = pread(w->fd, w->scratch + (at - from), to - at, (off_t)at);
+        if (got <= 0) {
+            return NULL;
+        }
+        at += (uint64_t)got;
+    }
+    return w->scratch + (begin - from);
+}
+
+static void *work_main(void *argument)
+{
+    work *w = argument;
+    const pack_index *index = &w->pack->index;
+    for (uint32_t i; (i = (*w->next)++) < w->unit_count && !w->failed;) {
+        uint64_t begin = unit_begin(index, w->units[i]);
+        const uint8_t *packed = fetch(w, begin, unit_end(index, w->units[i]));
+        for (uint32_t c = w->units[i].first; c < w->units[i].end && !w->failed; ++c) {
+            const leat_pack_chunk_record *k = &index->chunks[c];
+            w->failed = packed == NULL || pack_chunk_decode(k, packed + (k->file_offset - begin), w->raw) != LEAT_OK;
+            w->bytes += k->raw_size;
+        }
+    }
+    return NULL;
+}
+
+/* stdio as it is mostly used: a seek and a read per asset's chunk run, with a large buffer. */
+static bool run_fread(const bench_pack *pack, const unit *units, uint32_t count, work *w)
+{
+    FILE *file = fopen(pack->path, "rbe");
+    bool ok = file != NULL && setvbuf(file, NULL, _IOFBF, 1 << 20) == 0;
+    for (uint32_t i = 0; i < count && ok; ++i) {
+        uint64_t begin = unit_begin(&pack->index, units[i]), size = unit_end(&pack->index, units[i]) - begin;
+        ok = fseeko(file, (off_t)begin, SEEK_SET) == 0 && fread(w->scratch, 1, size, file) == size;
+        for (uint32_t c = units[i].first; c < units[i].end && ok; ++c) {
+            const leat_pack_chunk_record *k = &pack->index.chunks[c];
+            ok = pack_chunk_decode(k, w->scratch + (k->file_offset - begin), w->raw) == LEAT_OK;
+            w->bytes += k->raw_size;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return ok;
+}
+
+static bool run_plain(const peer *p, const bench_pack *pack, uint64_t *bytes)
+{
+    work works[THREADS_MAX];
+    pthread_t threads[THREADS_MAX];
+    _Atomic uint32_t next = 0;
+    uint32_t unit_count;
+    uint64_t unit_max = p->kind == PEER_POOL_DIRECT ? UNIT_BYTES : 2u << 20;
+    unit *units = make_units(&pack->index, unit_max, &unit_count);
+    region scratch = { 0 };
+    int fd = open(pack->path, O_RDONLY | O_CLOEXEC | (p->kind == PEER_POOL_DIRECT ? O_DIRECT : 0));
+    bool mapped_kind = p->kind == PEER_MMAP || p->kind == PEER_MMAP_WILLNEED;
+    void *mapped = mapped_kind ? mmap(NULL, pack->file_size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    bool ok = units != NULL && fd >= 0 && (!mapped_kind || mapped != MAP_FAILED) &&
+              region_create((uint64_t)p->threads * SCRATCH_BYTES, true, &scratch);
+    for (uint32_t i = 0; i < p->threads && ok; ++i) {
+        uint8_t *mine = (uint8_t *)scratch.memory + (size_t)i * SCRATCH_BYTES;
+        works[i] = (work){ .pack = pack,
+                           .units = units,
+                           .unit_count = unit_count,
+                           .next = &next,
+                           .kind = p->kind,
+                           .fd = fd,
+                           .mapped = mapped_kind ? mapped : NULL,
+                           .scratch = mine,
+                           .raw = mine + SCRATCH_BYTES / 2 };
+    }
+    if (ok && p->kind == PEER_FREAD) {
+        ok = run_fread(pack, units, unit_count, &works[0]);
+    } else if (ok) {
+        for (uint32_t i = 0; i < p->threads; ++i) {
+            pthread_create(&threads[i], NULL, work_main, &works[i]);
+        }
+        for (uint32_t i = 0; i < p->threads; ++i) {
+            pthread_join(threads[i], NULL);
+            ok &= !works[i].failed;
+        }
+    }
+    *bytes = 0;
+    for (uint32_t i = 0; i < p->threads && ok; ++i) {
+        *bytes += works[i].bytes;
+    }
+    if (mapped_kind && mapped != MAP_FAILED) {
+        munmap(mapped, pack->file_size);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    region_destroy(&scratch);
+    free(units);
+    return ok;
+}
+
+static bool run_leat(const bench_pack *pack, uint64_t *bytes)
+{
+    leat_streamer *s;
+    leat_pack handle;
+    if (leat_create(NULL, &s) != LEAT_OK || leat_pack_open(s, pack->path, NULL, &handle) != LEAT_OK) {
+        leat_destroy(s);
+        return false;
+    }
+    uint32_t submitted = 0, ended = 0;
+    bool ok = true;
+    *bytes = 0;
+    while (ended < pack->index.asset_count && ok) {
+        while (submitted < pack->index.asset_count &&
+               leat_read(s, &(leat_read_desc){ .asset = leat_asset_at(s, handle, submitted) }, NULL) == LEAT_OK) {
+            ++submitted;
+        }
+        leat_events events = leat_wait(s, NS_PER_S);
+        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
+            ok &= events.items[i].type == LEAT_EVENT_READY;
+            *bytes += events.items[i].size;
+            leat_release(s, events.items[i].request);
+        }
+    }
+    leat_destroy(s);
+    return ok;
+}
+
+typedef struct outcome {
+    samples rate[2], cpu[2]; /* cold, warm */
+} outcome;
+
+static bool run_turn(const peer *p, const bench_pack *pack, bool warm, outcome *o)
+{
+    if (warm) {
+        bench_warm(pack->path);
+    } else {
+        bench_cold(pack->path);
+    }
+    uint64_t bytes = 0, begin_ns = bench_now_ns(), begin_cpu_ns = bench_cpu_ns();
+    bool ok = p->kind == PEER_LEAT ? run_leat(pack, &bytes) : run_plain(p, pack, &bytes);
+    samples_add(&o->rate[warm], (double)bytes * 1e9 / (double)(bench_now_ns() - begin_ns));
+    samples_add(&o->cpu[warm], (double)(bench_cpu_ns() - begin_cpu_ns) / (double)bytes);
+    return ok;
+}
+
+bool suite_peers(bench *b)
+{
+    bench_pack pack;
+    if (!bench_pack_open(b->pack_path, &pack)) {
+        return false;
+    }
+    outcome outcomes[COUNT_OF(peers)] = { 0 };
+    bool ok = true;
+    for (uint32_t round = 0; round < b->rounds && ok; ++round) {
+        for (size_t i = 0; i < COUNT_OF(peers) && ok; ++i) {
+            ok = run_turn(&peers[i], &pack, false, &outcomes[i]) && run_turn(&peers[i], &pack, true, &outcomes[i]);
+        }
+    }
+    bench_pack_close(&pack);
+    if (!ok) {
+        fprintf(stderr, "leat-bench: peers: a contestant failed\n");
+        return false;
+    }
+    double best[2] = { 0 }, best_cpu[2] = { 1e9, 1e9 }, mine[2] = { 0 }, mine_cpu[2] = { 0 };
+    printf("  %-36s %14s %10s %14s %10s\n", "", "cold MB/s", "CPU s/GB", "warm MB/s", "CPU s/GB");
+    for (size_t i = 0; i < COUNT_OF(peers); ++i) {
+        double rate[2], cpu[2];
+        for (uint32_t w = 0; w < 2; ++w) {
+            rate[w] = samples_median(&outcomes[i].rate[w]);
+            cpu[w] = samples_median(&outcomes[i].cpu[w]);
+            if (peers[i].kind == PEER_LEAT) {
+                mine[w] = rate[w];
+                mine_cpu[w] = cpu[w];
+            } else {
+                best_cpu[w] = rate[w] > best[w] ? cpu[w] : best_cpu[w];
+                best[w] = rate[w] > best[w] ? rate[w] : best[w];
+            }
+        }
+        printf("  %-36s %14.0f %10.3f %14.0f %10.3f\n", peers[i].name, rate[0] / 1e6, cpu[0], rate[1] / 1e6, cpu[1]);
+        bench_raw(b, peers[i].name, &outcomes[i].rate[0]);
+    }
+    bench_figure(b, "cold_ratio_to_best_peer", mine[0] / best[0], "", GOAL_AT_LEAST, 1.05);
+    bench_figure(b, "warm_ratio_to_best_peer", mine[1] / best[1], "", GOAL_AT_LEAST, 1.05);
+    bench_figure(b, "cold_cpu_ratio_to_best_peer", mine_cpu[0] / best_cpu[0], "", GOAL_AT_MOST, 1);
+    bench_figure(b, "warm_cpu_ratio_to_best_peer", mine_cpu[1] / best_cpu[1], "", GOAL_AT_MOST, 1);
+    return true;
+}

@@ -1,0 +1,147 @@
+/* throughput.c - a whole pack and random assets through Leat, cold and warm, against what the machine can do. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define RANDOM_COUNT 1000u
+#define BATCH 256u
+
+typedef struct pass {
+    double raw_per_s, cpu_s_per_gb, copied_ratio, calls_per_read;
+} pass;
+
+/* Loads assets[0 .. count) - or, with NULL, all in table order - with everything that Leat chooses by itself. */
+static bool run_pass(bench *b, const uint32_t *assets, uint32_t count, leat_backend backend, pass *p)
+{
+    leat_streamer *s;
+    leat_pack pack;
+    if (leat_create(&(leat_desc){ .backend = backend }, &s) != LEAT_OK) {
+        return false;
+    }
+    if (leat_pack_open(s, b->pack_path, NULL, &pack) != LEAT_OK) {
+        leat_destroy(s);
+        return false;
+    }
+    uint64_t begin_ns = bench_now_ns(), begin_cpu_ns = bench_cpu_ns();
+    uint32_t submitted = 0, ended = 0;
+    uint64_t bytes = 0;
+    bool ok = true;
+    while (ended < count && ok) {
+        leat_read_desc reads[BATCH];
+        uint32_t fill = u32_min(BATCH, count - submitted), taken = 0;
+        for (uint32_t i = 0; i < fill; ++i) {
+            uint32_t position = assets != NULL ? assets[submitted + i] : submitted + i;
+            reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, position) };
+        }
+        if (fill > 0) {
+            leat_result result = leat_submit(s, reads, fill, NULL, &taken);
+            ok = result == LEAT_OK || result == LEAT_ERROR_FULL;
+            submitted += taken;
+        }
+        leat_events events = submitted < count && taken == fill ? leat_update(s, NULL) : leat_wait(s, NS_PER_S);
+        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
+            ok &= events.items[i].type == LEAT_EVENT_READY;
+            bytes += events.items[i].size;
+            leat_release(s, events.items[i].request);
+        }
+    }
+    uint64_t passed_ns = bench_now_ns() - begin_ns;
+    leat_stats stats;
+    leat_stats_get(s, &stats);
+    *p = (pass){ .raw_per_s = (double)bytes * 1e9 / (double)passed_ns,
+                 .cpu_s_per_gb = (double)(bench_cpu_ns() - begin_cpu_ns) / (double)bytes,
+                 .copied_ratio = (double)stats.bytes_copied / (double)bytes,
+                 .calls_per_read = (double)(stats.io_submit_calls + stats.io_wait_calls) /
+                                   (double)u64_max(stats.reads_completed, 1) };
+    leat_destroy(s);
+    return ok;
+}
+
+typedef struct series {
+    samples rate, cpu, copied, calls;
+} series;
+
+static bool add(bench *b, const uint32_t *assets, uint32_t count, leat_backend backend, bool cold, series *out)
+{
+    pass p;
+    if (cold) {
+        bench_cold(b->pack_path);
+    } else {
+        bench_warm(b->pack_path);
+    }
+    if (!run_pass(b, assets, count, backend, &p)) {
+        fprintf(stderr, "leat-bench: a read failed\n");
+        return false;
+    }
+    samples_add(&out->rate, p.raw_per_s);
+    samples_add(&out->cpu, p.cpu_s_per_gb);
+    samples_add(&out->copied, p.copied_ratio);
+    samples_add(&out->calls, p.calls_per_read);
+    return true;
+}
+
+static void print_row(const char *name, series *s)
+{
+    printf("  %-28s %8.0f MB/s decoded (%.0f .. %.0f)   %.3f CPU s/GB   %.2f calls/read\n", name,
+           samples_median(&s->rate) / 1e6, samples_quantile(&s->rate, 0) / 1e6, samples_quantile(&s->rate, 1) / 1e6,
+           samples_median(&s->cpu), samples_median(&s->calls));
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+bool suite_throughput(bench *b)
+{
+    bench_pack pack;
+    if (!bench_pack_open(b->pack_path, &pack)) {
+        return false;
+    }
+    uint32_t *random = bench_pick(&pack.index, RANDOM_COUNT, 17);
+    qsort(random, RANDOM_COUNT, sizeof(*random), by_number); /* as a set; the scheduler makes its own order */
+    series cold = { 0 }, warm = { 0 }, cold_random = { 0 }, cold_threads = { 0 };
+    samples device = { 0 }, decode = { 0 }, lz4 = { 0 }, limit = { 0 };
+    bool ok = true;
+    double ratio = 1;
+    for (uint32_t round = 0; round < b->rounds && ok; ++round) {
+        limits l;
+        ok = limits_measure(b, &l) && add(b, NULL, pack.index.asset_count, LEAT_BACKEND_AUTO, true, &cold) &&
+             add(b, random, RANDOM_COUNT, LEAT_BACKEND_AUTO, true, &cold_random) &&
+             add(b, NULL, pack.index.asset_count, LEAT_BACKEND_THREADS, true, &cold_threads) &&
+             add(b, NULL, pack.index.asset_count, LEAT_BACKEND_AUTO, false, &warm);
+        ratio = l.ratio;
+        samples_add(&device, l.device_packed_per_s);
+        samples_add(&decode, l.decode_raw_per_s);
+        samples_add(&lz4, l.lz4_cpu_s_per_raw_byte);
+        double device_raw = l.device_packed_per_s * l.ratio;
+        samples_add(&limit, device_raw < l.decode_raw_per_s ? device_raw : l.decode_raw_per_s);
+    }
+    if (ok) {
+        print_row("cold, whole pack", &cold);
+        print_row("cold, 1,000 random assets", &cold_random);
+        print_row("cold, whole pack, threads", &cold_threads);
+        print_row("warm, whole pack", &warm);
+        bench_figure(b, "device_decoded", samples_median(&device) * ratio / 1e6, "MB/s", GOAL_NONE, 0);
+        bench_figure(b, "decode_all_cores", samples_median(&decode) / 1e6, "MB/s", GOAL_NONE, 0);
+        bench_figure(b, "cold_ratio_to_limit", samples_median(&cold.rate) / samples_median(&limit), "", GOAL_AT_LEAST,
+                     0.95);
+        bench_figure(b, "warm_ratio_to_limit", samples_median(&warm.rate) / samples_median(&decode), "", GOAL_AT_LEAST,
+                     0.95);
+        bench_figure(b, "cpu_ratio_to_lz4", samples_median(&cold.cpu) / 1e9 / samples_median(&lz4), "", GOAL_AT_MOST,
+                     1.15);
+        bench_figure(b, "copied_bytes_per_byte", samples_median(&cold.copied), "", GOAL_NONE, 0);
+        struct rusage usage;
+        getrusage(RUSAGE_SELF, &usage);
+        bench_figure(b, "peak_rss", (double)usage.ru_maxrss / 1024, "MiB", GOAL_NONE, 0);
+        bench_raw(b, "cold_raw_per_s", &cold.rate);
+        bench_raw(b, "warm_raw_per_s", &warm.rate);
+        bench_raw(b, "limit_raw_per_s", &limit);
+    }
+    free(random);
+    bench_pack_close(&pack);
+    return ok;
+}

@@ -1,0 +1,204 @@
+/* urgent.c - small urgent reads under load.
+ *
+ * A background of ordinary requests for random assets never runs dry, in Leat's own memory. Every 5 to 15 ms (jittered,
+ * so that nothing beats in time with anything) one urgent read of 64 KiB of raw bytes goes out; measured is the time
+ * from submit to its READY event, which the engine's thread waits for with leat_wait. The same without background is
+ * "idle". The closed loop and the fixed windows take turns. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define URGENT_BYTES (64u << 10)
+#define BACKGROUND_DEPTH 400u /* requests that wait at any time */
+#define WINDOW_COUNT 10u
+
+typedef struct outcome {
+    samples latency_ms;
+    samples bandwidth; /* packed bytes per second, per turn */
+    samples p99; /* per turn */
+    samples window;
+} outcome;
+
+typedef struct turn {
+    leat_streamer *s;
+    leat_pack pack;
+    bench_pack plain;
+    uint32_t *assets;
+    uint32_t asset_count, next;
+    uint32_t background; /* in flight */
+    bool urgent_out;
+    uint64_t urgent_at_ns;
+    void *urgent_memory;
+    uint64_t random;
+} turn;
+
+static bool submit_urgent(turn *t)
+{
+    uint32_t position;
+    const leat_pack_asset_record *a;
+    do {
+        position = (uint32_t)(bench_random(&t->random) % t->plain.index.asset_count);
+        a = &t->plain.index.assets[position];
+    } while (a->raw_size < URGENT_BYTES);
+    uint64_t offset = (bench_random(&t->random) % (a->raw_size - URGENT_BYTES + 1)) / 4096 * 4096;
+    t->urgent_at_ns = bench_now_ns();
+    t->urgent_out =
+        leat_read(t->s,
+                  &(leat_read_desc){ .asset = leat_asset_at(t->s, t->pack, position),
+                                     .part = { .kind = LEAT_PART_BYTES, .offset = offset, .size = URGENT_BYTES },
+                                     .priority = LEAT_URGENT,
+                                     .bind = LEAT_BIND_CALLER,
+                                     .memory = t->urgent_memory,
+                                     .memory_size = URGENT_BYTES,
+                                     .user = 1 },
+                  NULL) == LEAT_OK;
+    return t->urgent_out;
+}
+
+static void feed(turn *t)
+{
+    while (t->background < BACKGROUND_DEPTH) {
+        leat_read_desc read = { .asset = leat_asset_at(t->s, t->pack, t->assets[t->next]), .priority = LEAT_NORMAL };
+        if (leat_read(t->s, &read, NULL) != LEAT_OK) {
+            return;
+        }
+        t->next = (t->next + 1) % t->asset_count;
+        ++t->background;
+    }
+}
+
+static void take(turn *t, leat_events events, samples *latency_ms)
+{
+    for (uint32_t i = 0; i < events.count; ++i) {
+        const leat_event *e = &events.items[i];
+        if (e->user == 1) {
+            samples_add(latency_ms, (double)(bench_now_ns() - t->urgent_at_ns) / 1e6);
+            t->urgent_out = false;
+        } else {
+            --t->background;
+            leat_release(t->s, e->request);
+        }
+    }
+}
+
+static bool open_turn(bench *b, uint64_t window, turn *t)
+{
+    leat_desc desc = { .window_bytes = window, .direct = LEAT_ON, .memory_bytes_max = 512u << 20 };
+    *t = (turn){ .random = bench_now_ns(), .asset_count = 4096 };
+    if (leat_create(&desc, &t->s) != LEAT_OK || leat_pack_open(t->s, b->pack_path, NULL, &t->pack) != LEAT_OK ||
+        !bench_pack_open(b->pack_path, &t->plain)) {
+        leat_destroy(t->s);
+        return false;
+    }
+    t->assets = bench_pick(&t->plain.index, t->asset_count, t->random);
+    t->urgent_memory = malloc(URGENT_BYTES);
+    return t->urgent_memory != NULL;
+}
+
+static void close_turn(turn *t)
+{
+    leat_destroy(t->s);
+    bench_pack_close(&t->plain);
+    free(t->assets);
+    free(t->urgent_memory);
+}
+
+/* One contestant's turn of `seconds`, after a warm-up of a fifth of that. */
+static bool run_turn(bench *b, uint64_t window, bool background, double seconds, outcome *o)
+{
+    turn t;
+    if (!open_turn(b, window, &t)) {
+        return false;
+    }
+    samples mine = { 0 };
+    uint64_t begin_ns = bench_now_ns();
+    uint64_t measure_ns = begin_ns + (uint64_t)(seconds * 0.2e9), end_ns = begin_ns + (uint64_t)(seconds * 1.2e9);
+    uint64_t next_ns = measure_ns;
+    leat_stats before = { 0 }, after;
+    bool measuring = false;
+    for (uint64_t now_ns = begin_ns; now_ns < end_ns; now_ns = bench_now_ns()) {
+        if (!measuring && now_ns >= measure_ns) {
+            measuring = true;
+            leat_stats_get(t.s, &before);
+            measure_ns = now_ns;
+        }
+        if (background) {
+            feed(&t);
+        }
+        if (measuring && !t.urgent_out && now_ns >= next_ns) {
+            submit_urgent(&t);
+            next_ns = now_ns + 5 * NS_PER_MS + bench_random(&t.random) % (10 * NS_PER_MS);
+        }
+        uint64_t until_ns = t.urgent_out ? NS_PER_MS : next_ns > now_ns ? next_ns - now_ns : 0;
+        take(&t, leat_wait(t.s, u64_min(until_ns, NS_PER_MS)), &mine);
+    }
+    uint64_t passed_ns = bench_now_ns() - measure_ns;
+    leat_stats_get(t.s, &after);
+    samples_add(&o->bandwidth, (double)(after.bytes_read - before.bytes_read) * 1e9 / (double)passed_ns);
+    samples_add(&o->window, (double)after.window_bytes);
+    samples_add(&o->p99, samples_quantile(&mine, 0.99));
+    for (uint32_t i = 0; i < mine.count; ++i) {
+        samples_add(&o->latency_ms, mine.values[i]);
+    }
+    samples_free(&mine);
+    close_turn(&t);
+    return true;
+}
+
+static void print_row(const char *name, outcome *o)
+{
+    printf("  %-16s urgent p50 %7.3f p99 %7.3f ms   background %8.1f MB/s   window %7.2f MiB\n", name,
+           samples_median(&o->latency_ms), samples_quantile(&o->latency_ms, 0.99), samples_median(&o->bandwidth) / 1e6,
+           samples_median(&o->window) / (1 << 20));
+}
+
+bool suite_urgent(bench *b)
+{
+    static const uint64_t windows[WINDOW_COUNT] = { 256u << 10, 512u << 10, 1u << 20,  3u << 19,  2u << 20,
+                                                    4u << 20,   8u << 20,   16u << 20, 32u << 20, 64u << 20 };
+    outcome idle = { 0 }, closed = { 0 }, fixed[WINDOW_COUNT] = { { { 0 }, { 0 }, { 0 }, { 0 } } };
+    uint32_t fixed_count = b->quick ? 2 : WINDOW_COUNT;
+    for (uint32_t round = 0; round < b->rounds; ++round) {
+        bool ok = run_turn(b, 0, false, b->seconds, &idle) && run_turn(b, 0, true, b->seconds, &closed);
+        for (uint32_t i = 0; i < fixed_count && ok; ++i) {
+            ok = run_turn(b, windows[i], true, b->seconds, &fixed[i]);
+        }
+        if (!ok) {
+            return false;
+        }
+    }
+    print_row("idle", &idle);
+    print_row("closed loop", &closed);
+    double best = 0;
+    for (uint32_t i = 0; i < fixed_count; ++i) {
+        char name[32];
+        snprintf(name, sizeof(name), "fixed %.2f MiB", (double)windows[i] / (1 << 20));
+        print_row(name, &fixed[i]);
+        double bandwidth = samples_median(&fixed[i].bandwidth);
+        best = bandwidth > best ? bandwidth : best;
+    }
+    double p99 = samples_quantile(&closed.latency_ms, 0.99), idle_p99 = samples_quantile(&idle.latency_ms, 0.99);
+    double bandwidth = samples_median(&closed.bandwidth);
+    uint32_t better = 0;
+    for (uint32_t i = 0; i < fixed_count; ++i) {
+        better += samples_quantile(&fixed[i].latency_ms, 0.99) < p99 && samples_median(&fixed[i].bandwidth) > bandwidth;
+    }
+    bench_figure(b, "urgent_p99", p99, "ms", GOAL_NONE, 0);
+    bench_figure(b, "urgent_idle_p99", idle_p99, "ms", GOAL_NONE, 0);
+    bench_figure(b, "urgent_p99_ratio_to_idle", p99 / idle_p99, "", GOAL_AT_MOST, 1.5);
+    bench_figure(b, "background_ratio_to_best", bandwidth / best, "", GOAL_AT_LEAST, 0.9);
+    bench_figure(b, "fixed_windows_better_in_both", better, "", GOAL_AT_MOST, 0);
+    bench_raw(b, "urgent_closed_ms", &closed.latency_ms);
+    bench_raw(b, "urgent_idle_ms", &idle.latency_ms);
+    for (uint32_t i = 0; i < WINDOW_COUNT; ++i) {
+        samples_free(&fixed[i].latency_ms);
+        samples_free(&fixed[i].bandwidth);
+        samples_free(&fixed[i].p99);
+        samples_free(&fixed[i].window);
+    }
+    samples_free(&idle.latency_ms);
+    samples_free(&closed.latency_ms);
+    return true;
+}
