@@ -46,8 +46,8 @@
  * ERRORS are leat_result values. Misuse that a program can survive (a stale handle, a full queue, a bad range) is an
  * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event.
  *
- * Descs and structs are zero-initialised by the caller, and grow only with the soname. All sizes are bytes, all times nanoseconds of CLOCK_MONOTONIC (or of the
- * caller's clock: leat_tick). Since 0.1 where nothing else is said.
+ * Descs and structs are zero-initialised by the caller, and grow only with the soname. All sizes are bytes, all times
+ * nanoseconds of CLOCK_MONOTONIC (or of the caller's clock: leat_tick). Since 0.1 where nothing else is said.
  */
 #ifndef LEAT_LEAT_H
 #define LEAT_LEAT_H

@@ -1,0 +1,20 @@
+// As consumer.c, in C++17: the header must be clean there, too.
+#include <leat/leat.h>
+
+#include <stdio.h>
+
+int main(void)
+{
+    leat_streamer *streamer = NULL;
+    if (leat_version() != LEAT_VERSION) {
+        printf("header %u, library %u\n", (unsigned)LEAT_VERSION, (unsigned)leat_version());
+        return 1;
+    }
+    leat_result result = leat_create(NULL, &streamer);
+    if (result != LEAT_OK) {
+        printf("leat_create: %s\n", leat_result_text(result));
+        return 1;
+    }
+    leat_destroy(streamer);
+    return 0;
+}
