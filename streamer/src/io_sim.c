@@ -1,21 +1,16 @@
 /* io_sim.c - a simulated device on a virtual clock: see leat/sim.h.
  *
- * The device has channels that serve one read each. A read waits for the channel that is free first, pays its latency
- * there (and a seek, if it does not follow the last read), and then its share of the bandwidth, which all channels have
- * together: the transfers go one after the other over one bus. Completions come in the order of their times; equal
- * times in the order of submission. The bytes are read from the real file when the read completes.
+ * sim_device.c says when a read completes. Completions come in the order of their times; equal times in the order of
+ * submission. The bytes are read from the real file when the read completes.
  *
  * Every random draw comes from one generator, in the order of submission, so that one seed is one run. */
 #include "io.h"
 
-#include <leat/sim.h>
+#include "sim_device.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#define CHANNEL_COUNT_MAX 64u
-#define SPIKE_FACTOR 50u
 
 typedef struct sim_read {
     io_read item;
@@ -28,62 +23,14 @@ typedef struct sim_read {
 
 struct io_backend {
     memory *memory;
-    leat_sim_desc desc;
-    uint64_t random;
-    uint64_t channels[CHANNEL_COUNT_MAX]; /* when each is free */
-    uint64_t bus_free_ns;
-    uint64_t begin_ns; /* of the device's life: the first submit */
+    sim_device device;
     uint64_t order;
-    uint64_t last_end; /* of the last read, for seeks: file and offset */
     uint32_t capacity;
     sim_read *reads; /* binary heap by due_ns, order */
     uint32_t count;
     uint32_t file_count_max;
     io_file_desc *files;
 };
-
-static uint64_t draw(io_backend *io)
-{
-    uint64_t z = (io->random += UINT64_C(0x9e3779b97f4a7c15)); /* SplitMix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static bool happens(io_backend *io, uint32_t rate_per_mille)
-{
-    return draw(io) % 1000 < rate_per_mille;
-}
-
-leat_sim_desc leat_sim_preset(const char *name)
-{
-    static const struct {
-        const char *name;
-        leat_sim_desc desc;
-    } presets[] = {
-        { "sd", { .latency_ns = 5000000, .bytes_per_second = 20000000, .channel_count = 1 } },
-        { "hdd",
-          { .latency_ns = 500000,
-            .bytes_per_second = 160000000,
-            .channel_count = 1,
-            .seek_ns = 8000000,
-            .jitter_per_mille = 500 } },
-        { "sata",
-          { .latency_ns = 100000, .bytes_per_second = 500000000, .channel_count = 4, .jitter_per_mille = 100 } },
-        { "nvme",
-          { .latency_ns = 80000, .bytes_per_second = 3500000000, .channel_count = 8, .jitter_per_mille = 100 } },
-        { "nvme7",
-          { .latency_ns = 80000, .bytes_per_second = 7000000000, .channel_count = 16, .jitter_per_mille = 100 } },
-        { "stall", { .stall_at_ns = 1000000000, .stall_ns = 2000000000, .jitter_per_mille = 100 } },
-        { "halve", { .halve_at_ns = 1000000000, .jitter_per_mille = 100 } },
-    };
-    for (size_t i = 0; i < COUNT_OF(presets); ++i) {
-        if (strcmp(presets[i].name, name) == 0) {
-            return presets[i].desc;
-        }
-    }
-    return (leat_sim_desc){ 0 };
-}
 
 /* ---- The queue of what is under way ---- */
 
@@ -123,62 +70,21 @@ static sim_read heap_pop(io_backend *io)
     return best;
 }
 
-/* ---- The device ---- */
-
-/* Nothing happens during the stall: what would begin or end within it does so after it. */
-static uint64_t after_stall(const io_backend *io, uint64_t time_ns)
-{
-    uint64_t begin_ns = io->begin_ns + io->desc.stall_at_ns;
-    bool stalled = io->desc.stall_at_ns != 0 && time_ns >= begin_ns && time_ns < begin_ns + io->desc.stall_ns;
-    return stalled ? begin_ns + io->desc.stall_ns : time_ns;
-}
-
-static uint64_t transfer_ns(const io_backend *io, uint64_t size, uint64_t at_ns)
-{
-    uint64_t rate = io->desc.bytes_per_second;
-    if (io->desc.halve_at_ns != 0 && at_ns >= io->begin_ns + io->desc.halve_at_ns) {
-        rate = u64_max(rate / 2, 1);
-    }
-    return size * NS_PER_S / rate;
-}
-
-static uint64_t due_time(io_backend *io, const io_read *item, uint64_t now_ns)
-{
-    const leat_sim_desc *d = &io->desc;
-    uint32_t channel = 0;
-    for (uint32_t i = 1; i < d->channel_count; ++i) {
-        channel = io->channels[i] < io->channels[channel] ? i : channel;
-    }
-    uint64_t latency_ns = d->latency_ns;
-    uint64_t jitter = draw(io) % 1001; /* drawn in any case: the sequence must not depend on the settings */
-    latency_ns += latency_ns * d->jitter_per_mille / 1000 * jitter / 1000;
-    latency_ns *= happens(io, d->spike_rate) ? SPIKE_FACTOR : 1;
-    uint64_t place = (uint64_t)item->file << 48 | item->offset;
-    latency_ns += place == io->last_end ? 0 : d->seek_ns;
-    io->last_end = place + item->size;
-    uint64_t begin_ns = after_stall(io, u64_max(now_ns, io->channels[channel]));
-    uint64_t bus_ns = after_stall(io, u64_max(begin_ns + latency_ns, io->bus_free_ns));
-    uint64_t due_ns = after_stall(io, bus_ns + transfer_ns(io, item->size, bus_ns));
-    io->bus_free_ns = due_ns;
-    io->channels[channel] = due_ns;
-    return due_ns;
-}
-
 static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns)
 {
-    if (io->order == 0) {
-        io->begin_ns = now_ns;
-    }
+    const leat_sim_desc *d = &io->device.desc;
     uint32_t taken = 0;
     for (; taken < count && io->count < io->capacity; ++taken) {
         sim_read r = { .item = reads[taken], .order = ++io->order, .size_real = reads[taken].size };
-        r.due_ns = due_time(io, &r.item, now_ns);
-        bool eio = happens(io, io->desc.eio_rate), eagain = happens(io, io->desc.eagain_rate);
-        bool eintr = happens(io, io->desc.eintr_rate), is_short = happens(io, io->desc.short_read_rate);
-        r.flip = happens(io, io->desc.bit_flip_rate);
-        r.end_of_file = happens(io, io->desc.end_of_file_rate);
-        r.fault = io->desc.fail_all || eio ? -EIO : eagain ? -EAGAIN : eintr ? -EINTR : 0;
-        uint64_t cut = draw(io);
+        r.due_ns = sim_device_due_ns(&io->device, (uint64_t)r.item.file << 48 | r.item.offset, r.item.size, now_ns);
+        bool eio = sim_device_happens(&io->device, d->eio_rate),
+             eagain = sim_device_happens(&io->device, d->eagain_rate);
+        bool eintr = sim_device_happens(&io->device, d->eintr_rate),
+             is_short = sim_device_happens(&io->device, d->short_read_rate);
+        r.flip = sim_device_happens(&io->device, d->bit_flip_rate);
+        r.end_of_file = sim_device_happens(&io->device, d->end_of_file_rate);
+        r.fault = d->fail_all || eio ? -EIO : eagain ? -EAGAIN : eintr ? -EINTR : 0;
+        uint64_t cut = sim_device_draw(&io->device);
         if (is_short) { /* a device stops at its blocks, a file system anywhere */
             uint64_t unit = r.item.flags & IO_READ_DIRECT ? 512 : 1;
             r.size_real = (uint32_t)u64_max(align_down(cut % r.item.size, unit), u64_min(unit, r.item.size));
@@ -212,7 +118,7 @@ static int32_t perform(io_backend *io, const sim_read *r)
         done += (uint32_t)got;
     }
     if (r->flip && done > 0) {
-        uint64_t bit = draw(io) % ((uint64_t)done * 8);
+        uint64_t bit = sim_device_draw(&io->device) % ((uint64_t)done * 8);
         ((uint8_t *)r->item.memory)[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
     return (int32_t)done;
@@ -256,12 +162,8 @@ static leat_result sim_open(const io_desc *desc, io_backend **out, leat_error *e
         return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for the simulated device");
     }
     io->memory = m;
-    io->desc = desc->desc->sim != NULL ? *desc->desc->sim : (leat_sim_desc){ 0 };
-    leat_sim_desc *d = &io->desc;
-    d->latency_ns = d->latency_ns == 0 ? 80 * NS_PER_US : d->latency_ns;
-    d->bytes_per_second = d->bytes_per_second == 0 ? UINT64_C(3500000000) : d->bytes_per_second;
-    d->channel_count = d->channel_count == 0 ? 8 : u32_min(d->channel_count, CHANNEL_COUNT_MAX);
-    io->random = d->seed;
+    leat_sim_desc none = { 0 };
+    sim_device_init(&io->device, desc->desc->sim != NULL ? desc->desc->sim : &none);
     io->capacity = desc->read_count_max;
     io->file_count_max = desc->file_count_max;
     io->reads = memory_allocate(m, io->capacity, sizeof(*io->reads), CACHE_LINE_SIZE);

@@ -10,9 +10,14 @@
  *     each period begins with a drain: for a few reads only one is let out at a time. At a fraction of a millisecond
  * per read that costs a thousandth; on slow devices the period is longer.
  *
+ * One read at a time always looks enough, since then bandwidth is size by latency, and the product one read; on a device
+ * that serves one read at a time (a card, a disk) it is. So one period in PROBE_PERIODS lets two out, and if that brings
+ * more bandwidth, the product says so.
+ *
  * A stall brings no rates, and so changes nothing: what waited behind it goes out in the same window as before. */
 #include "window.h"
 
+#include <math.h>
 #include <string.h>
 
 #define WINDOW_GAIN_NUM 3u /* 1.5 x bandwidth x latency */
@@ -24,6 +29,8 @@
 #define PERIOD_NS_MIN (80 * NS_PER_MS)
 #define PERIOD_LATENCIES 40u /* a period is at least that many latencies */
 #define PERIOD_NS_MAX (2 * NS_PER_S)
+#define READ_FRACTION_IGNORED 0.1 /* a need of 1.05 reads is one */
+#define PROBE_PERIODS 8u
 #define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
 #define SIZE_CLASS_COUNT 24u
 #define ROUND_NS_MIN (2 * NS_PER_MS)
@@ -48,6 +55,8 @@ struct window {
     /* the present and the last period */
     uint64_t period_begin_ns;
     uint32_t drain_left;
+    uint32_t period_count;
+    bool probing; /* this period lets two reads out, whatever the product says */
     uint64_t rate[2];
     uint64_t latency[2][SIZE_CLASS_COUNT];
     uint64_t bandwidth; /* largest of rate, or what was known before */
@@ -115,7 +124,10 @@ static void set_limit(window *w)
     double needed = (double)w->bandwidth * (double)latency_ns / (double)NS_PER_S;
     double gain = w->starting ? START_GAIN : (double)WINDOW_GAIN_NUM / WINDOW_GAIN_DEN;
     uint64_t bytes = (uint64_t)(needed * gain);
-    bytes = u64_max(bytes, u64_max(2 * w->read_size, w->desc.bytes_min));
+    /* Reads come whole: a need of 1.2 reads is two in flight, not the one that fits into 1.5 x 1.2. */
+    double reads = ceil(needed / (double)w->read_size - READ_FRACTION_IGNORED);
+    bytes = u64_max(bytes, (uint64_t)(reads > 0 ? reads : 0) * w->read_size);
+    bytes = u64_max(bytes, u64_max((w->starting || w->probing ? 2 : 1) * w->read_size, w->desc.bytes_min));
     w->limit = u64_min(bytes, w->desc.bytes_max);
 }
 
@@ -136,6 +148,7 @@ static void begin_period(window *w, uint64_t now_ns)
     memcpy(w->latency[1], w->latency[0], sizeof(w->latency[1]));
     memset(w->latency[0], 0, sizeof(w->latency[0]));
     w->drain_left = first || w->starting ? 0 : DRAIN_READS;
+    w->probing = ++w->period_count % PROBE_PERIODS == 0;
 }
 
 static void end_start(window *w, uint64_t rate)
