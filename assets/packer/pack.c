@@ -331,7 +331,9 @@ static bool run(packing *k, interrupt *i)
         total += k->sources.items[n].size;
     }
     progress_begin(&k->progress, total, k->options->quiet);
-    if (!messages_take(k, &k->sources.messages) || !found) {
+    bool taken = messages_take(k, &k->sources.messages);
+    k->summary.source_count = k->sources.count + k->summary.failure_count;
+    if (!taken || !found) {
         return false;
     }
     if (k->sources.count == 0) {
@@ -363,7 +365,6 @@ int command_pack(const options *o)
         pack_summary_add(&k.summary, true, k.error.text);
     }
     k.summary.written = ok;
-    k.summary.source_count = k.sources.count;
     k.summary.ignored_count = k.sources.ignored_count;
     int result = pack_summary_end(&k.summary, o->json);
     pack_writer_abandon(k.writer);

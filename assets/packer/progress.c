@@ -65,10 +65,21 @@ void progress_add(progress *p, uint64_t amount)
     }
 }
 
+/* File names may hold anything, also what moves a terminal's cursor. */
+static void text_print(const char *text)
+{
+    for (; *text != '\0'; ++text) {
+        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
+        fputc(control ? '?' : *text, stderr);
+    }
+}
+
 void progress_message(progress *p, const char *kind, const char *text)
 {
     bar_clear(p);
-    fprintf(stderr, "leat: %s%s\n", kind, text);
+    fprintf(stderr, "leat: %s", kind);
+    text_print(text);
+    fputc('\n', stderr);
 }
 
 void progress_end(progress *p)

@@ -81,8 +81,9 @@ static bool entry_take(source_list *list, const FTSENT *entry, const char *root,
     case FTS_DEFAULT:
         return file_take(list, entry, root, root_size);
     case FTS_DC:
-        import_add_message(&list->messages, IMPORT_WARNING, "%s: is a link back to %s; not followed", entry->fts_path,
-                           entry->fts_cycle->fts_path);
+        /* ancestors share the entry's path buffer: only the lengths differ */
+        import_add_message(&list->messages, IMPORT_WARNING, "%s: is a link back to %.*s; not followed", entry->fts_path,
+                           (int)entry->fts_cycle->fts_pathlen, entry->fts_path);
         return true;
     case FTS_DNR:
     case FTS_ERR:
