@@ -257,10 +257,21 @@ static void plinth_add(museum *m, const world_exhibit *e)
     box_add(m, v3(spot.x - half - 0.06f, top - 0.07f, spot.z - half - 0.06f),
             v3(spot.x + half + 0.06f, top, spot.z + half + 0.06f), MUSEUM_POLISHED, stone_tint);
     shadow_add(m, v3(spot.x, 0.004f, spot.z), v3(1, 0, 0), v3(0, 0, 1), half - 0.05f, half - 0.05f, 0.72f, 0.62f);
-    /* What stands on it darkens the top. */
-    float contact = f_min(e->radius * 0.45f, half * 0.6f);
-    shadow_add(m, v3(spot.x, top + 0.003f, spot.z), v3(1, 0, 0), v3(0, 0, 1), contact * 0.5f, contact * 0.5f, 0.55f,
-               half + 0.05f - contact * 0.5f);
+    /* What stands on it darkens the top: by its footprint, turned as it is, within the edges of the top. */
+    float edge = half + 0.06f, c = cosf(e->turn), n = sinf(e->turn);
+    float softness = f_clamp(e->radius * 0.3f, 0.06f, 0.3f);
+    shadow_add(m, v3(spot.x, top + 0.003f, spot.z), v3(1, 0, 0), v3(0, 0, 1), edge - softness, edge - softness, 0.62f,
+               softness);
+    if (!m->out_of_memory) {
+        museum_shadow_vertex *corners = &m->shadow_vertices[(size_t)(m->shadow_count - 1) * 4];
+        for (int i = 0; i < 4; ++i) {
+            float x = corners[i].place[0], z = corners[i].place[1];
+            corners[i].place[0] = c * x - n * z;
+            corners[i].place[1] = n * x + c * z;
+            corners[i].place[2] = f_max(e->half_width - softness * 0.5f, 0.01f);
+            corners[i].place[3] = f_max(e->half_height - softness * 0.5f, 0.01f);
+        }
+    }
 }
 
 /* Mouldings along [x0, x1] of a long wall, where no picture hangs; not across a door. */

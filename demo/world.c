@@ -252,6 +252,8 @@ static void mesh_set(world_exhibit *e, const world_item *item, vec3 spot, float 
     e->origin = v3_sub(spot, v3_scale(turned, e->scale));
     e->center = v3_add(spot, v3(0, size[1] * e->scale * 0.5f, 0));
     e->radius = 0.5f * v3_length(v3_scale(v3(size[0], size[1], size[2]), e->scale));
+    e->half_width = 0.5f * size[0] * e->scale;
+    e->half_height = 0.5f * size[2] * e->scale;
     e->normal = v3(0, 0, toward_aisle);
 }
 

@@ -40,7 +40,7 @@ typedef struct world_exhibit {
     vec3 center; /* of the picture, or of the mesh as it stands */
     float radius;
     vec3 normal; /* texture: away from the wall; mesh: to the aisle */
-    float half_width, half_height; /* texture */
+    float half_width, half_height; /* of a picture; of a mesh's footprint along its own x and z */
     float scale; /* mesh: world = origin + scale * (mesh turned by `turn`) */
     vec3 origin;
     float turn; /* radians about +y */
