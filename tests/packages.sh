@@ -2,7 +2,7 @@
 # and configuring and building a preset. Sourced by bash, not run. The lists below are the only ones in the repository.
 
 # To build the library, to build the leat command and the sample content, to build leat-view, to run the tests.
-PACKAGES_LIBRARY=(gcc libc6-dev cmake ninja-build pkg-config liblz4-dev libxxhash-dev liburing-dev libck-dev)
+PACKAGES_LIBRARY=(gcc libc6-dev cmake ninja-build pkg-config liblz4-dev libxxhash-dev liburing-dev)
 PACKAGES_PACKER=(libassimp-dev libcjson-dev libmeshoptimizer-dev libstb-dev zlib1g-dev)
 PACKAGES_DEMO=(libsdl2-dev libepoxy-dev libegl1 libgl1-mesa-dri)
 PACKAGES_TESTS=(g++ libcmocka-dev)

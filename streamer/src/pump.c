@@ -11,7 +11,7 @@
 
 static mpsc_link *mail_link(leat_streamer *s, uint32_t index)
 {
-    return &s->requests[index].mail;
+    return &s->mail_links[index];
 }
 
 mpsc_link *returned_link(void *streamer, uint32_t index)

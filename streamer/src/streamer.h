@@ -112,8 +112,7 @@ typedef struct request {
     int32_t failure_os;
     uint32_t failure_chunk;
     uint64_t finished_ns;
-    mpsc_link mail; /* to the I/O thread */
-    mpsc_link post; /* to the update thread */
+    mpsc_link post; /* to the update thread; the link to the I/O thread is in mail_links */
 } request;
 
 typedef struct batch {
@@ -221,6 +220,7 @@ struct leat_streamer {
     /* any thread */
     handle_table request_handles;
     request *requests;
+    mpsc_link *mail_links; /* of the requests, together: a cancel touches this and the handle's slot, nothing else */
     handle_table batch_handles;
     batch *batches;
     pack_slot *packs;

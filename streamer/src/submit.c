@@ -107,16 +107,16 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
             pack_release(s, slot);
             break;
         }
-        request *r = &s->requests[index];
+        mpsc_link *mail = &s->mail_links[index];
         if (requests != NULL) {
-            requests[i] = (leat_request){ .index = index, .generation = r->generation };
+            requests[i] = (leat_request){ .index = index, .generation = s->requests[index].generation };
         }
         urgent |= descs[i].priority == LEAT_URGENT;
-        if (mpsc_mark(&r->mail, MAIL_SUBMIT)) {
-            r->mail.next = first;
+        if (mpsc_mark(mail, MAIL_SUBMIT)) {
+            mail->next = first;
             first = index;
             if (last == NULL) {
-                last = &r->mail;
+                last = mail;
             }
         }
     }
@@ -171,7 +171,7 @@ leat_result leat_release(leat_streamer *s, leat_request handle)
     if (!handles_set(&s->request_handles, handle.index, handle.generation, REQUEST_RELEASED, REQUEST_RELEASED)) {
         return LEAT_ERROR_STALE; /* released twice */
     }
-    mpsc_post(&s->mail, &s->requests[handle.index].mail, handle.index, MAIL_RELEASE);
+    mpsc_post(&s->mail, &s->mail_links[handle.index], handle.index, MAIL_RELEASE);
     streamer_wake(s, false);
     return LEAT_OK;
 }
@@ -183,7 +183,7 @@ leat_result leat_cancel(leat_streamer *s, leat_request handle)
     if (!handles_set(&s->request_handles, handle.index, handle.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
         return LEAT_ERROR_STALE;
     }
-    mpsc_post(&s->mail, &s->requests[handle.index].mail, handle.index, MAIL_CANCEL);
+    mpsc_post(&s->mail, &s->mail_links[handle.index], handle.index, MAIL_CANCEL);
     streamer_wake(s, false);
     return LEAT_OK;
 }

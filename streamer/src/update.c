@@ -52,7 +52,7 @@ static void free_ended(leat_streamer *s)
         }
         request *r = &s->requests[index];
         if (r->bind == LEAT_BIND_LEAT && r->memory != NULL) { /* the arena is the I/O thread's */
-            mpsc_post(&s->mail, &r->mail, index, MAIL_RELEASE);
+            mpsc_post(&s->mail, &s->mail_links[index], index, MAIL_RELEASE);
             mailed = true;
             continue;
         }
