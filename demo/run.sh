@@ -95,7 +95,7 @@ fetch_real()
         folder=$cache/real/$package
         [ ! -f "$folder/.complete" ] || continue
         echo "Fetching $package"
-        if ! (cd "$cache/downloads" && apt-get download -qq "$package" </dev/null); then
+        if ! (cd "$cache/downloads" && apt-get download -qq -o APT::Sandbox::User=root "$package" </dev/null); then
             echo "Cannot download $package; going on without it." >&2
             continue
         fi

@@ -11,8 +11,8 @@
  * per read that costs a thousandth; on slow devices the period is longer.
  *
  * One read at a time always looks enough, since then bandwidth is size by latency, and the product one read; on a
- * device that serves one read at a time (a card, a disk) it is. So one period in PROBE_PERIODS lets two out, and if that
- * brings more bandwidth, the product says so.
+ * device that serves one read at a time (a card, a disk) it is. So one period in PROBE_PERIODS lets two out, and if
+ * that brings more bandwidth, the product says so.
  *
  * A stall brings no rates, and so changes nothing: what waited behind it goes out in the same window as before. */
 #include "window.h"
