@@ -114,12 +114,15 @@ void request_give_up(leat_streamer *s, uint32_t index)
 static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint64_t raw_size, uint64_t now_ns)
 {
     const pack_index *index = &s->packs[r->pack].index;
-    uint32_t last = pack_index_chunk_at(index, r->raw_begin + raw_size - 1);
-    const leat_pack_chunk_record *chunks = index->chunks;
-    uint64_t packed = chunks[last].file_offset + chunks[last].packed_size - chunks[r->chunk_next].file_offset;
-    uint64_t ahead = sched_bytes_ahead(s->sched, r->rank, r->client, r->deadline_ns) + window_in_flight(s->window);
-    return now_ns + window_predict_ns(s->window, ahead, packed, now_ns) +
-           raw_size * NS_PER_S / s->decode_bytes_per_second;
+    const leat_pack_chunk_record *last = &index->chunks[pack_index_chunk_at(index, r->raw_begin + raw_size - 1)];
+    estimate_query query = { .rank = r->rank,
+                             .client = r->client,
+                             .deadline_ns = r->deadline_ns,
+                             .packed_size =
+                                 last->file_offset + last->packed_size - index->chunks[r->chunk_next].file_offset,
+                             .raw_size = raw_size,
+                             .decode_bytes_per_second = s->decode_bytes_per_second };
+    return estimate_ready_ns(&s->estimate, s->sched, s->window, &query, now_ns);
 }
 
 /* A deadline that cannot be met is said now, with the coarser part that can; or that part is taken, if the request
@@ -177,6 +180,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     if (r->deadline_ns != NO_DEADLINE) {
         check_deadline(s, r, index, now_ns);
     }
+    estimate_admit(&s->estimate, r->rank, bytes_left(s, r), now_ns);
     pump_requeue(s, index);
 }
 

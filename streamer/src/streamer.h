@@ -23,6 +23,7 @@
 #include "base.h"
 #include "command_queue.h"
 #include "decode.h"
+#include "estimate.h"
 #include "file.h"
 #include "handles.h"
 #include "io.h"
@@ -239,6 +240,7 @@ struct leat_streamer {
     sched *waiting; /* requests that may not ask for memory yet, in the same order */
     uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
     window *window;
+    estimate estimate;
     arena *pool;
     arena *lent;
     read_op *reads;

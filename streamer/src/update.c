@@ -255,7 +255,8 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     return (leat_events){ .items = s->events, .count = count };
 }
 
-static void step(leat_streamer *s)
+/* Everything that can be done at one moment. */
+static void step_once(leat_streamer *s)
 {
     uint64_t now_ns = streamer_now(s);
     uint32_t rounds = 0;
@@ -269,16 +270,30 @@ static void step(leat_streamer *s)
     }
 }
 
+/* Moves the virtual clock on, stopping wherever a simulated read completes: what it makes room for goes out then, not at
+ * the end of the engine's frame. */
+static void step_to(leat_streamer *s, uint64_t target_ns)
+{
+    step_once(s);
+    while (s->io_ops->next_completion_ns != NULL) {
+        uint64_t next_ns = s->io_ops->next_completion_ns(s->io);
+        if (next_ns > target_ns) {
+            break;
+        }
+        atomic_store_explicit(&s->now_ns, u64_max(next_ns, streamer_now(s)), memory_order_relaxed);
+        step_once(s);
+    }
+    if (target_ns > streamer_now(s)) {
+        atomic_store_explicit(&s->now_ns, target_ns, memory_order_relaxed);
+        step_once(s);
+    }
+}
+
 leat_events leat_update(leat_streamer *s, const leat_tick *tick)
 {
     free_ended(s);
     if (s->desc.stepped) {
-        uint64_t now_ns = atomic_load_explicit(&s->now_ns, memory_order_relaxed);
-        if (tick != NULL) {
-            now_ns = u64_max(now_ns, tick->now_ns);
-        }
-        atomic_store_explicit(&s->now_ns, now_ns, memory_order_relaxed);
-        step(s);
+        step_to(s, tick != NULL ? tick->now_ns : 0);
     }
     return gather(s, tick);
 }

@@ -61,6 +61,7 @@ struct window {
     uint64_t latency[2][SIZE_CLASS_COUNT];
     uint64_t bandwidth; /* largest of rate, or what was known before */
     uint64_t smooth_rate; /* for estimates */
+    bool rate_known; /* smooth_rate comes from rounds with more to read, not from single reads */
 };
 
 static uint32_t class_of(uint64_t size)
@@ -177,7 +178,8 @@ static void end_round(window *w, uint64_t now_ns)
         end_start(w, rate);
         w->rate[0] = u64_max(w->rate[0], rate);
         w->bandwidth = u64_max(u64_max(w->rate[0], w->rate[1]), 1);
-        w->smooth_rate = w->smooth_rate == BANDWIDTH_GUESS ? rate : w->smooth_rate - w->smooth_rate / 8 + rate / 8;
+        w->smooth_rate = w->rate_known ? w->smooth_rate - w->smooth_rate / 8 + rate / 8 : rate;
+        w->rate_known = true;
     }
     w->round_begin_ns = now_ns;
     w->round_bytes = 0;
@@ -216,6 +218,10 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     w->round_bytes += bytes;
     ++w->round_reads;
     w->round_spoiled |= starved;
+    if (!w->rate_known) { /* the device can do at least what one read shows */
+        uint64_t rate = (uint64_t)((double)bytes * (double)NS_PER_S / (double)u64_max(latency_ns, 1));
+        w->smooth_rate = w->smooth_rate == BANDWIDTH_GUESS ? u64_max(rate, 1) : (w->smooth_rate * 7 + rate) / 8 + 1;
+    }
     end_round(w, now_ns);
     begin_period(w, now_ns);
     set_limit(w);
@@ -250,9 +256,35 @@ uint64_t window_latency_min(const window *w)
     return latency_of_class(w, class_of(4096));
 }
 
+/* Latency of a read of this size on the idle device: of the nearest class that was seen, less or more what the
+ * difference in size takes to transfer. */
+static double latency_of_size(const window *w, uint64_t bytes)
+{
+    uint32_t wanted = class_of(bytes), found = wanted;
+    for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
+        uint32_t smaller = wanted >= distance ? wanted - distance : wanted;
+        uint32_t larger = u32_min(wanted + distance, SIZE_CLASS_COUNT - 1);
+        if ((w->latency[0][smaller] | w->latency[1][smaller]) != 0) {
+            found = smaller;
+            break;
+        }
+        if ((w->latency[0][larger] | w->latency[1][larger]) != 0) {
+            found = larger;
+            break;
+        }
+    }
+    double latency_ns = (double)latency_of_class(w, wanted);
+    if (found == wanted) {
+        return latency_ns;
+    }
+    double difference = ((double)bytes - 1.5 * (double)(UINT64_C(1) << found)) * (double)NS_PER_S;
+    double moved_ns = latency_ns + difference / (double)u64_max(w->smooth_rate, 1);
+    return moved_ns > latency_ns / 8 ? moved_ns : latency_ns / 8;
+}
+
 uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes, uint64_t now_ns)
 {
     (void)now_ns;
-    uint64_t transfer_ns = (uint64_t)((double)bytes_ahead * (double)NS_PER_S / (double)u64_max(w->smooth_rate, 1));
-    return transfer_ns + latency_of_class(w, class_of(bytes));
+    double transfer_ns = (double)bytes_ahead * (double)NS_PER_S / (double)u64_max(w->smooth_rate, 1);
+    return (uint64_t)(transfer_ns + latency_of_size(w, bytes));
 }
