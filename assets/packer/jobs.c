@@ -88,9 +88,9 @@ bool jobs_run(const jobs_desc *desc)
     for (uint32_t i = 0; i < started; ++i) {
         pthread_join(threads[i], NULL);
     }
-    for (uint32_t i = 0; i < j.ring_size; ++i) {
-        if (j.ring[i].done) {
-            desc->discard(j.ring[i].result);
+    for (uint32_t item = j.taken; item < j.next; ++item) { /* all workers have ended: each has left its result */
+        if (j.ring[item % j.ring_size].done) {
+            desc->discard(desc->user, item, j.ring[item % j.ring_size].result);
         }
     }
 done:

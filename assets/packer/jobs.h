@@ -11,7 +11,7 @@ typedef struct jobs_desc {
     void *user;
     void *(*work)(void *user, uint32_t item); /* on a worker */
     bool (*take)(void *user, uint32_t item, void *result); /* on the caller's thread, by ascending item; false: stop */
-    void (*discard)(void *result); /* for results that are not taken after a stop */
+    void (*discard)(void *user, uint32_t item, void *result); /* what is not taken after a stop */
 } jobs_desc;
 
 /* Blocks until all is done or take() has said no. At most thread_count * 2 + 2 results wait or are worked on, which

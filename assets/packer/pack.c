@@ -52,9 +52,8 @@ typedef struct packing {
 
 /* ---- Products ---- */
 
-static void product_free(void *argument)
+static void product_free(product *p)
 {
-    product *p = argument;
     if (p == NULL) {
         return;
     }
@@ -213,15 +212,19 @@ static bool unit_take(void *user, uint32_t item, void *result)
     return ok;
 }
 
-/* Results of the second pass that are not taken: models' products are freed with the packing. */
-static void unit_discard(void *result)
+static void model_discard(void *user, uint32_t item, void *result)
 {
-    (void)result; /* the process ends soon, and whose it is cannot be told here */
+    (void)user;
+    (void)item;
+    product_free(result);
 }
 
-static void model_discard(void *result)
+static void unit_discard(void *user, uint32_t item, void *result)
 {
-    product_free(result);
+    const packing *k = user;
+    if (k->units[item].model == NULL) { /* models' products are freed with the packing */
+        product_free(result);
+    }
 }
 
 /* ---- Passes ---- */

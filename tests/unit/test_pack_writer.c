@@ -255,6 +255,13 @@ static void ticket_free(void *result)
     free(t);
 }
 
+static void ticket_discard(void *user, uint32_t item, void *result)
+{
+    assert_ptr_equal(((ticket *)result)->order, user);
+    assert_int_equal(((ticket *)result)->item, item);
+    ticket_free(result);
+}
+
 static void *order_work(void *user, uint32_t item)
 {
     order *o = user;
@@ -287,7 +294,7 @@ static void jobs_give_results_in_order(void **state)
                            .user = &o,
                            .work = order_work,
                            .take = order_take,
-                           .discard = ticket_free };
+                           .discard = ticket_discard };
         assert_true(jobs_run(&desc));
         assert_int_equal(o.next, 500);
         o = (order){ .stop_at = 77 };
