@@ -174,7 +174,7 @@ static void a_request_may_degrade(void **state)
     }
     uint64_t now_ns = 60 * NS_PER_S;
     leat_update(s, &(leat_tick){ .now_ns = now_ns });
-    leat_read_desc read = { .asset = asset, .deadline_ns = now_ns + 12 * NS_PER_MS, .flags = LEAT_READ_DEGRADE };
+    leat_read_desc read = { .asset = asset, .deadline_ns = now_ns + 30 * NS_PER_MS, .flags = LEAT_READ_DEGRADE };
     assert_int_equal(leat_read(s, &read, NULL), LEAT_OK);
     events = leat_wait(s, 10 * NS_PER_S);
     assert_int_equal(events.count, 1);
@@ -187,7 +187,7 @@ static void a_request_may_degrade(void **state)
     leat_release(s, e->request);
     read.flags = 0; /* without leave it is told, and gets all, late */
     read.deadline_ns += 10 * NS_PER_S;
-    leat_update(s, &(leat_tick){ .now_ns = read.deadline_ns - 12 * NS_PER_MS });
+    leat_update(s, &(leat_tick){ .now_ns = read.deadline_ns - 30 * NS_PER_MS });
     assert_int_equal(leat_read(s, &read, NULL), LEAT_OK);
     events = leat_update(s, NULL);
     assert_int_equal(events.count, 1);
