@@ -3,7 +3,7 @@
 #
 #   demo/run.sh [DIR...|--real] [--no-install] [--headless] [--help] [-- VIEWER-OPTION...]
 #
-#   (nothing)      sample content: 600 textures and 200 meshes, generated here, no download
+#   (nothing)      sample content: 651 textures and 265 meshes, generated here, no download
 #   DIR...         your own folders: textures and meshes of any usual format
 #   --real         real game content from Debian packages, downloaded and unpacked, not installed
 #   --no-install   install nothing: say which packages are missing and stop
@@ -137,7 +137,11 @@ esac
 leat=$(program leat)
 if [ ! -f "$pack" ] || [ "$leat" -nt "$pack" ] || [ -n "$(find "${folders[@]}" -newer "$pack" -print -quit)" ]; then
     echo "Packing ${folders[*]}"
-    "$leat" pack "${folders[@]}" -o "$pack" || [ -f "$pack" ] || exit 1
+    if ! "$leat" pack "${folders[@]}" -o "$pack" && [ ! -f "$pack" ]; then
+        rm -f "$pack".tmp-*
+        echo "No pack was made of ${folders[*]}" >&2
+        exit 1
+    fi
 else
     echo "The pack is there: $pack"
 fi

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 // Raise with any change of the output: caches made by older versions are then made anew.
-#define SAMPLES_VERSION "2"
+#define SAMPLES_VERSION "3"
 
 enum { JOBS_MAX = 256, SURFACES_MAX = 1024, SURFACE_SIZE_MAX = 4096 };
 

@@ -48,6 +48,7 @@ void mesh_place(struct mesh *mesh, struct vec3 at, float turn, float scale);
 // The same with a chosen up direction.
 void mesh_place_along(struct mesh *mesh, struct vec3 at, struct vec3 up, float turn, float scale);
 
+// At most one call in an expression: the order in which arguments are evaluated differs between compilers.
 float mesh_random(struct mesh *mesh, float low, float high);
 int mesh_choose(struct mesh *mesh, int count);
 

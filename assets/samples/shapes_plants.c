@@ -43,8 +43,8 @@ static void grow_branch(struct mesh *mesh, const struct tree *tree, struct vec3 
         for (int i = 1; i < STEPS; i++) {
             for (int k = 0; k < 3; k++) {
                 struct vec3 out = vec3_add(random_direction(mesh, -0.5f, 0.9f), vec3_scale(direction, 0.6f));
-                add_foliage(mesh, points[i], out, tree->leaf_size * mesh_random(mesh, 0.8f, 1.2f),
-                            tree->leaf_size * mesh_random(mesh, 0.9f, 1.3f));
+                float width = mesh_random(mesh, 0.8f, 1.2f), tall = mesh_random(mesh, 0.9f, 1.3f);
+                add_foliage(mesh, points[i], out, tree->leaf_size * width, tree->leaf_size * tall);
             }
         }
         return;
@@ -68,8 +68,8 @@ void shape_tree(struct mesh *mesh, int variant)
     struct tree tree = {
         .bark = CHOOSE(barks, variant), .leaf = CHOOSE(leaves, variant), .leaf_size = 0.55f, .depth = 2
     };
-    grow_branch(mesh, &tree, (struct vec3){ 0 }, (struct vec3){ 0, 1, 0 }, mesh_random(mesh, 2.4f, 3.6f),
-                mesh_random(mesh, 0.16f, 0.26f), 0);
+    float length = mesh_random(mesh, 2.4f, 3.6f), radius = mesh_random(mesh, 0.16f, 0.26f);
+    grow_branch(mesh, &tree, (struct vec3){ 0 }, (struct vec3){ 0, 1, 0 }, length, radius, 0);
 }
 
 void shape_conifer(struct mesh *mesh, int variant)

@@ -65,8 +65,9 @@ void shape_boulder(struct mesh *mesh, int variant)
 {
     rock_material(mesh, variant);
     float size = mesh_random(mesh, 0.5f, 1.3f);
-    struct vec3 axes = { size * mesh_random(mesh, 0.8f, 1.3f), size * mesh_random(mesh, 0.6f, 1.1f),
-                         size * mesh_random(mesh, 0.8f, 1.2f) };
+    float wide = mesh_random(mesh, 0.8f, 1.3f), tall = mesh_random(mesh, 0.6f, 1.1f),
+          deep = mesh_random(mesh, 0.8f, 1.2f);
+    struct vec3 axes = { size * wide, size * tall, size * deep };
     add_rock(mesh, axes, mesh_random(mesh, 0.3f, 0.9f), 28 + variant % 3 * 8);
 }
 
@@ -81,8 +82,9 @@ void shape_cairn(struct mesh *mesh, int variant)
     rock_material(mesh, variant * 5);
     float height = 0, size = mesh_random(mesh, 0.7f, 0.9f);
     for (int i = 0; i < 6; i++) {
-        mesh_place(mesh, (struct vec3){ mesh_random(mesh, -0.06f, 0.06f), height, mesh_random(mesh, -0.06f, 0.06f) },
-                   mesh_random(mesh, 0, 1), 1);
+        float x = mesh_random(mesh, -0.06f, 0.06f), z = mesh_random(mesh, -0.06f, 0.06f),
+              turn = mesh_random(mesh, 0, 1);
+        mesh_place(mesh, (struct vec3){ x, height, z }, turn, 1);
         float thick = size * mesh_random(mesh, 0.32f, 0.45f);
         add_rock(mesh, (struct vec3){ size, thick, size * mesh_random(mesh, 0.75f, 1) }, 0.25f, 18);
         height += thick * 1.22f;
@@ -140,7 +142,7 @@ void shape_crystals(struct mesh *mesh, int variant)
         struct vec3 up = { lean * cos_turns(turn), 1, lean * sin_turns(turn) };
         mesh_place_along(mesh, (struct vec3){ away * cos_turns(turn), 0.1f, away * sin_turns(turn) }, up,
                          mesh_random(mesh, 0, 1), 1);
-        add_crystal(mesh, mesh_random(mesh, 0.06f, 0.15f) * (i == 0 ? 1.6f : 1),
-                    mesh_random(mesh, 0.5f, 1.0f) * (i == 0 ? 1.7f : 1));
+        float radius = mesh_random(mesh, 0.06f, 0.15f), length = mesh_random(mesh, 0.5f, 1.0f);
+        add_crystal(mesh, i == 0 ? radius * 1.6f : radius, i == 0 ? length * 1.7f : length);
     }
 }
