@@ -43,9 +43,7 @@ void interrupt_watch(interrupt *i)
 void interrupt_file_set(interrupt *i, const char *path)
 {
     if (i != NULL) {
-        interrupt_hold(i);
         snprintf(i->temporary, sizeof(i->temporary), "%s", path);
-        interrupt_release(i);
     }
 }
 

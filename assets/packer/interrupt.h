@@ -14,10 +14,10 @@ typedef struct interrupt {
 
 /* Before any other thread starts. The struct must live as long as the process. */
 void interrupt_watch(interrupt *i);
-/* Names the file to remove; "" from when it has its final name on. i may be NULL. */
-void interrupt_file_set(interrupt *i, const char *path);
-/* Between these, no interrupt acts: around the rename. */
+/* Between these, no interrupt acts: around what makes, renames or removes the file, and tells so. i may be NULL. */
 void interrupt_hold(interrupt *i);
 void interrupt_release(interrupt *i);
+/* While held: the file to remove; "" for none. i may be NULL. */
+void interrupt_file_set(interrupt *i, const char *path);
 
 #endif

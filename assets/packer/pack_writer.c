@@ -249,12 +249,14 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
         error_set(error, LEAT_ERROR_ARGUMENT, 0, "%s: is there and is not a file; name another output", path);
         goto failed;
     }
+    interrupt_hold(i); /* an interrupt finds the file and its name, or neither */
     w->file = fopen(w->temporary, "wbxe");
+    interrupt_file_set(i, w->file != NULL ? w->temporary : "");
+    interrupt_release(i);
     if (w->file == NULL) {
         write_error(w, "made", error);
         goto failed;
     }
-    interrupt_file_set(i, w->temporary);
     setvbuf(w->file, NULL, _IOFBF, FILE_BUFFER_SIZE);
     if (write_bytes(w, room, sizeof(room), error) != LEAT_OK) {
         goto failed;
@@ -336,9 +338,7 @@ leat_result pack_writer_finish(pack_writer *w, pack_writer_stats *stats, leat_er
     } else {
         free(w->temporary);
         w->temporary = NULL;
-        if (w->interrupt != NULL) {
-            w->interrupt->temporary[0] = '\0';
-        }
+        interrupt_file_set(w->interrupt, "");
         result = folder_sync(w, error);
     }
     interrupt_release(w->interrupt);
@@ -355,8 +355,10 @@ void pack_writer_abandon(pack_writer *w)
         fclose(w->file);
     }
     if (w->temporary != NULL) {
+        interrupt_hold(w->interrupt);
         unlink(w->temporary);
         interrupt_file_set(w->interrupt, "");
+        interrupt_release(w->interrupt);
     }
     pack_tables_free(&w->tables);
     free(w->group);

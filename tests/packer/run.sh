@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# The leat command as people use it, on a part of the sample content: the same bytes whatever the number of jobs; what is
+# extracted packs to the same bytes again; sources that are bad in many ways are named and cost nothing else; a full disk,
+# an interrupt and a damaged pack are told, and what was there stays.
+#
+#   tests/packer/run.sh LEAT LEAT-SAMPLES
+set -euo pipefail
+
+leat=$1
+samples=$2
+work=$(mktemp -d "${TMPDIR:-/tmp}/leat-packer-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail()
+{
+    echo "FAILED: $1" >&2
+    exit 1
+}
+
+# expect CODE COMMAND...: output goes to ./out and ./err.
+expect()
+{
+    local code=$1 got=0
+    shift
+    "$@" >out 2>err || got=$?
+    [ "$got" = "$code" ] || { cat out err; fail "exit $got, not $code: $*"; }
+}
+
+said()
+{
+    grep -qF -- "$1" err || { cat err; fail "nobody said: $1"; }
+}
+
+"$samples" content --count-scale 0.05 --max-size 256 >/dev/null 2>&1
+find content -name '*.png' | sort >list
+[ -s list ] || fail "no samples"
+
+echo "same bytes, whatever the number of jobs"
+expect 0 "$leat" pack content -o one.leat --jobs 1 --quiet
+expect 0 "$leat" pack content -o four.leat --jobs 4 --quiet
+cmp one.leat four.leat || fail "packs differ by the number of jobs"
+expect 0 "$leat" verify one.leat
+expect 0 "$leat" info one.leat --json
+expect 0 "$leat" extract one.leat -o all
+[ "$(find all -name '*.png' | wc -l)" = "$(wc -l <list)" ] || fail "not every texture was extracted"
+
+echo "extracted textures pack to the same bytes"
+mkdir textures
+while read -r file; do
+    mkdir -p "textures/$(dirname "$file")"
+    cp "$file" "textures/$file"
+done <list
+expect 0 "$leat" pack textures -o first.leat --texture-format rgba8 --quiet
+expect 0 "$leat" extract first.leat -o back
+expect 0 "$leat" pack back -o second.leat --texture-format rgba8 --quiet
+cmp first.leat second.leat || fail "mip 0 did not come back exactly"
+
+echo "bad sources are named, the others packed"
+good=$(head -1 list)
+mkdir -p bad/sub
+cp "$good" bad/good.png
+cp "$good" 'bad/back\slash.png'
+head -c 2000 "$good" >bad/cut.png
+echo hello >bad/text.png
+: >bad/empty.png
+truncate -s 2G bad/big.png
+printf 'DDS and no more' >bad/short.dds
+echo '{' >bad/model.gltf
+ln -s nowhere bad/dangling.png
+ln -s .. bad/sub/loop
+mkfifo bad/pipe.png
+echo text >bad/notes.txt
+expect 3 "$leat" pack bad -o bad.leat --quiet
+for name in back cut text empty big short.dds model.gltf dangling loop pipe; do
+    said "$name"
+done
+expect 0 "$leat" list bad.leat
+[ "$(wc -l <out)" = 1 ] || fail "the good one alone should be there"
+expect 1 "$leat" pack bad -o strict.leat --quiet --strict
+[ ! -e strict.leat ] || fail "--strict has written"
+
+echo "failures leave what was there"
+cp one.leat kept.leat
+(ulimit -f 100; expect 1 "$leat" pack content -o kept.leat --quiet --texture-format rgba8)
+said "cannot be written"
+cmp one.leat kept.leat || fail "a full disk has cost the old pack"
+expect 1 "$leat" pack nowhere -o kept.leat
+said nowhere
+mkdir void
+expect 1 "$leat" pack void -o kept.leat
+said "nothing to pack"
+cmp one.leat kept.leat || fail "a failure has cost the old pack"
+[ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "a temporary file is left"
+
+echo "an interrupt removes what was begun"
+for signal in TERM INT; do
+    # With job control: else bash starts background commands with SIGINT ignored.
+    (
+        set -m
+        "$leat" pack content -o kept.leat --level 12 --texture-format rgba8 --quiet >/dev/null 2>&1 &
+        pid=$!
+        while [ ! -e "kept.leat.tmp-$pid" ] && kill -0 $pid 2>/dev/null; do :; done
+        kill -$signal $pid 2>/dev/null || true
+        code=0
+        wait $pid || code=$?
+        [ $code = 143 ] || [ $code = 130 ] || fail "exit $code after SIG$signal"
+    )
+    cmp one.leat kept.leat || fail "SIG$signal has cost the old pack"
+    [ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "SIG$signal has left a temporary file"
+done
+
+echo "damage is found and named"
+cp one.leat damaged.leat
+size=$(stat -c %s one.leat)
+printf 'XXXXXXXX' | dd of=damaged.leat bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+expect 1 "$leat" verify damaged.leat
+said "is damaged"
+head -c $((size / 2)) one.leat >truncated.leat
+expect 1 "$leat" verify truncated.leat
+said "copy or pack it again"
+expect 1 "$leat" list "$good"
+said "is no Leat pack"
+
+echo "nothing is written outside the folder"
+name=$("$leat" list one.leat | grep -o '[^ ]*/[^ ]*\.png$' | head -1)
+mkdir outside trap
+ln -s ../outside "trap/${name%%/*}"
+expect 1 "$leat" extract one.leat "$name" -o trap
+[ -z "$(ls outside)" ] || fail "a link has led outside"
+
+echo "the command line"
+expect 2 "$leat"
+expect 2 "$leat" pakc
+expect 2 "$leat" pack content -o x.leat --frobnicate
+said "leat pack --help"
+expect 2 "$leat" pack content
+expect 2 "$leat" pack content -o x.leat --jobs none
+expect 0 "$leat" --version
+for command in pack list info verify extract; do
+    expect 0 "$leat" $command --help
+done
+echo "packer: all passed"
