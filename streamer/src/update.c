@@ -270,8 +270,8 @@ static void step_once(leat_streamer *s)
     }
 }
 
-/* Moves the virtual clock on, stopping wherever a simulated read completes: what it makes room for goes out then, not at
- * the end of the engine's frame. */
+/* Moves the virtual clock on, stopping wherever a simulated read completes: what it makes room for goes out then,
+ * not at the end of the engine's frame. */
 static void step_to(leat_streamer *s, uint64_t target_ns)
 {
     step_once(s);
