@@ -8,6 +8,7 @@
 #define SWAY_LENGTH 13.0f
 #define GAZE_AHEAD 3.6f
 #define LOOK_AHEAD 4.5f /* cuts corners: one looks through the door before one turns */
+#define END_SPACE 5.0f /* the walk ends before the last wall */
 #define GAZE_SECONDS 1.1f
 
 static void point_add(flight *f, vec3 p)
@@ -33,6 +34,9 @@ bool flight_create(const world *w, uint32_t seed, flight *f)
         float z = (hall->z0 + hall->z1) * 0.5f, inset = 1.3f;
         float first = hall->reversed ? hall->x1 - inset : hall->x0 + inset;
         float last = hall->reversed ? hall->x0 + inset : hall->x1 - inset;
+        if (i + 1 == w->hall_count) {
+            last += (hall->reversed ? 1.0f : -1.0f) * f_min(END_SPACE, (hall->x1 - hall->x0) * 0.4f);
+        }
         bool turn_in = i > 0 && w->doors[i - 1].along_z, turn_out = i + 1 < w->hall_count && w->doors[i].along_z;
         if (turn_in) {
             first = w->doors[i - 1].center.x;

@@ -188,6 +188,54 @@ static void passage_add(museum *m, const world_door *door)
     face_add(m, lo, hi, 1, false, true, MUSEUM_FLOOR, stone_tint);
 }
 
+/* Mouldings along [a, b] of a wall, up to `top`, where no picture hangs; not across a door. */
+static void panels_add(museum *m, const wall_run *run, float a, float b, float top)
+{
+    uint32_t count = b - a > 1.8f ? (uint32_t)f_max((b - a) / 3.4f, 1) : 0;
+    float pitch = count > 0 ? (b - a) / (float)count : 0, bar = 0.06f, low = 1.12f, deep = 0.03f;
+    for (uint32_t i = 0; i < count; ++i) {
+        float middle = a + pitch * ((float)i + 0.5f), half = pitch * 0.5f - 0.3f;
+        if (run->has_door && fabsf(run->door - middle) < half + WORLD_DOOR_WIDTH * 0.5f + 0.4f) {
+            continue;
+        }
+        wall_piece(m, run, middle - half, middle - half + bar, low, top, deep, MUSEUM_MATT, white_tint);
+        wall_piece(m, run, middle + half - bar, middle + half, low, top, deep, MUSEUM_MATT, white_tint);
+        wall_piece(m, run, middle - half, middle + half, low, low + bar, deep, MUSEUM_MATT, white_tint);
+        wall_piece(m, run, middle - half, middle + half, top - bar, top, deep, MUSEUM_MATT, white_tint);
+    }
+}
+
+/* The long walls before the first picture and behind the last, and the end walls beside and between doors. */
+static void walls_panel(museum *m, const world *w, uint32_t index, const wall_run runs[4])
+{
+    const world_hall *hall = &w->halls[index];
+    for (int i = 0; i < 2; ++i) {
+        float half = WORLD_DOOR_WIDTH * 0.5f + 0.2f, top = WORLD_DOOR_HEIGHT + 0.22f;
+        if (runs[i].has_door) {
+            panels_add(m, &runs[i], runs[i].a + 0.2f, runs[i].door - half, top);
+            panels_add(m, &runs[i], runs[i].door + half, runs[i].b - 0.2f, top);
+        } else {
+            panels_add(m, &runs[i], runs[i].a + 0.2f, runs[i].b - 0.2f, top);
+        }
+    }
+    for (int i = 2; i < 4; ++i) {
+        float first = hall->x1, last = hall->x0, top = WORLD_HALL_HEIGHT - 1.05f;
+        for (uint32_t k = 0; k < hall->exhibit_count; ++k) {
+            const world_exhibit *e = &w->exhibits[hall->exhibit_first + k];
+            if (e->kind == WORLD_TEXTURE && (e->normal.z < 0) == (i == 3)) {
+                first = f_min(first, e->center.x - e->half_width - 0.2f);
+                last = f_max(last, e->center.x + e->half_width + 0.2f);
+            }
+        }
+        if (last < first) {
+            panels_add(m, &runs[i], hall->x0 + 0.2f, hall->x1 - 0.2f, top);
+        } else {
+            panels_add(m, &runs[i], hall->x0 + 0.2f, first, top);
+            panels_add(m, &runs[i], last, hall->x1 - 0.2f, top);
+        }
+    }
+}
+
 static void shell_add(museum *m, const world *w, uint32_t index)
 {
     const world_hall *hall = &w->halls[index];
@@ -225,6 +273,7 @@ static void shell_add(museum *m, const world *w, uint32_t index)
     for (int i = 0; i < 4; ++i) {
         wall_add(m, &runs[i], paint);
     }
+    walls_panel(m, w, index, runs);
 }
 
 static void frame_add(museum *m, const world_exhibit *e)
@@ -274,59 +323,6 @@ static void plinth_add(museum *m, const world_exhibit *e)
     }
 }
 
-/* Mouldings along [x0, x1] of a long wall, where no picture hangs; not across a door. */
-static void panels_add(museum *m, const world_hall *hall, const world_door *door, bool far_wall, float x0, float x1)
-{
-    uint32_t count = x1 - x0 > 1.8f ? (uint32_t)f_max((x1 - x0) / 3.4f, 1) : 0;
-    float sign = far_wall ? -1.0f : 1.0f, wall = far_wall ? hall->z1 : hall->z0;
-    float pitch = count > 0 ? (x1 - x0) / (float)count : 0;
-    for (uint32_t i = 0; i < count; ++i) {
-        float x = x0 + pitch * ((float)i + 0.5f), half = pitch * 0.5f - 0.3f, bar = 0.06f;
-        if (door != NULL && fabsf(door->center.x - x) < half + WORLD_DOOR_WIDTH * 0.5f + 0.4f) {
-            continue;
-        }
-        float z0 = f_min(wall, wall + sign * 0.03f), z1 = f_max(wall, wall + sign * 0.03f), y0 = 1.12f, y1 = 5.35f;
-        box_add(m, v3(x - half, y0, z0), v3(x - half + bar, y1, z1), MUSEUM_MATT, white_tint);
-        box_add(m, v3(x + half - bar, y0, z0), v3(x + half, y1, z1), MUSEUM_MATT, white_tint);
-        box_add(m, v3(x - half, y0, z0), v3(x + half, y0 + bar, z1), MUSEUM_MATT, white_tint);
-        box_add(m, v3(x - half, y1 - bar, z0), v3(x + half, y1, z1), MUSEUM_MATT, white_tint);
-    }
-}
-
-/* The door of a hall in its wall at z0 or z1, if it has one there. */
-static const world_door *side_door(const world *w, uint32_t hall, bool far_wall)
-{
-    for (uint32_t d = hall > 0 ? hall - 1 : 0; d <= hall && d + 1 < w->hall_count; ++d) {
-        if (w->doors[d].along_z && (w->doors[d].center.z > w->halls[hall].z0) == far_wall) {
-            return &w->doors[d];
-        }
-    }
-    return NULL;
-}
-
-/* Both long walls: before the first picture and behind the last, or all along. */
-static void walls_panel(museum *m, const world *w, uint32_t index)
-{
-    const world_hall *hall = &w->halls[index];
-    for (int far_wall = 0; far_wall < 2; ++far_wall) {
-        float first = hall->x1, last = hall->x0;
-        for (uint32_t i = 0; i < hall->exhibit_count; ++i) {
-            const world_exhibit *e = &w->exhibits[hall->exhibit_first + i];
-            if (e->kind == WORLD_TEXTURE && (e->normal.z < 0) == (far_wall == 1)) {
-                first = f_min(first, e->center.x - e->half_width - 0.2f);
-                last = f_max(last, e->center.x + e->half_width + 0.2f);
-            }
-        }
-        const world_door *door = side_door(w, index, far_wall == 1);
-        if (last < first) {
-            panels_add(m, hall, door, far_wall == 1, hall->x0 + 0.2f, hall->x1 - 0.2f);
-        } else {
-            panels_add(m, hall, door, far_wall == 1, hall->x0 + 0.2f, first);
-            panels_add(m, hall, door, far_wall == 1, last, hall->x1 - 0.2f);
-        }
-    }
-}
-
 /* Something to sit on where the middle of a hall would be empty. */
 static void benches_add(museum *m, const world_hall *hall)
 {
@@ -366,7 +362,6 @@ bool museum_create(const world *w, museum *m)
                 frame_add(m, e);
             }
         }
-        walls_panel(m, w, i);
         if (!has_mesh) {
             benches_add(m, hall);
         }

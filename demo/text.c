@@ -30,6 +30,8 @@ bool text_create(text *t)
     glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAX_LEVEL, 0);
     glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_LINEAR);
     glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_LINEAR);
+    glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_S, GL_CLAMP_TO_EDGE);
+    glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_T, GL_CLAMP_TO_EDGE);
     static const uint32_t order[6] = { 0, 2, 1, 1, 2, 3 };
     for (uint32_t i = 0; i < LETTERS_MAX * 6; ++i) {
         indices[i] = i / 6 * 4 + order[i % 6];

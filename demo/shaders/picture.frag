@@ -8,7 +8,9 @@ out vec4 color;
 
 void main()
 {
-    vec4 texel = texture(image, uv);
+    // Meshes repeat the same texture: keep the far edge out of this one.
+    vec2 rim = 0.5 / vec2(textureSize(image, 0));
+    vec4 texel = texture(image, clamp(uv, rim, 1.0 - rim));
     vec3 shown = texel.rgb;
     if (look.x > 1.5) {
         vec2 xy = texel.rg * 2.0 - 1.0;
