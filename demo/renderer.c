@@ -416,6 +416,25 @@ static void picture_draw(renderer *r, const renderer_frame *frame, const world_e
     r->triangle_count += 2;
 }
 
+/* A mesh that cannot be had: a checker stands on its plinth, turned to the eye. */
+static void missing_mesh_draw(renderer *r, const renderer_frame *frame, const world_exhibit *e)
+{
+    const float half = 0.5f;
+    vec3 forward = frame->camera->forward;
+    vec3 right = v3_normalize(v3_cross(v3(forward.x, 0, forward.z), v3(0, 1, 0)));
+    const GLint *u = r->picture.uniforms;
+    glUniform3f(u[PICTURE_CENTER], e->center.x, WORLD_PLINTH_HEIGHT + half + 0.05f, e->center.z);
+    glUniform3f(u[PICTURE_RIGHT], right.x * half, 0, right.z * half);
+    glUniform3f(u[PICTURE_UP], 0, half, 0);
+    glUniform3f(u[PICTURE_NORMAL], -forward.x, 0, -forward.z);
+    glUniform4f(u[PICTURE_LOOK], 0, 1, 0, 0);
+    glUniform4f(u[PICTURE_OVERLAY], 0, 0, 0, 0);
+    glBindTexture(GL_TEXTURE_2D, r->g->checker);
+    glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
+    ++r->draw_count;
+    r->triangle_count += 2;
+}
+
 static void pictures_draw(renderer *r, const renderer_frame *frame)
 {
     glUseProgram(r->picture.name);
@@ -423,14 +442,19 @@ static void pictures_draw(renderer *r, const renderer_frame *frame)
     uint32_t hall = WORLD_NONE;
     for (uint32_t i = 0; i < frame->wants->drawn_count; ++i) {
         const world_exhibit *e = &r->w->exhibits[frame->wants->drawn[i].exhibit];
-        if (e->kind != WORLD_TEXTURE) {
+        bool missing = e->kind == WORLD_MESH && frame->r->items[e->item].failed;
+        if (e->kind != WORLD_TEXTURE && !missing) {
             continue;
         }
         if (e->hall != hall) {
             hall = e->hall;
             hall_bind(r, hall);
         }
-        picture_draw(r, frame, e);
+        if (missing) {
+            missing_mesh_draw(r, frame, e);
+        } else {
+            picture_draw(r, frame, e);
+        }
     }
 }
 
