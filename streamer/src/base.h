@@ -31,16 +31,40 @@ _Noreturn void base_assert_failed(const char *condition, const char *file, int l
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static inline uint64_t u64_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static inline uint64_t u64_max(uint64_t a, uint64_t b) { return a > b ? a : b; }
-static inline uint32_t u32_min(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static inline uint32_t u32_max(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static inline uint64_t u64_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+static inline uint64_t u64_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+static inline uint32_t u32_min(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+static inline uint32_t u32_max(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
 /* alignment is a power of two; align_up must not be given a value within `alignment` of UINT64_MAX. */
-static inline uint64_t align_down(uint64_t value, uint64_t alignment) { return value & ~(alignment - 1); }
-static inline uint64_t align_up(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
+static inline uint64_t align_down(uint64_t value, uint64_t alignment)
+{
+    return value & ~(alignment - 1);
+}
+static inline uint64_t align_up(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) & ~(alignment - 1);
+}
 /* True, and *result untouched, where the true result does not fit. */
-static inline bool add_overflows(uint64_t a, uint64_t b, uint64_t *result) { return __builtin_add_overflow(a, b, result); }
-static inline bool mul_overflows(uint64_t a, uint64_t b, uint64_t *result) { return __builtin_mul_overflow(a, b, result); }
+static inline bool add_overflows(uint64_t a, uint64_t b, uint64_t *result)
+{
+    return __builtin_add_overflow(a, b, result);
+}
+static inline bool mul_overflows(uint64_t a, uint64_t b, uint64_t *result)
+{
+    return __builtin_mul_overflow(a, b, result);
+}
 
 /* The allocator of the desc, resolved (never NULL functions), counting what is live. */
 typedef struct memory {
@@ -52,10 +76,34 @@ void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignme
 void memory_free(memory *m, void *block, uint64_t count, uint64_t size);
 
 /* One log line, cut at 512 bytes. log may be NULL (no output). */
-void log_line(const leat_logger *log, leat_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_line(const leat_logger *log, leat_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Fills an optional leat_error and returns result, so that an error path is one line. error may be NULL. */
 leat_result error_set(leat_error *error, leat_result result, int os_error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Canaries: bugs that are planted on purpose, one at a time, in the build that tests/sim is made of, to show that the
+ * simulator finds their like. Elsewhere CANARY() is false and compiles to nothing. */
+#ifdef LEAT_CANARIES
+typedef enum canary {
+    CANARY_NONE = 0,
+    CANARY_BOUND, /* a part of a chunk ends one byte early */
+    CANARY_FORGOTTEN, /* released memory wakes nobody who waits for it */
+    CANARY_TWICE, /* a read's slot is given back twice */
+    CANARY_PRIORITY, /* all classes are equal */
+    CANARY_HASH, /* hashes are not looked at */
+    CANARY_CANCEL, /* a cancel that comes late is ignored */
+    CANARY_SHORT, /* a short read is taken for a whole one */
+    CANARY_LEAK, /* memory that was lent stays lent when its request was cancelled */
+    CANARY_GENERATION, /* a slot's generation is kept when it is freed */
+    CANARY_AGAIN, /* EAGAIN is final */
+    CANARY_COUNT
+} canary;
+extern canary canary_planted;
+#define CANARY(which) (canary_planted == CANARY_##which)
+#else
+#define CANARY(which) false
+#endif
 
 #endif

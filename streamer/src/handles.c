@@ -58,7 +58,7 @@ void handles_release(handle_table *table, uint32_t index)
     handle_slot *slot = &table->slots[index];
     uint64_t control = atomic_load_explicit(&slot->control, memory_order_relaxed);
     ASSERT((uint32_t)control & HANDLE_FLAG_LIVE);
-    uint32_t generation = (uint32_t)(control >> 32) + 1;
+    uint32_t generation = (uint32_t)(control >> 32) + (CANARY(GENERATION) ? 0 : 1);
     if (generation == 0) {
         generation = 1; /* 0 is the null handle */
     }

@@ -8,8 +8,8 @@
  * thread, in a stepped streamer). A backend moves bytes and nothing else: it knows no chunk, no priority and no retry.
  * It reports what the device said, short reads and -EAGAIN included; the pump resumes and reissues.
  *
- * A buffer belongs to the backend from submit() to the completion of that very read. There is no cancelling: a read that
- * is out is waited for. */
+ * A buffer belongs to the backend from submit() to the completion of that very read. There is no cancelling: a read
+ * that is out is waited for. */
 #ifndef LEAT_IO_H
 #define LEAT_IO_H
 
@@ -21,9 +21,10 @@
 typedef struct io_backend io_backend;
 
 typedef enum io_read_flags {
-    IO_READ_DIRECT = 1 << 0,  /* on the O_DIRECT descriptor: offset, size and memory are multiples of the file's alignment */
-    IO_READ_NOWAIT = 1 << 1,  /* through the page cache; -EAGAIN if not all of it is there (RWF_NOWAIT) */
-    IO_READ_URGENT = 1 << 2   /* a hint: may be given a higher ioprio, goes ahead of others inside the backend */
+    IO_READ_DIRECT =
+        1 << 0, /* on the O_DIRECT descriptor: offset, size and memory are multiples of the file's alignment */
+    IO_READ_NOWAIT = 1 << 1, /* through the page cache; -EAGAIN if not all of it is there (RWF_NOWAIT) */
+    IO_READ_URGENT = 1 << 2 /* a hint: may be given a higher ioprio, goes ahead of others inside the backend */
 } io_read_flags;
 
 typedef struct io_read {
@@ -42,7 +43,7 @@ typedef struct io_completion {
 
 typedef struct io_file_desc {
     int fd_buffered; /* both stay owned by the caller and open until file_remove has returned */
-    int fd_direct;   /* -1: none */
+    int fd_direct; /* -1: none */
     uint64_t size;
 } io_file_desc;
 
@@ -50,7 +51,7 @@ typedef struct io_desc {
     memory *memory;
     const leat_logger *log;
     const leat_desc *desc; /* resolved: uring.*, io_thread_count, sim */
-    void *pool;            /* the region that reads land in, for registration; unregistered again by close */
+    void *pool; /* the region that reads land in, for registration; unregistered again by close */
     uint64_t pool_size;
     uint32_t read_count_max; /* most reads between submit and reap */
     uint32_t file_count_max;
@@ -59,7 +60,7 @@ typedef struct io_desc {
 /* Levels and counts of the ring; zero where a backend has none. Read by the pump into leat_stats. */
 typedef struct io_stats {
     uint64_t submit_calls; /* system calls made to submit */
-    uint64_t wait_calls;   /* system calls made to wait or reap */
+    uint64_t wait_calls; /* system calls made to wait or reap */
     uint64_t wake_calls;
     uint32_t sq_ready, sq_space, cq_ready, cq_overflows;
 } io_stats;
@@ -74,8 +75,8 @@ typedef struct io_ops {
     /* The file has no read in flight. */
     void (*file_remove)(io_backend *io, uint32_t file);
 
-    /* Hands reads over in order and starts them; returns how many were taken (fewer: busy, reap first; the rest is tried
-     * again later). No system call per read where the backend can help it. now_ns is for the simulated clock. */
+    /* Hands reads over in order and starts them; returns how many were taken (fewer: busy, reap first; the rest is
+     * tried again later). No system call per read where the backend can help it. now_ns is for the simulated clock. */
     uint32_t (*submit)(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns);
 
     /* Takes up to `count` completions that are there by now. Makes no system call if some are and none is needed. */

@@ -86,7 +86,7 @@ static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, c
     uint64_t end = u64_min(chunk->raw_offset + chunk->raw_size, r->raw_end);
     o->memory = r->memory + (begin - r->raw_begin);
     o->begin = (uint32_t)(begin - chunk->raw_offset);
-    o->end = (uint32_t)(end - chunk->raw_offset);
+    o->end = (uint32_t)(end - chunk->raw_offset) - (CANARY(BOUND) && end - begin > 1);
     o->request = index;
 }
 
@@ -114,12 +114,16 @@ static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const re
 static bool read_fits(leat_streamer *s, const read_op *rd, uint64_t begin, uint64_t end, bool urgent, uint64_t now_ns)
 {
     uint64_t size = end - (rd->task_count == 0 ? begin : rd->file_offset);
-    if (!window_allows(s->window, size, urgent, now_ns)) {
+    /* The window decides whether a read goes out, not how large it is: a window that is nearly full must not cut the
+     * reads to pieces, which cost as much each and bring less. It is overrun by less than one read. */
+    if (rd->task_count == 0 && !window_allows(s->window, size, urgent, now_ns)) {
         return false;
     }
     uint64_t need = align_up(size, POOL_UNIT_SIZE);
     uint64_t reserve = urgent ? 0 : s->desc.pool_bytes / URGENT_POOL_SHARE;
-    return arena_bytes_used(s->pool) + need + reserve <= s->desc.pool_bytes && arena_can_allocate(s->pool, need);
+    bool room = arena_bytes_used(s->pool) + need + reserve <= s->desc.pool_bytes && arena_can_allocate(s->pool, need);
+    s->short_of_buffers |= !room;
+    return room;
 }
 
 static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o)
@@ -164,6 +168,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
     while (r->chunk_next < r->chunk_end) {
         decode_output *o = s->output_free;
         if (o == NULL) {
+            s->short_of_buffers = true;
             return ADD_READ_FULL;
         }
         const leat_pack_chunk_record *chunk = &chunks[r->chunk_next];
@@ -394,7 +399,7 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
     }
     read_op *rd = read_take(s);
     if (rd == NULL) {
-        s->issue_blocked = true;
+        s->issue_blocked = s->short_of_buffers = true;
         return false;
     }
     bool progress = false;
@@ -427,10 +432,11 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
 
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
 {
+    s->short_of_buffers = false;
     while (issue_read(s, now_ns, worked)) {
     }
     /* pump_sleep looks at the returned reads once more after this, so that none comes back unseen. */
-    atomic_store_explicit(&s->starving, s->issue_blocked, memory_order_seq_cst);
+    atomic_store_explicit(&s->starving, s->short_of_buffers, memory_order_seq_cst);
     flush(s, now_ns, worked);
 }
 
@@ -526,7 +532,7 @@ static void completed_error(leat_streamer *s, read_op *rd, int os_error)
         slot->cached_score = 0;
         rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT);
         read_retry(s, rd);
-    } else if ((os_error == EAGAIN || os_error == EINTR) && rd->retries < READ_RETRY_COUNT_MAX) {
+    } else if ((os_error == EAGAIN || os_error == EINTR) && rd->retries < READ_RETRY_COUNT_MAX && !CANARY(AGAIN)) {
         ++rd->retries;
         read_retry(s, rd);
     } else if (slot->direct && refuses_direct(os_error)) {
@@ -566,7 +572,7 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
         count_own(&s->counters.bytes_read, (uint64_t)c->result);
         count_own(&s->counters.reads_cached, rd->cached ? 1 : 0);
         rd->done += (uint64_t)c->result;
-        if (rd->done < rd->part_size) {
+        if (rd->done < rd->part_size && !CANARY(SHORT)) {
             count_own(&s->counters.reads_short, 1);
             rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT); /* O_DIRECT resumes at a block */
             if ((uint64_t)c->result < LEAT_PACK_ALIGNMENT && rd->retries++ >= READ_RETRY_COUNT_MAX) {
@@ -623,6 +629,9 @@ bool reads_take_back(leat_streamer *s)
         }
         arena_free(s->pool, rd->buffer);
         read_put(s, rd);
+        if (CANARY(TWICE) && rd->task_count > 2) {
+            read_put(s, rd);
+        }
         index = next;
     }
     return worked;

@@ -48,7 +48,7 @@ static inline uint32_t sched_rank(leat_priority priority)
     static const uint8_t rank[LEAT_PRIORITY_COUNT] = {
         [LEAT_URGENT] = 0, [LEAT_HIGH] = 1, [LEAT_NORMAL] = 2, [LEAT_PREFETCH] = 3
     };
-    return rank[priority];
+    return CANARY(PRIORITY) ? 2 : rank[priority];
 }
 
 /* NULL if memory is refused. */

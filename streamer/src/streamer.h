@@ -254,7 +254,8 @@ struct leat_streamer {
     uint32_t *chunk_buckets; /* hash of (pack, chunk) to a task that has it */
     uint64_t sequence; /* of admission rounds */
     uint32_t request_high; /* slots ever used are below this */
-    bool issue_blocked; /* the last issue stopped for window, pool or tables */
+    bool issue_blocked; /* the last issue stopped before the queue was empty */
+    bool short_of_buffers; /* and not for the window, but for what returned reads bring: pool, reads, outputs */
     mpsc_list returned; /* reads whose tasks are done */
     _Atomic bool starving; /* the I/O thread waits for returned reads */
 

@@ -51,7 +51,7 @@ static void free_ended(leat_streamer *s)
             continue;
         }
         request *r = &s->requests[index];
-        if (r->bind == LEAT_BIND_LEAT && r->memory != NULL) { /* the arena is the I/O thread's */
+        if (r->bind == LEAT_BIND_LEAT && r->memory != NULL && !CANARY(LEAK)) { /* the arena is the I/O thread's */
             mpsc_post(&s->mail, &s->mail_links[index], index, MAIL_RELEASE);
             mailed = true;
             continue;
@@ -99,10 +99,10 @@ static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
     counters *c = &s->counters;
     leat_event e = event_of(r, index, LEAT_EVENT_READY);
     e.latency_ns = r->finished_ns - u64_min(r->finished_ns, r->submitted_ns);
-    uint32_t flags = request_flags(s, index);
     bool lent = r->bind == LEAT_BIND_LEAT && r->memory != NULL;
-    if (!(flags & REQUEST_FAILED) && handles_set(&s->request_handles, index, r->generation,
-                                                 REQUEST_DELIVERED | (lent ? REQUEST_LENT : 0u), REQUEST_CANCELLED)) {
+    if (!(request_flags(s, index) & REQUEST_FAILED) &&
+        handles_set(&s->request_handles, index, r->generation, REQUEST_DELIVERED | (lent ? REQUEST_LENT : 0u),
+                    CANARY(CANCEL) ? 0 : REQUEST_CANCELLED)) {
         e.data = r->memory;
         e.size = r->raw_end - r->raw_begin;
         e.part_possible = r->degraded ? r->part_possible : (leat_part){ 0 };
@@ -114,9 +114,11 @@ static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
         }
         return e;
     }
+    /* A failure that nobody waits for any more is a cancellation: leat_cancel has promised it. */
+    bool told = handles_set(&s->request_handles, index, r->generation, REQUEST_DELIVERED, REQUEST_CANCELLED);
     handles_set_at(&s->request_handles, index, REQUEST_DELIVERED);
     s->ended[s->ended_count++] = index;
-    if (flags & REQUEST_FAILED) {
+    if (told) {
         e.type = LEAT_EVENT_FAILED;
         e.result = r->failure;
         e.os_error = r->failure_os;
@@ -270,8 +272,8 @@ static void step_once(leat_streamer *s)
     }
 }
 
-/* Moves the virtual clock on, stopping wherever a simulated read completes: what it makes room for goes out then,
- * not at the end of the engine's frame. */
+/* Moves the virtual clock on, stopping wherever a simulated read completes: what it makes room for goes out then, not
+ * at the end of the engine's frame. */
 static void step_to(leat_streamer *s, uint64_t target_ns)
 {
     step_once(s);

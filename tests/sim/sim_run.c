@@ -1,0 +1,527 @@
+/* sim_run.c - see sim_run.h. */
+#include "sim_run.h"
+
+#include "test_pack.h"
+
+#include <leat/leat.h>
+#include <leat/sim.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define PACK_COUNT 2u
+#define WISH_COUNT_MAX 4000u
+#define STEPS_MAX 120u
+#define DRAIN_STEPS_MAX 20000u
+
+typedef enum wish_state { WISH_NONE = 0, WISH_LIVE, WISH_ENDED } wish_state;
+
+/* The model's side of a request; its number is the request's `user`. */
+typedef struct wish {
+    wish_state state;
+    leat_request handle;
+    uint32_t pack;
+    uint32_t asset;
+    uint64_t offset, size; /* of the asset's bytes */
+    leat_bind_kind bind;
+    uint8_t *memory; /* CALLER and LATE: ours */
+    bool cancel_accepted, asked, lent, in_batch, exempt;
+} wish;
+
+typedef struct sim {
+    uint64_t random;
+    sim_report *report;
+    test_pack packs[PACK_COUNT];
+    char paths[PACK_COUNT][64];
+    int fds[PACK_COUNT];
+    leat_pack handles[PACK_COUNT];
+    bool open[PACK_COUNT];
+    leat_streamer *s;
+    leat_sim_desc device;
+    bool may_fail; /* faults that retries cannot mend */
+    bool fair_weather; /* no faults at all */
+    wish *wishes;
+    uint32_t wish_count, live;
+    uint64_t now_ns;
+    int64_t allocated;
+    uint64_t hash;
+} sim;
+
+static uint64_t draw(sim *m)
+{
+    uint64_t z = (m->random += UINT64_C(0x9e3779b97f4a7c15)); /* SplitMix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static uint64_t below(sim *m, uint64_t bound)
+{
+    return draw(m) % bound;
+}
+
+static bool chance(sim *m, uint32_t percent)
+{
+    return below(m, 100) < percent;
+}
+
+#define CHECK(m, condition, ...)                                                                                       \
+    do {                                                                                                               \
+        if (!(condition) && (m)->report->failure[0] == '\0') {                                                         \
+            snprintf((m)->report->failure, sizeof((m)->report->failure), __VA_ARGS__);                                 \
+        }                                                                                                              \
+    } while (0)
+
+/* ---- Set-up ---- */
+
+static void *sim_allocate(size_t size, size_t alignment, void *user)
+{
+    sim *m = user;
+    void *block = NULL;
+    if (posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) != 0) {
+        return NULL;
+    }
+    m->allocated += (int64_t)size;
+    return block;
+}
+
+static void sim_free(void *block, size_t size, void *user)
+{
+    sim *m = user;
+    m->allocated -= (int64_t)size;
+    free(block);
+}
+
+static void quiet(leat_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)text;
+    (void)user;
+}
+
+static void make_pack(sim *m, uint32_t i)
+{
+    bool large = chance(m, 15); /* large enough that lent memory runs out */
+    test_pack_desc desc = { .seed = draw(m),
+                            .asset_count = 3 + (uint32_t)below(m, large ? 15 : 40),
+                            .size_min = (uint32_t)below(m, 2) * 100,
+                            .size_max = large ? 250000 : 200 + (uint32_t)below(m, 12000),
+                            .chunk_raw_size = 1024u << below(m, 5),
+                            .stored_every = (uint32_t)below(m, 4) };
+    test_pack_make(&desc, &m->packs[i]);
+    m->fds[i] = memfd_create("leat-sim", MFD_CLOEXEC);
+    if (m->fds[i] < 0 || write(m->fds[i], m->packs[i].bytes, m->packs[i].size) != (ssize_t)m->packs[i].size) {
+        abort();
+    }
+    snprintf(m->paths[i], sizeof(m->paths[i]), "/proc/self/fd/%d", m->fds[i]);
+}
+
+/* Swarm: each kind of fault is in a run or not, so that rare combinations come up. */
+static void choose_faults(sim *m)
+{
+    static const char *const presets[] = { "nvme", "sata", "sd", "hdd", "nvme7" };
+    m->device = leat_sim_preset(presets[below(m, 5)]);
+    m->device.seed = draw(m);
+    if (chance(m, 30)) {
+        m->fair_weather = true;
+        return;
+    }
+    uint32_t *const mended[] = { &m->device.short_read_rate, &m->device.eagain_rate, &m->device.eintr_rate,
+                                 &m->device.spike_rate };
+    uint32_t *const final[] = { &m->device.eio_rate, &m->device.bit_flip_rate, &m->device.end_of_file_rate };
+    for (size_t i = 0; i < COUNT_OF(mended); ++i) {
+        *mended[i] = chance(m, 50) ? (uint32_t)below(m, 100) : 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(final); ++i) {
+        *final[i] = chance(m, 30) ? (uint32_t)below(m, 100) : 0;
+        m->may_fail |= *final[i] != 0;
+    }
+    m->device.fail_all = chance(m, 3);
+    m->may_fail |= m->device.fail_all;
+    if (chance(m, 10)) {
+        m->device.stall_at_ns = 1 + below(m, 50 * NS_PER_MS);
+        m->device.stall_ns = 2 * NS_PER_S;
+    }
+}
+
+static bool create(sim *m)
+{
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &m->device,
+                       .logger = { .log = quiet },
+                       .allocator = { .allocate = sim_allocate, .free = sim_free, .user = m },
+                       .memory_bytes_max = MIB(8),
+                       .pool_bytes = MIB(4),
+                       .lent_bytes = MIB(2),
+                       .huge_pages = LEAT_OFF };
+    desc.request_count_max = 16u << below(m, 7);
+    desc.batch_count_max = 1 + (uint32_t)below(m, 8);
+    desc.pack_count_max = PACK_COUNT + (uint32_t)below(m, 2);
+    desc.event_count_max = 1u << below(m, 8);
+    desc.window_bytes = chance(m, 40) ? 4096u << below(m, 6) : 0;
+    desc.read_bytes_max = 4096u << below(m, 8);
+    desc.read_gap_max = (uint32_t)below(m, 20000) + 1;
+    desc.ageing_ns = chance(m, 30) ? NS_PER_MS : 0;
+    desc.client_weights[1] = (uint32_t)below(m, 5);
+    desc.direct = chance(m, 20) ? LEAT_OFF : LEAT_DEFAULT;
+    if (leat_create(&desc, &m->s) != LEAT_OK) {
+        CHECK(m, false, "create failed");
+        return false;
+    }
+    return true;
+}
+
+static void open_pack(sim *m, uint32_t i)
+{
+    leat_result result =
+        leat_pack_open(m->s, m->paths[i], &(leat_pack_desc){ .layer = (int32_t)below(m, 3) }, &m->handles[i]);
+    /* FULL: the slot of the last one may wait for its last read */
+    CHECK(m, result == LEAT_OK || result == LEAT_ERROR_FULL, "pack_open: %s", leat_result_text(result));
+    m->open[i] = result == LEAT_OK;
+}
+
+/* ---- The model takes events ---- */
+
+static void end_wish(sim *m, wish *w)
+{
+    w->state = WISH_ENDED;
+    --m->live;
+    if (w->memory != NULL && w->bind != LEAT_BIND_LEAT) {
+        free(w->memory);
+        w->memory = NULL;
+    }
+}
+
+static void check_ready(sim *m, wish *w, const leat_event *e)
+{
+    const test_pack *pack = &m->packs[w->pack];
+    const uint8_t *expected = pack->raw + pack->assets[w->asset].raw_offset + w->offset;
+    CHECK(m, !w->cancel_accepted, "request %llu: READY after an accepted cancel", (unsigned long long)e->user);
+    CHECK(m, e->size == w->size, "request %llu: %llu bytes instead of %llu", (unsigned long long)e->user,
+          (unsigned long long)e->size, (unsigned long long)w->size);
+    CHECK(m, e->size == 0 || e->data != NULL, "request %llu: no data", (unsigned long long)e->user);
+    if (e->size == w->size && e->size > 0 && e->data != NULL) {
+        CHECK(m, memcmp(e->data, expected, e->size) == 0, "request %llu: wrong bytes", (unsigned long long)e->user);
+    }
+    if (w->bind == LEAT_BIND_LEAT && e->size > 0) {
+        w->lent = true;
+        if (!chance(m, 30)) { /* the others are released later */
+            CHECK(m, leat_release(m->s, e->request) == LEAT_OK, "release was refused");
+            w->lent = false;
+        }
+    }
+}
+
+static void take_event(sim *m, const leat_event *e)
+{
+    const uint64_t words[6] = { (uint64_t)e->type, (uint64_t)(int64_t)e->result, e->user, e->size, e->latency_ns,
+                                m->now_ns };
+    m->hash = XXH64(words, sizeof(words), m->hash);
+    ++m->report->events;
+    if (e->type == LEAT_EVENT_BATCH) {
+        return;
+    }
+    CHECK(m, e->user < m->wish_count, "an event for a request that was never made");
+    wish *w = &m->wishes[e->user < m->wish_count ? e->user : 0];
+    CHECK(m, w->state == WISH_LIVE, "request %llu: event %d after its end", (unsigned long long)e->user, (int)e->type);
+    if (w->state != WISH_LIVE) {
+        return;
+    }
+    switch (e->type) {
+    case LEAT_EVENT_NEEDS_MEMORY:
+        CHECK(m, !w->asked && w->bind == LEAT_BIND_LATE, "request %llu: memory asked for twice",
+              (unsigned long long)e->user);
+        CHECK(m, e->size == w->size, "request %llu: asks for %llu bytes", (unsigned long long)e->user,
+              (unsigned long long)e->size);
+        w->asked = true;
+        w->memory = malloc(e->size);
+        if (chance(m, 80)) {
+            (void)!leat_bind(m->s, e->request, w->memory, e->size);
+        } /* else: bound in the drain */
+        break;
+    case LEAT_EVENT_READY:
+        check_ready(m, w, e);
+        end_wish(m, w);
+        break;
+    case LEAT_EVENT_FAILED:
+        CHECK(m, m->may_fail, "request %llu: failed with %s, although no fault is final", (unsigned long long)e->user,
+              leat_result_text(e->result));
+        end_wish(m, w);
+        break;
+    case LEAT_EVENT_CANCELLED:
+        CHECK(m, w->cancel_accepted || w->exempt, "request %llu: cancelled by nobody", (unsigned long long)e->user);
+        end_wish(m, w);
+        break;
+    case LEAT_EVENT_LATE:
+    case LEAT_EVENT_BATCH:
+        break;
+    }
+}
+
+static void update(sim *m, uint64_t advance_ns)
+{
+    m->now_ns += advance_ns;
+    leat_tick tick = { .now_ns = m->now_ns, .event_count_max = chance(m, 30) ? 1 + (uint32_t)below(m, 10) : 0 };
+    leat_events events = leat_update(m->s, &tick);
+    for (uint32_t i = 0; i < events.count; ++i) {
+        take_event(m, &events.items[i]);
+    }
+}
+
+/* ---- Random operations ---- */
+
+static wish *random_wish(sim *m)
+{
+    return m->wish_count == 0 ? NULL : &m->wishes[below(m, m->wish_count)];
+}
+
+static void op_submit(sim *m, leat_priority priority)
+{
+    uint32_t p = (uint32_t)below(m, PACK_COUNT);
+    if (!m->open[p] || m->wish_count == WISH_COUNT_MAX) {
+        return;
+    }
+    wish *w = &m->wishes[m->wish_count];
+    *w = (wish){ .state = WISH_LIVE,
+                 .pack = p,
+                 .asset = (uint32_t)below(m, m->packs[p].asset_count),
+                 .bind = (leat_bind_kind)below(m, 3) };
+    uint64_t raw = m->packs[p].assets[w->asset].raw_size;
+    w->size = raw;
+    leat_read_desc read = { .asset = leat_asset_at(m->s, m->handles[p], w->asset),
+                            .priority = priority,
+                            .client = (uint32_t)below(m, 3),
+                            .tag = below(m, 8),
+                            .bind = w->bind,
+                            .user = m->wish_count };
+    if (chance(m, 50)) {
+        w->offset = below(m, raw + 1);
+        w->size = below(m, raw - w->offset + 1);
+        read.part = (leat_part){ .kind = LEAT_PART_BYTES, .offset = w->offset, .size = w->size };
+    }
+    if (chance(m, 30)) {
+        read.deadline_ns = m->now_ns + 1 + below(m, 100 * NS_PER_MS);
+    }
+    if (w->bind == LEAT_BIND_CALLER) {
+        w->memory = malloc(w->size + 1);
+        read.memory = w->memory;
+        read.memory_size = w->size;
+    }
+    leat_result result = leat_read(m->s, &read, &w->handle);
+    CHECK(m, result == LEAT_OK || result == LEAT_ERROR_FULL, "submit: %s", leat_result_text(result));
+    if (result == LEAT_OK) {
+        ++m->wish_count;
+        ++m->live;
+        ++m->report->requests;
+    } else {
+        free(w->memory);
+        *w = (wish){ 0 };
+    }
+}
+
+static void op_cancel(sim *m)
+{
+    wish *w = random_wish(m);
+    if (w == NULL) {
+        return;
+    }
+    leat_result result = leat_cancel(m->s, w->handle);
+    if (w->state == WISH_LIVE) {
+        CHECK(m, result == LEAT_OK, "cancel of a live request: %s", leat_result_text(result));
+        w->cancel_accepted |= result == LEAT_OK;
+    } else {
+        CHECK(m, result == LEAT_ERROR_STALE || w->lent, "cancel of an ended request: %s", leat_result_text(result));
+    }
+}
+
+static void op_reprioritise(sim *m)
+{
+    wish *w = random_wish(m);
+    if (w != NULL) {
+        leat_result result =
+            leat_reprioritise(m->s, w->handle, (leat_priority)below(m, 4), chance(m, 50) ? m->now_ns + 1 : 0);
+        CHECK(m, w->state != WISH_LIVE || result == LEAT_OK || result == LEAT_ERROR_FULL, "reprioritise: %s",
+              leat_result_text(result));
+    }
+}
+
+/* A selection is carried out by the I/O thread: whoever it meets may end as cancelled, or be ready first. */
+static void op_where(sim *m)
+{
+    leat_selection selection = { .tag_mask = 7, .tag = below(m, 8) };
+    if (chance(m, 50)) {
+        (void)!leat_reprioritise_where(m->s, &selection, (leat_priority)below(m, 4), 0);
+        return;
+    }
+    (void)!leat_cancel_where(m->s, &selection);
+    for (uint32_t i = 0; i < m->wish_count; ++i) {
+        m->wishes[i].exempt |= m->wishes[i].state == WISH_LIVE;
+    }
+}
+
+static void op_swap(sim *m)
+{
+    uint32_t p = (uint32_t)below(m, PACK_COUNT);
+    if (!m->open[p]) {
+        open_pack(m, p);
+        return;
+    }
+    CHECK(m, leat_pack_close(m->s, m->handles[p]) == LEAT_OK, "close of an open pack was refused");
+    CHECK(m, leat_pack_close(m->s, m->handles[p]) == LEAT_ERROR_STALE, "a pack was closed twice");
+    m->open[p] = false;
+    for (uint32_t i = 0; i < m->wish_count; ++i) {
+        m->wishes[i].exempt |= m->wishes[i].state == WISH_LIVE && m->wishes[i].pack == p;
+    }
+}
+
+static void op_release(sim *m)
+{
+    for (uint32_t i = 0; i < m->wish_count; ++i) {
+        if (m->wishes[i].lent) {
+            CHECK(m, leat_release(m->s, m->wishes[i].handle) == LEAT_OK, "release was refused");
+            CHECK(m, leat_release(m->s, m->wishes[i].handle) == LEAT_ERROR_STALE, "memory was released twice");
+            m->wishes[i].lent = false;
+        }
+    }
+}
+
+static void step(sim *m)
+{
+    uint64_t choice = below(m, 100);
+    if (choice < 40) {
+        for (uint64_t i = below(m, 30); i > 0; --i) {
+            op_submit(m, (leat_priority)below(m, 4));
+        }
+    } else if (choice < 50) {
+        op_cancel(m);
+    } else if (choice < 57) {
+        op_reprioritise(m);
+    } else if (choice < 60) {
+        op_where(m);
+    } else if (choice < 63) {
+        op_swap(m);
+    } else if (choice < 70) {
+        op_release(m);
+    } else {
+        update(m, below(m, 3) == 0 ? below(m, 20 * NS_PER_MS) : below(m, NS_PER_MS));
+    }
+}
+
+/* ---- Quiet, and the end ---- */
+
+/* Everything must end, in bounded steps, once nobody asks for more and all memory is given. */
+static void drain(sim *m)
+{
+    for (uint32_t i = 0; i < DRAIN_STEPS_MAX && m->live > 0 && m->report->failure[0] == '\0'; ++i) {
+        op_release(m);
+        for (uint32_t k = 0; k < m->wish_count; ++k) {
+            wish *w = &m->wishes[k];
+            if (w->state == WISH_LIVE && w->asked) {
+                (void)!leat_bind(m->s, w->handle, w->memory, w->size); /* again, perhaps: the second means nothing */
+            }
+        }
+        update(m, (i + 1) * NS_PER_MS);
+    }
+    CHECK(m, m->live == 0, "%u requests have not ended in %u steps", m->live, DRAIN_STEPS_MAX);
+    op_release(m);
+    for (uint32_t i = 0; i < 4; ++i) {
+        update(m, NS_PER_MS);
+    }
+    leat_stats stats;
+    leat_stats_get(m->s, &stats);
+    CHECK(m, stats.lent_bytes_used == 0, "%llu bytes are still lent", (unsigned long long)stats.lent_bytes_used);
+    CHECK(m, stats.pool_bytes_used == 0, "%llu bytes of the pool are still used",
+          (unsigned long long)stats.pool_bytes_used);
+    CHECK(m, stats.requests_live == 0, "%u requests are still alive", stats.requests_live);
+    CHECK(m, stats.bytes_in_flight == 0, "%llu bytes are still in flight", (unsigned long long)stats.bytes_in_flight);
+    CHECK(m, stats.requests_ready + stats.requests_failed + stats.requests_cancelled == m->report->requests,
+          "the counts do not add up");
+}
+
+/* In fair weather, with a small window: a crowd of prefetches of many windows' worth first, then one urgent request. It
+ * must not wait for the crowd. */
+static void probe_priority(sim *m)
+{
+    const leat_desc *desc = leat_resolved_desc(m->s);
+    if (!m->fair_weather || !m->open[0] || m->live > 0 || desc->window_bytes == 0 || desc->window_bytes > 64u << 10) {
+        return;
+    }
+    uint32_t before = m->wish_count;
+    for (uint32_t i = 0; i < 300 && m->wish_count < WISH_COUNT_MAX; ++i) {
+        op_submit(m, LEAT_PREFETCH);
+    }
+    uint32_t crowd = m->wish_count - before;
+    uint32_t urgent = m->wish_count;
+    for (uint32_t i = 0; i < 50 && m->wish_count == urgent; ++i) {
+        op_submit(m, LEAT_URGENT);
+    }
+    if (crowd < 200 || m->wish_count == urgent || m->wishes[urgent].bind == LEAT_BIND_LATE ||
+        m->wishes[urgent].size == 0) {
+        return; /* tables too small, or it waits for us */
+    }
+    uint64_t crowd_bytes = 0, overtaken = 0;
+    for (uint32_t i = before; i < urgent; ++i) {
+        crowd_bytes += m->wishes[i].size;
+    }
+    for (uint32_t i = 0; i < DRAIN_STEPS_MAX && m->wishes[urgent].state == WISH_LIVE; ++i) {
+        op_release(m);
+        update(m, 20 * NS_PER_US);
+    }
+    for (uint32_t i = before; i < urgent; ++i) {
+        overtaken += m->wishes[i].state == WISH_ENDED ? m->wishes[i].size : 0;
+    }
+    /* What was in flight, or came with it, may be before; half of many windows may not. */
+    uint64_t window = desc->window_bytes + desc->read_bytes_max + (64u << 10);
+    CHECK(m, crowd_bytes < 8 * window || overtaken <= crowd_bytes / 2,
+          "an urgent request waited for %llu of %llu bytes of prefetches", (unsigned long long)overtaken,
+          (unsigned long long)crowd_bytes);
+}
+
+bool sim_run(uint64_t seed, sim_report *report)
+{
+    static sim world;
+    sim *m = &world;
+    *m = (sim){ .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1, .report = report };
+    *report = (sim_report){ 0 };
+    m->wishes = calloc(WISH_COUNT_MAX, sizeof(*m->wishes));
+    for (uint32_t i = 0; i < PACK_COUNT; ++i) {
+        make_pack(m, i);
+    }
+    choose_faults(m);
+    if (create(m)) {
+        for (uint32_t i = 0; i < PACK_COUNT; ++i) {
+            open_pack(m, i);
+        }
+        if (chance(m, 50)) {
+            update(m, 1);
+            probe_priority(m);
+            drain(m);
+        }
+        for (uint64_t i = below(m, STEPS_MAX); i > 0 && report->failure[0] == '\0'; --i) {
+            step(m);
+        }
+        if (!chance(m, 20)) { /* else: destroyed in the middle of it */
+            drain(m);
+        }
+        leat_destroy(m->s);
+        CHECK(m, m->allocated == 0, "%lld bytes were not freed", (long long)m->allocated);
+    }
+    for (uint32_t i = 0; i < m->wish_count; ++i) {
+        if (m->wishes[i].bind != LEAT_BIND_LEAT) {
+            free(m->wishes[i].memory);
+        }
+    }
+    for (uint32_t i = 0; i < PACK_COUNT; ++i) {
+        close(m->fds[i]);
+        test_pack_free(&m->packs[i]);
+    }
+    free(m->wishes);
+    report->trace_hash = m->hash;
+    return report->failure[0] == '\0';
+}
