@@ -17,6 +17,7 @@
 #define PACK_COUNT 2u
 #define WISH_COUNT_MAX 4000u
 #define STEPS_MAX 120u
+#define CROWD_BYTES_MIN (1u << 20) /* of packs whose requests do not all share a few chunks; the window is 16 KiB */
 #define DRAIN_STEPS_MAX 20000u
 
 typedef enum wish_state { WISH_NONE = 0, WISH_LIVE, WISH_ENDED } wish_state;
@@ -45,6 +46,7 @@ typedef struct sim {
     leat_sim_desc device;
     bool may_fail; /* faults that retries cannot mend */
     bool fair_weather; /* no faults at all */
+    bool probing; /* set up so that urgent requests must overtake */
     wish *wishes;
     uint32_t wish_count, live;
     uint64_t now_ns;
@@ -106,7 +108,8 @@ static void quiet(leat_log_level level, const char *text, void *user)
 
 static void make_pack(sim *m, uint32_t i)
 {
-    bool large = chance(m, 15); /* large enough that lent memory runs out */
+    bool large =
+        m->probing || chance(m, 15); /* large enough that lent memory runs out, and that few requests share a chunk */
     test_pack_desc desc = { .seed = draw(m),
                             .asset_count = 3 + (uint32_t)below(m, large ? 15 : 40),
                             .size_min = (uint32_t)below(m, 2) * 100,
@@ -129,6 +132,7 @@ static void choose_faults(sim *m)
     m->device.seed = draw(m);
     if (chance(m, 30)) {
         m->fair_weather = true;
+        m->probing = chance(m, 30);
         return;
     }
     uint32_t *const mended[] = { &m->device.short_read_rate, &m->device.eagain_rate, &m->device.eintr_rate,
@@ -170,6 +174,12 @@ static bool create(sim *m)
     desc.ageing_ns = chance(m, 30) ? NS_PER_MS : 0;
     desc.client_weights[1] = (uint32_t)below(m, 5);
     desc.direct = chance(m, 20) ? LEAT_OFF : LEAT_DEFAULT;
+    if (m->probing) {
+        desc.window_bytes = desc.read_bytes_max = 16u << 10;
+        desc.request_count_max = 1024;
+        desc.event_count_max = 256;
+        desc.ageing_ns = 0;
+    }
     if (leat_create(&desc, &m->s) != LEAT_OK) {
         CHECK(m, false, "create failed");
         return false;
@@ -448,10 +458,6 @@ static void drain(sim *m)
  * must not wait for the crowd. */
 static void probe_priority(sim *m)
 {
-    const leat_desc *desc = leat_resolved_desc(m->s);
-    if (!m->fair_weather || !m->open[0] || m->live > 0 || desc->window_bytes == 0 || desc->window_bytes > 64u << 10) {
-        return;
-    }
     uint32_t before = m->wish_count;
     for (uint32_t i = 0; i < 300 && m->wish_count < WISH_COUNT_MAX; ++i) {
         op_submit(m, LEAT_PREFETCH);
@@ -461,7 +467,7 @@ static void probe_priority(sim *m)
     for (uint32_t i = 0; i < 50 && m->wish_count == urgent; ++i) {
         op_submit(m, LEAT_URGENT);
     }
-    if (crowd < 200 || m->wish_count == urgent || m->wishes[urgent].bind == LEAT_BIND_LATE ||
+    if (crowd < 100 || m->wish_count == urgent || m->wishes[urgent].bind == LEAT_BIND_LATE ||
         m->wishes[urgent].size == 0) {
         return; /* tables too small, or it waits for us */
     }
@@ -477,8 +483,7 @@ static void probe_priority(sim *m)
         overtaken += m->wishes[i].state == WISH_ENDED ? m->wishes[i].size : 0;
     }
     /* What was in flight, or came with it, may be before; half of many windows may not. */
-    uint64_t window = desc->window_bytes + desc->read_bytes_max + (64u << 10);
-    CHECK(m, crowd_bytes < 8 * window || overtaken <= crowd_bytes / 2,
+    CHECK(m, m->packs[0].raw_size + m->packs[1].raw_size < CROWD_BYTES_MIN || overtaken <= crowd_bytes / 2,
           "an urgent request waited for %llu of %llu bytes of prefetches", (unsigned long long)overtaken,
           (unsigned long long)crowd_bytes);
 }
@@ -490,15 +495,15 @@ bool sim_run(uint64_t seed, sim_report *report)
     *m = (sim){ .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1, .report = report };
     *report = (sim_report){ 0 };
     m->wishes = calloc(WISH_COUNT_MAX, sizeof(*m->wishes));
+    choose_faults(m);
     for (uint32_t i = 0; i < PACK_COUNT; ++i) {
         make_pack(m, i);
     }
-    choose_faults(m);
     if (create(m)) {
         for (uint32_t i = 0; i < PACK_COUNT; ++i) {
             open_pack(m, i);
         }
-        if (chance(m, 50)) {
+        if (m->probing) {
             update(m, 1);
             probe_priority(m);
             drain(m);
