@@ -104,7 +104,7 @@ static bool create_stages(leat_streamer *s)
     s->waiting = sched_create(&queue);
     s->window = window_create(&(window_desc){ .memory = m,
                                               .bytes_fixed = d->window_bytes,
-                                              .bytes_min = d->read_bytes_max,
+                                              .bytes_min = LEAT_PACK_ALIGNMENT,
                                               .bytes_max = d->pool_bytes - d->pool_bytes / 8 });
     s->pool = arena_create(&(arena_desc){
         .memory = m, .base = s->pool_region.memory, .size = s->pool_region.size, .unit_size = POOL_UNIT_SIZE });

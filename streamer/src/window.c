@@ -58,7 +58,9 @@ struct window {
     uint32_t period_count;
     bool probing; /* this period lets two reads out, whatever the product says */
     uint64_t rate[2];
-    uint64_t latency[2][SIZE_CLASS_COUNT];
+    uint64_t latency[2][SIZE_CLASS_COUNT]; /* smallest */
+    uint64_t alone[SIZE_CLASS_COUNT]; /* smoothed, of reads that had the device to themselves */
+    bool alone_now; /* the one read in flight was issued to an idle device */
     uint64_t bandwidth; /* largest of rate, or what was known before */
     uint64_t smooth_rate; /* for estimates */
     bool rate_known; /* smooth_rate comes from rounds with more to read, not from single reads */
@@ -114,6 +116,22 @@ void window_destroy(window *w)
     }
 }
 
+/* Latency of an ordinary read without a queue: smoothed over the reads of drains where there were any, because the
+ * smallest of many is the luck of one, and a window that is built on it starves the device. */
+static uint64_t latency_unqueued(const window *w)
+{
+    uint32_t wanted = class_of(w->read_size);
+    for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
+        if (wanted >= distance && w->alone[wanted - distance] != 0) {
+            return w->alone[wanted - distance];
+        }
+        if (wanted + distance < SIZE_CLASS_COUNT && w->alone[wanted + distance] != 0) {
+            return w->alone[wanted + distance];
+        }
+    }
+    return latency_of_class(w, wanted);
+}
+
 /* What the device needs: gain x bandwidth x latency, but never less than one read on its way while another is served.
  */
 static void set_limit(window *w)
@@ -121,7 +139,7 @@ static void set_limit(window *w)
     if (w->desc.bytes_fixed != 0) {
         return;
     }
-    uint64_t latency_ns = latency_of_class(w, class_of(w->read_size));
+    uint64_t latency_ns = latency_unqueued(w);
     double needed = (double)w->bandwidth * (double)latency_ns / (double)NS_PER_S;
     double gain = w->starting ? START_GAIN : (double)WINDOW_GAIN_NUM / WINDOW_GAIN_DEN;
     uint64_t bytes = (uint64_t)(needed * gain);
@@ -195,6 +213,7 @@ void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
         w->round_reads = 0;
         w->round_spoiled = w->drain_left > 0;
     }
+    w->alone_now = w->in_flight == 0;
     w->in_flight += bytes;
     if (!urgent) {
         w->in_flight_ordinary += bytes;
@@ -214,7 +233,11 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     }
     uint32_t class = class_of(bytes);
     w->latency[0][class] = smaller_known(w->latency[0][class], u64_max(latency_ns, 1));
-    w->drain_left -= w->drain_left > 0 && !urgent ? 1 : 0;
+    if (w->alone_now && w->in_flight == 0) {
+        uint64_t *alone = &w->alone[class];
+        *alone = *alone == 0 ? latency_ns : *alone - *alone / 4 + latency_ns / 4;
+        w->drain_left -= w->drain_left > 0 ? 1 : 0;
+    }
     w->round_bytes += bytes;
     ++w->round_reads;
     w->round_spoiled |= starved;
