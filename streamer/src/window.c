@@ -20,8 +20,8 @@
 #include <math.h>
 #include <string.h>
 
-#define WINDOW_GAIN_NUM 3u /* 1.5 x bandwidth x latency */
-#define WINDOW_GAIN_DEN 2u
+#define WINDOW_GAIN_NUM 7u /* 1.75 x bandwidth x latency */
+#define WINDOW_GAIN_DEN 4u
 #define START_GAIN 2u
 #define START_GROWTH_NUM 5u /* starting up ends when doubling the window brings less than a quarter more, twice */
 #define START_GROWTH_DEN 4u
