@@ -26,6 +26,11 @@ if nm -D --defined-only "$library" | awk '{ print $NF }' | grep -v '^leat_'; the
     echo "names that are not leat_* are exported" >&2
     exit 1
 fi
+# The static library must not take names from those who link it either (window_create is a likely one).
+if nm -g --defined-only "$(dirname "$library")/libleat.a" | awk 'NF == 3 { print $3 }' | grep -v '^leat_'; then
+    echo "libleat.a has global names that are not leat_*" >&2
+    exit 1
+fi
 
 cmake -S "$source" -B "$work/consumer" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/consumer.log"
 cmake --build "$work/consumer"
