@@ -15,7 +15,7 @@ void request_drop(leat_streamer *s, request *r, uint32_t index)
     /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
     if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) == 1) {
         r->finished_ns = streamer_now(s);
-        post_event(s, &r->post, index, POST_TERMINAL);
+        post_event(s, &s->post_links[index], index, POST_TERMINAL);
     }
 }
 

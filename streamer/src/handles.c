@@ -53,9 +53,8 @@ bool handles_acquire(handle_table *table, uint32_t *index, uint32_t *generation)
     return true;
 }
 
-void handles_release(handle_table *table, uint32_t index)
+static void end_generation(handle_slot *slot)
 {
-    handle_slot *slot = &table->slots[index];
     uint64_t control = atomic_load_explicit(&slot->control, memory_order_relaxed);
     ASSERT((uint32_t)control & HANDLE_FLAG_LIVE);
     uint32_t generation = (uint32_t)(control >> 32) + (CANARY(GENERATION) ? 0 : 1);
@@ -63,14 +62,33 @@ void handles_release(handle_table *table, uint32_t index)
         generation = 1; /* 0 is the null handle */
     }
     atomic_store_explicit(&slot->control, pair(generation, 0), memory_order_release);
+}
+
+void handles_release_many(handle_table *table, const uint32_t *indices, uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        end_generation(&table->slots[indices[i]]);
+        if (i > 0) {
+            atomic_store_explicit(&table->slots[indices[i - 1]].next_free, indices[i], memory_order_relaxed);
+        }
+    }
+    handle_slot *last = &table->slots[indices[count - 1]];
     uint64_t head = atomic_load_explicit(&table->free_head, memory_order_relaxed);
     uint64_t wanted;
     do {
-        atomic_store_explicit(&slot->next_free, (uint32_t)head, memory_order_relaxed);
-        wanted = pair((uint32_t)(head >> 32), index);
+        atomic_store_explicit(&last->next_free, (uint32_t)head, memory_order_relaxed);
+        wanted = pair((uint32_t)(head >> 32), indices[0]);
     } while (!atomic_compare_exchange_weak_explicit(&table->free_head, &head, wanted, memory_order_release,
                                                     memory_order_relaxed));
-    atomic_fetch_sub_explicit(&table->live_count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&table->live_count, count, memory_order_relaxed);
+}
+
+void handles_release(handle_table *table, uint32_t index)
+{
+    handles_release_many(table, &index, 1);
 }
 
 uint32_t handles_flags(const handle_table *table, uint32_t index, uint32_t generation)

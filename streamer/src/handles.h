@@ -33,6 +33,8 @@ void handles_free(handle_table *table, memory *m);
 bool handles_acquire(handle_table *table, uint32_t *index, uint32_t *generation);
 /* Ends the object: its handles are stale from now on. The slot must be live. */
 void handles_release(handle_table *table, uint32_t index);
+/* The same for many, with one push. */
+void handles_release_many(handle_table *table, const uint32_t *indices, uint32_t count);
 
 /* The flags of a live handle, or 0 for a stale, null or foreign one. Acquire. */
 uint32_t handles_flags(const handle_table *table, uint32_t index, uint32_t generation);

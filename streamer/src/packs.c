@@ -33,13 +33,18 @@ pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack)
     return slot;
 }
 
-void pack_release(leat_streamer *s, pack_slot *slot)
+void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count)
 {
     /* Release: our reads of the index come before the I/O thread's free (acquire in packs_retire). */
-    uint64_t before = atomic_fetch_sub_explicit(&slot->control, 1, memory_order_acq_rel);
-    if ((uint32_t)before == 1) {
+    uint64_t before = atomic_fetch_sub_explicit(&slot->control, count, memory_order_acq_rel);
+    if ((uint32_t)before == count) {
         streamer_wake(s, true); /* it was closed, and we were the last: the I/O thread frees it */
     }
+}
+
+void pack_release(leat_streamer *s, pack_slot *slot)
+{
+    pack_release_many(s, slot, 1);
 }
 
 static void slot_free_memory(leat_streamer *s, pack_slot *slot)

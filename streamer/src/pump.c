@@ -153,7 +153,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
         return;
     }
     r->part_possible = possible ? part : (leat_part){ 0 };
-    post_event(s, &r->post, index, POST_LATE);
+    post_event(s, &s->post_links[index], index, POST_LATE);
 }
 
 static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)

@@ -225,7 +225,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
     s->bind_bytes_asked += size;
     sched_remove(s->sched, index);
     r->stage = STAGE_NEEDS_BIND;
-    post_event(s, &r->post, index, POST_NEEDS_MEMORY);
+    post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
     return false;
 }
 

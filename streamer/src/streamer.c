@@ -63,6 +63,8 @@ static bool create_tables(leat_streamer *s)
     atomic_init(&s->event_fd, -1);
     s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
     s->mail_links = memory_allocate(m, d->request_count_max, sizeof(*s->mail_links), CACHE_LINE_SIZE);
+    s->post_links = memory_allocate(m, d->request_count_max, sizeof(*s->post_links), CACHE_LINE_SIZE);
+    s->ended_batch = memory_allocate(m, d->event_count_max, sizeof(*s->ended_batch), CACHE_LINE_SIZE);
     s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
     s->packs = memory_allocate(m, d->pack_count_max, sizeof(*s->packs), CACHE_LINE_SIZE);
     s->reads = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->reads), CACHE_LINE_SIZE);
@@ -74,9 +76,9 @@ static bool create_tables(leat_streamer *s)
     if (!handles_init(&s->request_handles, d->request_count_max, m) ||
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
         !command_queue_init(&s->commands, power_of_two_above(u32_min(d->request_count_max, COMMAND_COUNT_MAX)), m) ||
-        s->requests == NULL || s->mail_links == NULL || s->batches == NULL || s->packs == NULL || s->reads == NULL ||
-        s->submit_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL ||
-        s->events == NULL) {
+        s->requests == NULL || s->mail_links == NULL || s->post_links == NULL || s->ended_batch == NULL ||
+        s->batches == NULL || s->packs == NULL || s->reads == NULL || s->submit_ring == NULL || s->outputs == NULL ||
+        s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {
@@ -249,6 +251,8 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->reads, READ_COUNT_MAX, sizeof(*s->reads));
     memory_free(m, s->packs, d->pack_count_max, sizeof(*s->packs));
     memory_free(m, s->batches, d->batch_count_max, sizeof(*s->batches));
+    memory_free(m, s->ended_batch, d->event_count_max, sizeof(*s->ended_batch));
+    memory_free(m, s->post_links, d->request_count_max, sizeof(*s->post_links));
     memory_free(m, s->mail_links, d->request_count_max, sizeof(*s->mail_links));
     memory_free(m, s->requests, d->request_count_max, sizeof(*s->requests));
     command_queue_free(&s->commands, m);

@@ -113,7 +113,7 @@ typedef struct request {
     int32_t failure_os;
     uint32_t failure_chunk;
     uint64_t finished_ns;
-    mpsc_link post; /* to the update thread; the link to the I/O thread is in mail_links */
+    /* its links for mail are in mail_links and post_links */
 } request;
 
 typedef struct batch {
@@ -221,7 +221,9 @@ struct leat_streamer {
     /* any thread */
     handle_table request_handles;
     request *requests;
-    mpsc_link *mail_links; /* of the requests, together: a cancel touches this and the handle's slot, nothing else */
+    /* The requests' links, together: a cancel touches a link and the handle's slot, nothing else. */
+    mpsc_link *mail_links; /* to the I/O thread */
+    mpsc_link *post_links; /* to the update thread */
     handle_table batch_handles;
     batch *batches;
     pack_slot *packs;
@@ -265,6 +267,7 @@ struct leat_streamer {
     uint32_t inbox_tail;
     uint32_t *ended; /* slots to free at the next update */
     uint32_t ended_count;
+    uint32_t *ended_batch; /* those of them that are freed with one push */
     leat_event *events;
     _Atomic int event_fd;
     _Atomic bool event_signalled;
@@ -278,6 +281,7 @@ void streamer_wake(leat_streamer *s, bool urgent); /* after mail was posted */
 pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack); /* NULL: stale. Release with pack_release. */
 void pack_retain(pack_slot *slot); /* a reference is held already */
 void pack_release(leat_streamer *s, pack_slot *slot);
+void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count); /* references of one pack at once */
 void packs_retire(leat_streamer *s); /* the I/O thread: frees closed packs without references */
 void packs_free(leat_streamer *s); /* destroy */
 
