@@ -387,6 +387,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= reads_take_back(s);
     worked |= close_packs(s);
     reads_issue(s, now_ns, &worked);
+    count_own(&s->counters.io_rounds, 1);
     publish(s);
     return worked;
 }

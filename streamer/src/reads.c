@@ -591,9 +591,7 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
 
 bool reads_reap(leat_streamer *s, uint64_t now_ns)
 {
-    if (s->reads_in_flight == 0) {
-        return false;
-    }
+    /* Also with nothing in flight: the backend's own completions (of wake) are taken here, and would end every wait. */
     bool worked = false;
     io_completion completions[REAP_BATCH_MAX];
     uint32_t count;

@@ -349,6 +349,7 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
         .io_submit_calls = counted(&c->submit_calls),
         .io_wait_calls = counted(&c->wait_calls),
         .wake_calls = counted(&c->wake_calls),
+        .io_rounds = counted(&c->io_rounds),
         .reads_cached = counted(&c->reads_cached),
         .deadlines_met = counted(&c->deadlines_met),
         .deadlines_missed = counted(&c->deadlines_missed),

@@ -588,6 +588,7 @@ typedef struct leat_stats {
     uint64_t chunks_decoded, chunks_shared, chunks_skipped, chunks_damaged;
     uint64_t decode_ns;       /* CPU time of decoding and checking, all workers */
     uint64_t io_submit_calls, io_wait_calls, wake_calls; /* system calls of the I/O path */
+    uint64_t io_rounds; /* of the I/O thread: it sleeps between rounds that found nothing to do */
     uint64_t reads_cached;    /* reads that went through the page cache */
     uint64_t deadlines_met, deadlines_missed, deadlines_announced;
     uint64_t estimate_error_ns; /* smoothed |predicted - actual| of requests with deadlines */
