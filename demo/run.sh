@@ -108,10 +108,6 @@ fetch_real()
                 unzip -qq -o "$archive" -d "$archive.unpacked" </dev/null || true
                 rm -f "$archive"
             done
-        # Files made to break importers, among them one that asks for all memory, are no game content; and one model
-        # crashes the Assimp of Debian 12.
-        rm -rf "$folder/usr/share/assimp/models/invalid"
-        find "$folder" -path '*/models/misc/telep.md3' -delete
         touch "$folder/.complete"
     done
     find "$cache/real" -mindepth 2 -maxdepth 2 -name .complete | grep -q . || {

@@ -194,7 +194,8 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
 {
     char path[PATH_SIZE_MAX], through[PATH_SIZE_MAX + 64];
     const char *base = NULL, *why = "";
-    snprintf(path, sizeof(path), "%s%s", name, extension_needed(name, ".obj"));
+    bool gltf = x->options->gltf;
+    snprintf(path, sizeof(path), "%s%s", name, extension_needed(name, gltf ? ".gltf" : ".obj"));
     int folder = folder_open(x->folder, path, &base);
     if (folder < 0) {
         fail(x, name, strerror(errno));
@@ -206,7 +207,7 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
                               .raw = raw,
                               .raw_size = a->raw_size,
                               .path = through };
-    if (mesh_export_obj(&desc, &why)) {
+    if (gltf ? mesh_export_gltf(&desc, &why) : mesh_export_obj(&desc, &why)) {
         ++x->written;
     } else {
         fail(x, name, why);

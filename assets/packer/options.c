@@ -36,19 +36,26 @@ static const command_text commands[] = {
     { "info", "Jh", "leat info PACK [--json]", "Says what a pack holds, how well it packs, and how much is padding." },
     { "verify", "Jqh", "leat verify PACK [--json]",
       "Checks the index and every chunk. Exit 1, and each bad chunk named with its offset and assets, if any is bad." },
-    { "extract", "odqh", "leat extract PACK [NAME...] -o DIR [--dds]",
+    { "extract", "odGqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf]",
       "Writes assets as files below DIR: textures as PNG (HDR as .hdr; --dds: as DDS), models as OBJ, others as they\n"
       "are. Without a NAME: all assets.\n\n"
       "  -o, --output DIR             made if it is not there\n"
-      "      --dds                    textures as DDS, with all mips, unchanged" },
+      "      --dds                    textures as DDS, with all mips, unchanged\n"
+      "      --gltf                   models as glTF, with a .bin beside it" },
 };
 
 static const struct option long_options[] = {
-    { "output", required_argument, NULL, 'o' }, { "jobs", required_argument, NULL, 'j' },
-    { "level", required_argument, NULL, 'l' },  { "texture-format", required_argument, NULL, 't' },
-    { "json", no_argument, NULL, 'J' },         { "strict", no_argument, NULL, 's' },
-    { "dds", no_argument, NULL, 'd' },          { "quiet", no_argument, NULL, 'q' },
-    { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+    { "output", required_argument, NULL, 'o' },
+    { "jobs", required_argument, NULL, 'j' },
+    { "level", required_argument, NULL, 'l' },
+    { "texture-format", required_argument, NULL, 't' },
+    { "json", no_argument, NULL, 'J' },
+    { "strict", no_argument, NULL, 's' },
+    { "dds", no_argument, NULL, 'd' },
+    { "gltf", no_argument, NULL, 'G' },
+    { "quiet", no_argument, NULL, 'q' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
 };
 
 static void print_overview(FILE *to)
@@ -118,6 +125,9 @@ static int option_take(int option, const command_text *text, options *o)
         return -1;
     case 'd':
         o->dds = true;
+        return -1;
+    case 'G':
+        o->gltf = true;
         return -1;
     case 'q':
         o->quiet = true;

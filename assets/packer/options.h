@@ -18,7 +18,7 @@ typedef struct options {
     uint32_t job_count;
     int level; /* of LZ4 HC */
     texture_format format;
-    bool json, strict, dds, quiet;
+    bool json, strict, dds, gltf, quiet;
 } options;
 
 /* -1: go on; else the exit code (help and version have been printed, or what is wrong and a hint). */

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "jobs.h"
+#include "import_process.h"
 #include "mesh_import.h"
 #include "pack_summary.h"
 #include "pack_writer.h"
@@ -35,6 +36,7 @@ typedef struct unit {
 } unit;
 
 typedef struct packing {
+    import_process importer;
     const options *options;
     source_list sources;
     const source **models;
@@ -105,7 +107,7 @@ static void *model_work(void *user, uint32_t item)
         return NULL;
     }
     import_job job = job_of(k->models[item]);
-    if (!mesh_import(&job, &p->imported) && p->imported.message_count == 0) {
+    if (!import_process_run(&k->importer, &job, &p->imported) && p->imported.message_count == 0) {
         import_add_message(&p->imported, IMPORT_ERROR, "%s: cannot be imported", job.path);
     }
     product_pack(p, k->options->level);
@@ -356,12 +358,14 @@ static bool run(packing *k, interrupt *i)
 int command_pack(const options *o)
 {
     packing k = { .options = o, .summary = { .output = o->output } };
+    import_process_start(&k.importer, mesh_import); /* first: it forks, and there are no threads yet */
     interrupt *i = calloc(1, sizeof(*i)); /* its thread uses it until the process ends */
     if (i != NULL) {
         interrupt_watch(i);
     }
     pack_summary_begin(&k.summary);
     bool ok = run(&k, i);
+    import_process_stop(&k.importer);
     progress_end(&k.progress);
     if (!ok && k.error.text[0] != '\0') {
         progress_message(&k.progress, "", k.error.text);

@@ -11,18 +11,24 @@
 #define BATCHES 400u
 #define SMALL_COUNT 1000u
 #define LARGE_COUNT 1000000u
+#define ASSET_COUNT 4096u
 
 typedef struct costs {
     samples submit, cancel, reprioritise; /* ns per call */
-    uint32_t full;  /* re-prioritisations that were answered "full" */
+    uint32_t full; /* re-prioritisations that were answered "full" */
     uint32_t stale; /* calls that met no request: must stay 0, or the costs are of nothing */
 } costs;
 
-static bool fill_up(leat_streamer *s, leat_pack pack, const bench_pack *plain, leat_request *handles, uint32_t count)
+/* Only assets with bytes: the others would be ready at once. */
+static uint32_t position_of(const uint32_t *assets, uint64_t number)
 {
-    uint64_t random = 3;
+    return assets[number % ASSET_COUNT];
+}
+
+static bool fill_up(leat_streamer *s, leat_pack pack, const uint32_t *assets, leat_request *handles, uint32_t count)
+{
     for (uint32_t i = 0; i < count; ++i) {
-        uint32_t position = (uint32_t)(bench_random(&random) % plain->index.asset_count);
+        uint32_t position = position_of(assets, i);
         leat_read_desc read = { .asset = leat_asset_at(s, pack, position),
                                 .bind = LEAT_BIND_LATE,
                                 .priority = LEAT_NORMAL };
@@ -43,7 +49,7 @@ static bool fill_up(leat_streamer *s, leat_pack pack, const bench_pack *plain, l
     return true;
 }
 
-static void measure(leat_streamer *s, leat_pack pack, const bench_pack *plain, leat_request *handles, uint32_t count,
+static void measure(leat_streamer *s, leat_pack pack, const uint32_t *assets, leat_request *handles, uint32_t count,
                     costs *c)
 {
     uint64_t random = 5;
@@ -52,7 +58,7 @@ static void measure(leat_streamer *s, leat_pack pack, const bench_pack *plain, l
         leat_read_desc reads[CALLS];
         for (uint32_t i = 0; i < CALLS; ++i) {
             picked[i] = (uint32_t)((bench_random(&random) % (count / CALLS)) * CALLS + i); /* each once */
-            uint32_t position = (uint32_t)(bench_random(&random) % plain->index.asset_count);
+            uint32_t position = position_of(assets, bench_random(&random));
             reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, position), .bind = LEAT_BIND_LATE };
         }
         uint64_t begin_ns = bench_now_ns();
@@ -99,10 +105,12 @@ static bool run(bench *b, uint32_t count, costs *c)
         return false;
     }
     leat_request *handles = calloc(count, sizeof(*handles));
-    bool ok = handles != NULL && fill_up(s, pack, &plain, handles, count);
+    uint32_t *assets = bench_pick(&plain.index, ASSET_COUNT, 3);
+    bool ok = handles != NULL && fill_up(s, pack, assets, handles, count);
     if (ok) {
-        measure(s, pack, &plain, handles, count, c);
+        measure(s, pack, assets, handles, count, c);
     }
+    free(assets);
     free(handles);
     bench_pack_close(&plain);
     leat_destroy(s);
