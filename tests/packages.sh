@@ -19,7 +19,7 @@ packages_need()
     fi
     for package in "$@"; do
         case $(dpkg-query -W -f='${db:Status-Status} ' "$package" 2>/dev/null) in
-            *installed\ *) ;;
+            installed\ * | *\ installed\ *) ;; # one word for each architecture; "not-installed" is none
             *) missing+=("$package") ;;
         esac
     done
