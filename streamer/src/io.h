@@ -27,6 +27,16 @@ typedef enum io_read_flags {
     IO_READ_URGENT = 1 << 2 /* a hint: may be given a higher ioprio, goes ahead of others inside the backend */
 } io_read_flags;
 
+/* What an io_read asks for. */
+typedef enum io_op {
+    IO_OP_READ = 0, /* `size` bytes at `offset` of `file` */
+    /* Opens `path` beneath `folder_fd`, reads, and closes again: where the ring can, one linked chain in one submission;
+     * else openat2, pread and close in turn. Through the page cache; `file` and the flags but URGENT are not looked at. The
+     * path is relative and may not lead out of the folder, by .. or by a link (-EXDEV; -ELOOP or -ENOTDIR for any link where
+     * the kernel has no openat2). Nothing that is opened survives the completion, whatever fails. */
+    IO_OP_READ_PATH = 1,
+} io_op;
+
 typedef struct io_read {
     uint32_t file; /* from file_add */
     uint32_t size; /* bytes; > 0 */
@@ -34,11 +44,22 @@ typedef struct io_read {
     void *memory; /* inside the pool region of io_desc, which may be registered; or any memory */
     uint32_t flags;
     uint64_t user_data; /* handed back; holds index and generation */
+    io_op op;
+    int folder_fd; /* READ_PATH: of a directory; it and the path stay open and unchanged until the completion */
+    const char *path;
 } io_read;
+
+/* Where an operation of several steps failed. */
+typedef enum io_step {
+    IO_STEP_NONE = 0, /* nowhere: result >= 0 */
+    IO_STEP_OPEN = 1,
+    IO_STEP_READ = 2,
+} io_step;
 
 typedef struct io_completion {
     uint64_t user_data;
-    int32_t result; /* bytes read (0: end of file) or -errno */
+    int32_t result; /* bytes read (0: end of file) or the -errno of the step that failed first */
+    io_step failed;
 } io_completion;
 
 typedef struct io_file_desc {
@@ -55,6 +76,10 @@ typedef struct io_desc {
     uint64_t pool_size;
     uint32_t read_count_max; /* most reads between submit and reap */
     uint32_t file_count_max;
+    /* A reserve, which only io_threads can be: it works for another backend, starts its threads with the first read, and
+     * says that completions are there by writing to the owner's eventfd. It is submitted to and reaped, not waited on. */
+    bool reserve;
+    int reserve_event_fd;
 } io_desc;
 
 /* Levels and counts of the ring; zero where a backend has none. Read by the pump into leat_stats. */

@@ -6,6 +6,7 @@
  * Every random draw comes from one generator, in the order of submission, so that one seed is one run. */
 #include "io.h"
 
+#include "file.h"
 #include "sim_device.h"
 
 #include <errno.h>
@@ -70,13 +71,20 @@ static sim_read heap_pop(io_backend *io)
     return best;
 }
 
+/* File and offset in one number; of a path, its hash, so that a run does not depend on which number a file got. */
+static uint64_t place_of(const io_read *item)
+{
+    uint64_t file = item->op == IO_OP_READ_PATH ? leat_name_hash(item->path, strlen(item->path)) : item->file;
+    return file << 48 | item->offset;
+}
+
 static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns)
 {
     const leat_sim_desc *d = &io->device.desc;
     uint32_t taken = 0;
     for (; taken < count && io->count < io->capacity; ++taken) {
         sim_read r = { .item = reads[taken], .order = ++io->order, .size_real = reads[taken].size };
-        r.due_ns = sim_device_due_ns(&io->device, (uint64_t)r.item.file << 48 | r.item.offset, r.item.size, now_ns);
+        r.due_ns = sim_device_due_ns(&io->device, place_of(&r.item), r.item.size, now_ns);
         bool eio = sim_device_happens(&io->device, d->eio_rate),
              eagain = sim_device_happens(&io->device, d->eagain_rate);
         bool eintr = sim_device_happens(&io->device, d->eintr_rate),
@@ -94,18 +102,11 @@ static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count,
     return taken;
 }
 
-static int32_t perform(io_backend *io, const sim_read *r)
+static int32_t read_bytes(const io_read *item, int fd, uint32_t size)
 {
-    if (r->fault != 0) {
-        return r->fault;
-    }
-    if (r->end_of_file) {
-        return 0;
-    }
     uint32_t done = 0;
-    while (done < r->size_real) {
-        ssize_t got = pread(io->files[r->item.file].fd_buffered, (uint8_t *)r->item.memory + done, r->size_real - done,
-                            (off_t)(r->item.offset + done));
+    while (done < size) {
+        ssize_t got = pread(fd, (uint8_t *)item->memory + done, size - done, (off_t)(item->offset + done));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -117,11 +118,33 @@ static int32_t perform(io_backend *io, const sim_read *r)
         }
         done += (uint32_t)got;
     }
-    if (r->flip && done > 0) {
-        uint64_t bit = sim_device_draw(&io->device) % ((uint64_t)done * 8);
+    return (int32_t)done;
+}
+
+static io_completion perform(io_backend *io, const sim_read *r)
+{
+    io_completion done = { .user_data = r->item.user_data };
+    bool by_path = r->item.op == IO_OP_READ_PATH;
+    int fd = by_path ? file_open_beneath(r->item.folder_fd, r->item.path) : io->files[r->item.file].fd_buffered;
+    if (by_path && fd < 0) {
+        done.result = fd;
+        done.failed = IO_STEP_OPEN;
+        return done;
+    }
+    if (r->fault != 0) {
+        done.result = r->fault;
+    } else if (!r->end_of_file) {
+        done.result = read_bytes(&r->item, fd, r->size_real);
+    }
+    if (r->flip && done.result > 0) {
+        uint64_t bit = sim_device_draw(&io->device) % ((uint64_t)done.result * 8);
         ((uint8_t *)r->item.memory)[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
-    return (int32_t)done;
+    done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
+    if (by_path) {
+        close(fd);
+    }
+    return done;
 }
 
 static uint32_t sim_reap(io_backend *io, io_completion *completions, uint32_t count, uint64_t now_ns)
@@ -129,7 +152,7 @@ static uint32_t sim_reap(io_backend *io, io_completion *completions, uint32_t co
     uint32_t taken = 0;
     while (taken < count && io->count > 0 && io->reads[0].due_ns <= now_ns) {
         sim_read r = heap_pop(io);
-        completions[taken++] = (io_completion){ .user_data = r.item.user_data, .result = perform(io, &r) };
+        completions[taken++] = perform(io, &r);
     }
     return taken;
 }

@@ -3,8 +3,13 @@
  * At large units, with O_DIRECT and huge pages, this is as fast as io_uring; it costs more CPU and a context switch a
  * read. One lock guards two bounded rings (urgent reads have one of their own, which is emptied first) and the ring of
  * completions; it is never held over a system call. The I/O thread sleeps on an eventfd, so that wake() and completions
- * have one door. */
+ * have one door.
+ *
+ * As a reserve (io_desc.reserve) it does for io_uring.c what a ring cannot do: nothing is allocated and no thread
+ * started until there is such a thing, and where no thread can be had then, submit() reads by itself. */
 #include "io.h"
+
+#include "file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -33,7 +38,8 @@ struct io_backend {
     uint32_t thread_count;
     uint32_t thread_limit;
     pthread_t *threads;
-    int event_fd;
+    int event_fd; /* a reserve's: the owner's */
+    bool reserve, started;
     uint32_t file_count_max;
     io_file_desc *files; /* fd_buffered -1: free. Written by the I/O thread, read by workers through the lock */
 
@@ -76,6 +82,45 @@ static int32_t read_once(const io_read *item, int fd)
     return got < 0 ? -errno : (int32_t)got;
 }
 
+static io_completion perform(const io_read *item, int fd)
+{
+    io_completion done = { .user_data = item->user_data };
+    if (item->op == IO_OP_READ_PATH) {
+        fd = file_open_beneath(item->folder_fd, item->path);
+        if (fd < 0) {
+            done.result = fd;
+            done.failed = IO_STEP_OPEN;
+            return done;
+        }
+    }
+    done.result = read_once(item, fd);
+    done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
+    if (item->op == IO_OP_READ_PATH) {
+        close(fd);
+    }
+    return done;
+}
+
+/* The lock is held. */
+static int descriptor_of(const io_backend *io, const io_read *item)
+{
+    if (item->op != IO_OP_READ) {
+        return -1;
+    }
+    const io_file_desc *file = &io->files[item->file];
+    return item->flags & IO_READ_DIRECT ? file->fd_direct : file->fd_buffered;
+}
+
+/* The lock is held. True if somebody must be told with signal_waiter(), after the lock was given back. */
+static bool complete(io_backend *io, const io_completion *done)
+{
+    bool first = io->completion_count == 0;
+    io->completions[(io->completion_head + io->completion_count++) & (io->capacity - 1)] = *done;
+    bool tell = io->reserve ? first : io->waiting;
+    io->waiting = false;
+    return tell;
+}
+
 static void *reader_main(void *argument)
 {
     io_backend *io = argument;
@@ -86,15 +131,11 @@ static void *reader_main(void *argument)
             continue;
         }
         io_read item = ring_pop(io, io->urgent.count > 0 ? &io->urgent : &io->ordinary);
-        const io_file_desc *file = &io->files[item.file];
-        int fd = item.flags & IO_READ_DIRECT ? file->fd_direct : file->fd_buffered;
+        int fd = descriptor_of(io, &item);
         pthread_mutex_unlock(&io->lock);
-        int32_t result = read_once(&item, fd);
+        io_completion done = perform(&item, fd);
         pthread_mutex_lock(&io->lock);
-        io->completions[(io->completion_head + io->completion_count++) & (io->capacity - 1)] =
-            (io_completion){ .user_data = item.user_data, .result = result };
-        bool wake = io->waiting;
-        io->waiting = false;
+        bool wake = complete(io, &done);
         if (wake) {
             pthread_mutex_unlock(&io->lock);
             signal_waiter(io);
@@ -115,7 +156,7 @@ static void threads_close(io_backend *io)
     for (uint32_t i = 0; i < io->thread_count; ++i) {
         pthread_join(io->threads[i], NULL);
     }
-    if (io->event_fd >= 0) {
+    if (io->event_fd >= 0 && !io->reserve) {
         close(io->event_fd);
     }
     pthread_cond_destroy(&io->work);
@@ -130,6 +171,7 @@ static void threads_close(io_backend *io)
 
 static void start_threads(io_backend *io)
 {
+    io->started = true;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -160,7 +202,8 @@ static leat_result threads_open(const io_desc *desc, io_backend **out, leat_erro
     io->file_count_max = desc->file_count_max;
     pthread_mutex_init(&io->lock, NULL);
     pthread_cond_init(&io->work, NULL);
-    io->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    io->reserve = desc->reserve;
+    io->event_fd = desc->reserve ? desc->reserve_event_fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     io->threads = memory_allocate(m, io->thread_limit, sizeof(*io->threads), CACHE_LINE_SIZE);
     io->files = memory_allocate(m, io->file_count_max, sizeof(*io->files), CACHE_LINE_SIZE);
     io->urgent.items = memory_allocate(m, io->capacity, sizeof(io_read), CACHE_LINE_SIZE);
@@ -172,13 +215,15 @@ static leat_result threads_open(const io_desc *desc, io_backend **out, leat_erro
         for (uint32_t i = 0; i < io->file_count_max; ++i) {
             io->files[i].fd_buffered = -1;
         }
-        start_threads(io);
+        if (!io->reserve) {
+            start_threads(io);
+        }
     }
-    if (!there || io->thread_count == 0) {
+    if (!there || (io->thread_count == 0 && !io->reserve)) {
         threads_close(io);
         return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory, descriptor or thread for the thread backend");
     }
-    if (io->thread_count < io->thread_limit) {
+    if (io->started && io->thread_count < io->thread_limit) {
         log_line(desc->log, LEAT_LOG_WARNING, "only %u of %u reading threads could be started", io->thread_count,
                  io->thread_limit);
     }
@@ -207,9 +252,30 @@ static void threads_file_remove(io_backend *io, uint32_t file)
     pthread_mutex_unlock(&io->lock);
 }
 
+/* A reserve without a thread: slow, never stuck. */
+static void submit_alone(io_backend *io, const io_read *reads, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        io_completion done = perform(&reads[i], descriptor_of(io, &reads[i]));
+        pthread_mutex_lock(&io->lock);
+        bool tell = complete(io, &done);
+        pthread_mutex_unlock(&io->lock);
+        if (tell) {
+            signal_waiter(io);
+        }
+    }
+}
+
 static uint32_t threads_submit(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns)
 {
     (void)now_ns;
+    if (!io->started) {
+        start_threads(io);
+    }
+    if (io->thread_count == 0) {
+        submit_alone(io, reads, count);
+        return count;
+    }
     pthread_mutex_lock(&io->lock);
     for (uint32_t i = 0; i < count; ++i) {
         ring_push(io, reads[i].flags & IO_READ_URGENT ? &io->urgent : &io->ordinary, &reads[i]);

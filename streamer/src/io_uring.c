@@ -9,15 +9,23 @@
  * waits for completions. With DEFER_TASKRUN the kernel does its completion work there too, in a batch, and never
  * interrupts the thread. wake() writes to an eventfd that the ring polls, multishot where the kernel can.
  *
+ * A read by path is three entries, linked: openat2 into a descriptor that exists in the ring's own table only, read,
+ * close. Each slot has its place in that table, so nothing is searched and nothing can be lost. The link to the close
+ * is a hard one: a read that fails or comes short does not leave the file open. Where the ring cannot do this, the
+ * reserve (io_threads.c) does it.
+ *
  * A ring that dies (the kernel answers EBADF or the like) answers every read with -EIO from then on: slow, never stuck.
  */
 #include "io.h"
 
 #ifdef LEAT_HAVE_URING
 
+#include "file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -34,11 +42,17 @@
 #define LAZY_REAPS_MAX 2u /* reaps after which entries that nobody has waited for are handed over anyway */
 #define SETUP_RETRIES_MAX 8u
 #define TRIAL_BYTES 4096u
+#define CHAIN_LENGTH 3u
+
+/* The completion's user_data: the slot, and which entry of it in the upper half. */
+typedef enum chain_entry { ENTRY_READ = 0, ENTRY_OPEN = 1, ENTRY_CLOSE = 2 } chain_entry;
 
 typedef struct ring_slot {
-    uint64_t user_data;
+    io_read item;
     uint32_t next_free;
-    bool busy;
+    uint32_t entries_out; /* submitted and not completed */
+    int32_t results[CHAIN_LENGTH]; /* by chain_entry */
+    bool busy, in_reserve;
 } ring_slot;
 
 struct io_backend {
@@ -52,6 +66,10 @@ struct io_backend {
     bool ring_made, enabled, dead;
     bool iopoll, iopoll_tried;
     bool fixed_files;
+    bool chains; /* reads by path can be chained */
+    io_backend *reserve; /* for what the ring cannot do */
+    uint32_t reserve_outstanding;
+    struct open_how chain_how;
     uint64_t fixed_size; /* the first bytes of the pool that are registered */
     int event_fd;
     bool poll_armed, poll_oneshot;
@@ -155,22 +173,41 @@ static void register_pool(io_backend *io)
     log_line(io->log, LEAT_LOG_WARNING, "io_uring: no part of the pool could be registered; raise RLIMIT_MEMLOCK");
 }
 
+/* Can the ring open into its own table, and find there in a later link what an earlier one has opened (5.17)? */
+static bool can_chain(io_backend *io)
+{
+    if (io->iopoll || !(io->params.features & IORING_FEAT_LINKED_FILE) || io->params.sq_entries < CHAIN_LENGTH) {
+        return false;
+    }
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&io->ring);
+    bool can = probe != NULL && io_uring_opcode_supported(probe, IORING_OP_OPENAT2) &&
+               io_uring_opcode_supported(probe, IORING_OP_READ) && io_uring_opcode_supported(probe, IORING_OP_CLOSE);
+    io_uring_free_probe(probe);
+    return can;
+}
+
+/* Two places for each file, buffered and direct, and one for each slot: there, reads by path keep their file. */
 static void register_files(io_backend *io)
 {
-    io->fixed_files = false;
+    io->fixed_files = io->chains = false;
     if (io->desc->uring.fixed_files == LEAT_OFF) {
         return;
     }
-    uint32_t count = io->file_count_max * 2; /* buffered and direct */
+    uint32_t own = io->file_count_max * 2;
+    uint32_t count = own + io->slot_count;
     int *fds = malloc(count * sizeof(*fds));
     if (fds == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; ++i) {
-        const io_file_desc *file = &io->files[i / 2];
-        fds[i] = file->fd_buffered < 0 ? -1 : i % 2 == 0 ? file->fd_buffered : file->fd_direct;
+        const io_file_desc *file = &io->files[u32_min(i, own - 1) / 2];
+        fds[i] = i >= own || file->fd_buffered < 0 ? -1 : i % 2 == 0 ? file->fd_buffered : file->fd_direct;
     }
     int result = io_uring_register_files(&io->ring, fds, count);
+    io->chains = result == 0 && can_chain(io);
+    if (result == -EMFILE) { /* the table may not be larger than RLIMIT_NOFILE */
+        result = io_uring_register_files(&io->ring, fds, own);
+    }
     free(fds);
     io->fixed_files = result == 0;
     if (result != 0) {
@@ -207,6 +244,9 @@ static void uring_close(io_backend *io)
 {
     memory *m = io->memory;
     drop_ring(io);
+    if (io->reserve != NULL) {
+        io_threads_ops.close(io->reserve);
+    }
     if (io->event_fd >= 0) {
         close(io->event_fd);
     }
@@ -231,12 +271,22 @@ static leat_result uring_open(const io_desc *desc, io_backend **out, leat_error 
     io->iopoll = desc->desc->uring.iopoll == LEAT_ON;
     io->file_count_max = desc->file_count_max;
     io->slot_count = desc->read_count_max;
+    /* A descriptor of the ring's table has no flag that an exec would look at: O_CLOEXEC is refused there. */
+    io->chain_how = (struct open_how){ .flags = FILE_BENEATH_FLAGS & ~O_CLOEXEC, .resolve = FILE_BENEATH_RESOLVE };
     io->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     io->files = memory_allocate(m, io->file_count_max, sizeof(*io->files), CACHE_LINE_SIZE);
     io->slots = memory_allocate(m, io->slot_count, sizeof(*io->slots), CACHE_LINE_SIZE);
     if (io->event_fd < 0 || io->files == NULL || io->slots == NULL) {
         uring_close(io);
         return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory or descriptor for io_uring");
+    }
+    io_desc reserve = *desc;
+    reserve.reserve = true;
+    reserve.reserve_event_fd = io->event_fd;
+    leat_result result = io_threads_ops.open(&reserve, &io->reserve, error);
+    if (result != LEAT_OK) {
+        uring_close(io);
+        return result;
     }
     for (uint32_t i = 0; i < io->file_count_max; ++i) {
         io->files[i].fd_buffered = -1;
@@ -393,6 +443,8 @@ static uint32_t uring_file_add(io_backend *io, const io_file_desc *file)
             continue;
         }
         io->files[i] = *file;
+        uint32_t twin = io_threads_ops.file_add(io->reserve, file);
+        ASSERT(twin == i); /* both take the first that is free */
         int fds[2] = { file->fd_buffered, file->fd_direct };
         if (io->fixed_files && io_uring_register_files_update(&io->ring, i * 2, fds, 2) < 0) {
             log_line(io->log, LEAT_LOG_INFO, "io_uring: a file cannot be registered; using descriptors");
@@ -406,6 +458,7 @@ static uint32_t uring_file_add(io_backend *io, const io_file_desc *file)
 static void uring_file_remove(io_backend *io, uint32_t file)
 {
     io->files[file].fd_buffered = -1;
+    io_threads_ops.file_remove(io->reserve, file);
     int none[2] = { -1, -1 };
     if (io->fixed_files && !io->dead) {
         io_uring_register_files_update(&io->ring, file * 2, none, 2);
@@ -414,22 +467,94 @@ static void uring_file_remove(io_backend *io, uint32_t file)
 
 /* ---- Reads ---- */
 
-static void fill_sqe(io_backend *io, struct io_uring_sqe *sqe, const io_read *item, uint32_t slot)
+/* Into the registered buffer where the memory is part of it. */
+static void prepare_read(const io_backend *io, struct io_uring_sqe *sqe, int fd, const io_read *item)
 {
-    bool direct = (item->flags & IO_READ_DIRECT) != 0;
-    const io_file_desc *file = &io->files[item->file];
-    int fd = io->fixed_files ? (int)(item->file * 2 + direct) : direct ? file->fd_direct : file->fd_buffered;
     uint64_t offset = (uint64_t)((uint8_t *)item->memory - io->pool);
     if (offset < io->fixed_size && item->size <= io->fixed_size - offset) {
         io_uring_prep_read_fixed(sqe, fd, item->memory, item->size, item->offset, 0);
     } else {
         io_uring_prep_read(sqe, fd, item->memory, item->size, item->offset);
     }
-    sqe->rw_flags = item->flags & IO_READ_NOWAIT ? RWF_NOWAIT : 0;
-    if (io->fixed_files) {
-        sqe->flags |= IOSQE_FIXED_FILE;
+}
+
+static void mark(struct io_uring_sqe *sqe, uint32_t slot, chain_entry entry, uint32_t flags)
+{
+    sqe->user_data = (uint64_t)entry << 32 | slot;
+    sqe->flags |= (uint8_t)flags;
+}
+
+static bool fill_read(io_backend *io, uint32_t slot)
+{
+    const io_read *item = &io->slots[slot].item;
+    struct io_uring_sqe *sqe = take_sqe(io);
+    if (sqe == NULL) {
+        return false;
     }
-    sqe->user_data = slot;
+    bool direct = (item->flags & IO_READ_DIRECT) != 0;
+    const io_file_desc *file = &io->files[item->file];
+    int fd = io->fixed_files ? (int)(item->file * 2 + direct) : direct ? file->fd_direct : file->fd_buffered;
+    prepare_read(io, sqe, fd, item);
+    sqe->rw_flags = item->flags & IO_READ_NOWAIT ? RWF_NOWAIT : 0;
+    mark(sqe, slot, ENTRY_READ, io->fixed_files ? IOSQE_FIXED_FILE : 0);
+    io->slots[slot].entries_out = 1;
+    return true;
+}
+
+static uint32_t chain_place(const io_backend *io, uint32_t slot)
+{
+    return io->file_count_max * 2 + slot;
+}
+
+/* A chain must go out whole: one that is cut by a submission loses its links. */
+static bool fill_chain(io_backend *io, uint32_t slot)
+{
+    const io_read *item = &io->slots[slot].item;
+    if (io_uring_sq_space_left(&io->ring) < CHAIN_LENGTH) {
+        ++io->stats.submit_calls;
+        note_result(io, io_uring_submit(&io->ring));
+        if (io->dead || io_uring_sq_space_left(&io->ring) < CHAIN_LENGTH) {
+            return false;
+        }
+    }
+    uint32_t place = chain_place(io, slot);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
+    io_uring_prep_openat2_direct(sqe, item->folder_fd, item->path, &io->chain_how, place);
+    mark(sqe, slot, ENTRY_OPEN, IOSQE_IO_LINK);
+    sqe = io_uring_get_sqe(&io->ring);
+    prepare_read(io, sqe, (int)place, item);
+    mark(sqe, slot, ENTRY_READ, IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK);
+    sqe = io_uring_get_sqe(&io->ring);
+    io_uring_prep_close_direct(sqe, place);
+    mark(sqe, slot, ENTRY_CLOSE, 0);
+    io->slots[slot].entries_out = CHAIN_LENGTH;
+    return true;
+}
+
+static void to_reserve(io_backend *io, uint32_t slot)
+{
+    io_read item = io->slots[slot].item;
+    item.user_data = slot;
+    io->slots[slot].in_reserve = true;
+    io_threads_ops.submit(io->reserve, &item, 1, 0);
+    ++io->reserve_outstanding;
+}
+
+/* False if the ring has no room now. */
+static bool start_slot(io_backend *io, uint32_t slot)
+{
+    io->slots[slot].entries_out = 0;
+    if (io->dead) {
+        return true; /* reap answers */
+    }
+    if (io->slots[slot].item.op == IO_OP_READ) {
+        return fill_read(io, slot) || io->dead;
+    }
+    if (io->chains) {
+        return fill_chain(io, slot) || io->dead;
+    }
+    to_reserve(io, slot);
+    return true;
 }
 
 static uint32_t uring_submit(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns)
@@ -438,40 +563,87 @@ static uint32_t uring_submit(io_backend *io, const io_read *reads, uint32_t coun
     ensure_enabled(io);
     uint32_t taken = 0;
     while (taken < count && io->slot_free < io->slot_count) {
-        struct io_uring_sqe *sqe = io->dead ? NULL : take_sqe(io);
-        if (sqe == NULL && !io->dead) {
+        uint32_t slot = io->slot_free;
+        io->slots[slot].item = reads[taken];
+        if (!start_slot(io, slot)) {
             break; /* the kernel is busy: reap first */
         }
-        uint32_t slot = io->slot_free;
         io->slot_free = io->slots[slot].next_free;
         io->slots[slot].busy = true;
-        io->slots[slot].user_data = reads[taken].user_data;
         ++io->outstanding;
-        if (sqe != NULL) {
-            fill_sqe(io, sqe, &reads[taken], slot);
-        }
         ++taken;
     }
     io->lazy_reaps = 0;
     return taken;
 }
 
-static void slot_end(io_backend *io, uint32_t slot, int32_t result, io_completion *completion)
+static void slot_end(io_backend *io, uint32_t slot, int32_t result, io_step failed, io_completion *completion)
 {
     ASSERT(slot < io->slot_count && io->slots[slot].busy);
-    *completion = (io_completion){ .user_data = io->slots[slot].user_data, .result = result };
-    io->slots[slot].busy = false;
+    *completion = (io_completion){ .user_data = io->slots[slot].item.user_data, .result = result, .failed = failed };
+    io->slots[slot].busy = io->slots[slot].in_reserve = false;
     io->slots[slot].next_free = io->slot_free;
     io->slot_free = slot;
     --io->outstanding;
+}
+
+/* The place of a file that the chain has opened but not closed is freed by hand. */
+static void chain_clean(io_backend *io, uint32_t slot)
+{
+    const int32_t *results = io->slots[slot].results;
+    if (results[ENTRY_OPEN] >= 0 && results[ENTRY_CLOSE] < 0) {
+        int none = -1;
+        io_uring_register_files_update(&io->ring, chain_place(io, slot), &none, 1);
+    }
+}
+
+/* One entry of a slot has completed. True if the read is over. */
+static bool entry_completed(io_backend *io, const struct io_uring_cqe *cqe, io_completion *completion)
+{
+    uint32_t slot = (uint32_t)cqe->user_data;
+    chain_entry entry = (chain_entry)(cqe->user_data >> 32);
+    ASSERT(slot < io->slot_count && io->slots[slot].busy && entry < CHAIN_LENGTH);
+    ring_slot *s = &io->slots[slot];
+    s->results[entry] = cqe->res;
+    if (--s->entries_out > 0) {
+        return false;
+    }
+    int32_t result = s->results[ENTRY_READ];
+    io_step failed = result < 0 ? IO_STEP_READ : IO_STEP_NONE;
+    if (s->item.op == IO_OP_READ_PATH) {
+        chain_clean(io, slot);
+        int32_t opened = s->results[ENTRY_OPEN];
+        if (opened == -EINVAL) { /* what this kernel's openat2 does not take, the C library's open will */
+            io->chains = false;
+            to_reserve(io, slot);
+            return false;
+        }
+        result = opened < 0 ? opened : result;
+        failed = opened < 0 ? IO_STEP_OPEN : failed;
+    }
+    slot_end(io, slot, result, failed, completion);
+    return true;
+}
+
+static uint32_t reap_reserve(io_backend *io, io_completion *completions, uint32_t count)
+{
+    uint32_t taken = 0;
+    if (io->reserve_outstanding > 0) {
+        taken = io_threads_ops.reap(io->reserve, completions, count, 0);
+    }
+    for (uint32_t i = 0; i < taken; ++i) {
+        slot_end(io, (uint32_t)completions[i].user_data, completions[i].result, completions[i].failed, &completions[i]);
+    }
+    io->reserve_outstanding -= taken;
+    return taken;
 }
 
 static uint32_t reap_dead(io_backend *io, io_completion *completions, uint32_t count)
 {
     uint32_t taken = 0;
     for (; io->dead_scan < io->slot_count && taken < count; ++io->dead_scan) {
-        if (io->slots[io->dead_scan].busy) {
-            slot_end(io, io->dead_scan, -EIO, &completions[taken++]);
+        if (io->slots[io->dead_scan].busy && !io->slots[io->dead_scan].in_reserve) {
+            slot_end(io, io->dead_scan, -EIO, IO_STEP_READ, &completions[taken++]);
         }
     }
     if (io->dead_scan == io->slot_count) {
@@ -495,7 +667,7 @@ static uint32_t take_completions(io_backend *io, io_completion *completions, uin
         if (cqe->user_data == USER_WAKE) {
             handle_wake(io, cqe);
         } else {
-            slot_end(io, (uint32_t)cqe->user_data, cqe->res, &completions[taken++]);
+            taken += entry_completed(io, cqe, &completions[taken]);
         }
     }
     io_uring_cq_advance(&io->ring, seen);
@@ -512,7 +684,8 @@ static uint32_t uring_reap(io_backend *io, io_completion *completions, uint32_t 
     (void)now_ns;
     ensure_enabled(io);
     if (io->dead) {
-        return reap_dead(io, completions, count);
+        uint32_t answered = reap_dead(io, completions, count);
+        return answered + reap_reserve(io, completions + answered, count - answered);
     }
     if (io_uring_sq_ready(&io->ring) > 0 && io->lazy_reaps++ >= LAZY_REAPS_MAX) {
         ++io->stats.submit_calls;
@@ -526,6 +699,7 @@ static uint32_t uring_reap(io_backend *io, io_completion *completions, uint32_t 
         note_result(io, io_uring_get_events(&io->ring));
         taken = take_completions(io, completions, count);
     }
+    taken += reap_reserve(io, completions + taken, count - taken);
     io->stats.cq_ready = io_uring_cq_ready(&io->ring);
     io->stats.sq_ready = io_uring_sq_ready(&io->ring);
     io->stats.sq_space = io_uring_sq_space_left(&io->ring);
@@ -544,7 +718,7 @@ static struct __kernel_timespec time_left(uint64_t deadline_ns)
 /* A polled ring is asked while reads are out, and sleeps on the eventfd when none is; so does a dead one. */
 static void wait_polled(io_backend *io, uint64_t deadline_ns)
 {
-    if (io->outstanding > 0) {
+    if (io->outstanding > io->reserve_outstanding) {
         if (!io->dead) {
             ++io->stats.wait_calls;
             note_result(io, io_uring_submit_and_wait(&io->ring, 1));
