@@ -9,5 +9,6 @@ int command_list(const options *o);
 int command_info(const options *o);
 int command_verify(const options *o);
 int command_extract(const options *o);
+int command_doctor(const options *o);
 
 #endif

@@ -42,6 +42,13 @@ static const command_text commands[] = {
       "  -o, --output DIR             made if it is not there\n"
       "      --dds                    textures as DDS, with all mips, unchanged\n"
       "      --gltf                   models as glTF, with a .bin beside it" },
+    { "doctor", "Jh", "leat doctor [PATH] [--json]",
+      "Says what this machine, kernel, container and file system allow, which way Leat reads there and why, and what\n"
+      "to change to make it faster. PATH is a pack, a file or a folder (default: the current one).\n\n"
+      "      --json                   the same for programmes; the keys are in assets/README.md\n\n"
+      "Needs no privilege and changes nothing. Reads PATH; into a folder, or beside a file that is no pack, it writes\n"
+      "a temporary file of 2 MiB, without a name, if it may.\n\n"
+      "Exit: 0 the fast way is taken; 1 PATH is not there, or nothing can be read; 2 usage; 3 works, but slower." },
 };
 
 static const struct option long_options[] = {
@@ -152,14 +159,16 @@ static int command_find(const char *name)
 static int arguments_check(const command_text *text, const options *o)
 {
     bool writes = o->command == COMMAND_PACK || o->command == COMMAND_EXTRACT;
-    if (o->argument_count == 0) {
+    if (o->argument_count == 0 && o->command != COMMAND_DOCTOR) {
         return usage_error(text->name, o->command == COMMAND_PACK ? "there is no SRC to pack" : "there is no PACK", "");
     }
     if (writes && (o->output == NULL || o->output[0] == '\0')) {
         return usage_error(text->name, "-o is missing: where to write", "");
     }
     if (!writes && o->argument_count > 1) {
-        return usage_error(text->name, "one pack at a time; what is ", o->arguments[1]);
+        bool path = o->command == COMMAND_DOCTOR;
+        return usage_error(text->name, path ? "one path at a time; what is " : "one pack at a time; what is ",
+                           o->arguments[1]);
     }
     return -1;
 }

@@ -8,7 +8,14 @@
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_PARTLY = 3 };
 
 typedef enum texture_format { TEXTURE_FORMAT_AUTO = 0, TEXTURE_FORMAT_BC, TEXTURE_FORMAT_RGBA8 } texture_format;
-typedef enum command { COMMAND_PACK = 0, COMMAND_LIST, COMMAND_INFO, COMMAND_VERIFY, COMMAND_EXTRACT } command;
+typedef enum command {
+    COMMAND_PACK = 0,
+    COMMAND_LIST,
+    COMMAND_INFO,
+    COMMAND_VERIFY,
+    COMMAND_EXTRACT,
+    COMMAND_DOCTOR
+} command;
 
 typedef struct options {
     command command;
