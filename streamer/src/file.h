@@ -26,6 +26,9 @@ void file_close(disk_file *file);
 #define FILE_BENEATH_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 int file_open_beneath(int folder_fd, const char *path);
 
+/* Is this a path that names something beneath a folder by itself, without .. and not absolute? */
+bool path_is_beneath(const char *path);
+
 /* How many bytes of the range the page cache holds, to the page; -1 where the kernel cannot say. One system call. */
 int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size);
 

@@ -35,7 +35,16 @@ typedef enum io_op {
      * path is relative and may not lead out of the folder, by .. or by a link (-EXDEV; -ELOOP or -ENOTDIR for any link where
      * the kernel has no openat2). Nothing that is opened survives the completion, whatever fails. */
     IO_OP_READ_PATH = 1,
+    /* Size, kind and time of change of `path` beneath `folder_fd` into `memory`, an io_status; result 0. A link as the last
+     * component is not followed. Absolute paths and .. are refused (-EXDEV). */
+    IO_OP_STATUS = 2,
 } io_op;
+
+typedef struct io_status {
+    uint64_t size;
+    int64_t changed_ns; /* mtime */
+    uint32_t mode; /* as in stat: S_ISREG(mode) */
+} io_status;
 
 typedef struct io_read {
     uint32_t file; /* from file_add */
@@ -45,7 +54,7 @@ typedef struct io_read {
     uint32_t flags;
     uint64_t user_data; /* handed back; holds index and generation */
     io_op op;
-    int folder_fd; /* READ_PATH: of a directory; it and the path stay open and unchanged until the completion */
+    int folder_fd; /* READ_PATH, STATUS: of a directory; it and the path stay open and unchanged until the completion */
     const char *path;
 } io_read;
 
@@ -53,7 +62,7 @@ typedef struct io_read {
 typedef enum io_step {
     IO_STEP_NONE = 0, /* nowhere: result >= 0 */
     IO_STEP_OPEN = 1,
-    IO_STEP_READ = 2,
+    IO_STEP_READ = 2, /* also of STATUS, which has one step */
 } io_step;
 
 typedef struct io_completion {
@@ -80,6 +89,7 @@ typedef struct io_desc {
      * says that completions are there by writing to the owner's eventfd. It is submitted to and reaped, not waited on. */
     bool reserve;
     int reserve_event_fd;
+    const char *why_no_ring; /* threads: told by leat_info; NULL: it was not asked for. Copied by open */
 } io_desc;
 
 /* Levels and counts of the ring; zero where a backend has none. Read by the pump into leat_stats. */
@@ -87,7 +97,10 @@ typedef struct io_stats {
     uint64_t submit_calls; /* system calls made to submit */
     uint64_t wait_calls; /* system calls made to wait or reap */
     uint64_t wake_calls;
-    uint32_t sq_ready, sq_space, cq_ready, cq_overflows;
+    uint64_t sqpoll_wakeups; /* of submit_calls: those that woke the kernel's submitting thread */
+    uint64_t cq_overflows; /* how often completions were found that the queue had no room for */
+    uint64_t ring_losses;
+    uint32_t sq_ready, sq_space, cq_ready;
 } io_stats;
 
 typedef struct io_ops {
@@ -119,12 +132,21 @@ typedef struct io_ops {
     uint64_t (*next_completion_ns)(const io_backend *io);
 
     void (*stats)(const io_backend *io, io_stats *stats);
-    /* Fills the fields of info that this backend knows. */
+    /* Fills the fields of info that this backend knows, backend and backend_text among them. Any thread. */
     void (*info)(const io_backend *io, leat_info *info);
 
     /* All reads have completed. Unregisters before anything is unmapped. */
     void (*close)(io_backend *io);
 } io_ops;
+
+/* What IO_OP_STATUS does, at once. 0 or -errno. */
+int32_t io_status_get(int folder_fd, const char *path, io_status *status);
+/* The switch of a mode. */
+leat_switch *io_mode_switch(leat_uring_desc *desc, leat_mode mode);
+/* Is this mode asked for by the desc, or on by default? */
+bool io_mode_asked(const leat_uring_desc *desc, leat_mode mode);
+/* For backends without a ring: all modes refused for this reason. */
+void io_no_ring(leat_info *info, const leat_uring_desc *desc, const char *why);
 
 extern const io_ops io_uring_ops; /* open says UNSUPPORTED where the build has no liburing */
 extern const io_ops io_threads_ops;

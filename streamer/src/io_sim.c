@@ -24,6 +24,7 @@ typedef struct sim_read {
 
 struct io_backend {
     memory *memory;
+    leat_uring_desc uring; /* what was asked of a ring, for info */
     sim_device device;
     uint64_t order;
     uint32_t capacity;
@@ -74,7 +75,7 @@ static sim_read heap_pop(io_backend *io)
 /* File and offset in one number; of a path, its hash, so that a run does not depend on which number a file got. */
 static uint64_t place_of(const io_read *item)
 {
-    uint64_t file = item->op == IO_OP_READ_PATH ? leat_name_hash(item->path, strlen(item->path)) : item->file;
+    uint64_t file = item->op != IO_OP_READ ? leat_name_hash(item->path, strlen(item->path)) : item->file;
     return file << 48 | item->offset;
 }
 
@@ -124,6 +125,11 @@ static int32_t read_bytes(const io_read *item, int fd, uint32_t size)
 static io_completion perform(io_backend *io, const sim_read *r)
 {
     io_completion done = { .user_data = r->item.user_data };
+    if (r->item.op == IO_OP_STATUS) {
+        done.result = io_status_get(r->item.folder_fd, r->item.path, r->item.memory);
+        done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
+        return done;
+    }
     bool by_path = r->item.op == IO_OP_READ_PATH;
     int fd = by_path ? file_open_beneath(r->item.folder_fd, r->item.path) : io->files[r->item.file].fd_buffered;
     if (by_path && fd < 0) {
@@ -185,6 +191,7 @@ static leat_result sim_open(const io_desc *desc, io_backend **out, leat_error *e
         return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for the simulated device");
     }
     io->memory = m;
+    io->uring = desc->desc->uring;
     leat_sim_desc none = { 0 };
     sim_device_init(&io->device, desc->desc->sim != NULL ? desc->desc->sim : &none);
     io->capacity = desc->read_count_max;
@@ -237,8 +244,8 @@ static void sim_stats(const io_backend *io, io_stats *stats)
 
 static void sim_info(const io_backend *io, leat_info *info)
 {
-    (void)io;
-    info->fixed_buffers = info->fixed_files = info->sqpoll = info->iopoll = info->defer_taskrun = false;
+    info->backend = LEAT_BACKEND_SIM;
+    io_no_ring(info, &io->uring, "the device is simulated");
 }
 
 const io_ops io_sim_ops = {

@@ -34,6 +34,8 @@ typedef struct read_ring {
 
 struct io_backend {
     memory *memory;
+    leat_uring_desc uring; /* what was asked of a ring, for info */
+    char why_no_ring[118];
     uint32_t capacity; /* of each ring: a power of two, not less than all reads together */
     uint32_t thread_count;
     uint32_t thread_limit;
@@ -85,6 +87,11 @@ static int32_t read_once(const io_read *item, int fd)
 static io_completion perform(const io_read *item, int fd)
 {
     io_completion done = { .user_data = item->user_data };
+    if (item->op == IO_OP_STATUS) {
+        done.result = io_status_get(item->folder_fd, item->path, item->memory);
+        done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
+        return done;
+    }
     if (item->op == IO_OP_READ_PATH) {
         fd = file_open_beneath(item->folder_fd, item->path);
         if (fd < 0) {
@@ -194,6 +201,9 @@ static leat_result threads_open(const io_desc *desc, io_backend **out, leat_erro
         return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for the thread backend");
     }
     io->memory = m;
+    io->uring = desc->desc->uring;
+    snprintf(io->why_no_ring, sizeof(io->why_no_ring), "%s",
+             desc->why_no_ring != NULL ? desc->why_no_ring : "threads were asked for");
     io->capacity = 1;
     while (io->capacity < desc->read_count_max) {
         io->capacity *= 2;
@@ -346,8 +356,8 @@ static void threads_stats(const io_backend *io, io_stats *stats)
 
 static void threads_info(const io_backend *io, leat_info *info)
 {
-    (void)io;
-    info->fixed_buffers = info->fixed_files = info->sqpoll = info->iopoll = info->defer_taskrun = false;
+    info->backend = LEAT_BACKEND_THREADS;
+    io_no_ring(info, &io->uring, io->why_no_ring);
 }
 
 const io_ops io_threads_ops = {

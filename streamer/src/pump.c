@@ -377,6 +377,8 @@ static void publish(leat_streamer *s)
     level_set(&c->sq_space, io.sq_space);
     level_set(&c->cq_ready, io.cq_ready);
     level_set(&c->cq_overflows, io.cq_overflows);
+    level_set(&c->sqpoll_wakeups, io.sqpoll_wakeups);
+    level_set(&c->ring_losses, io.ring_losses);
 }
 
 bool pump_run(leat_streamer *s, uint64_t now_ns)

@@ -29,7 +29,13 @@
 #define READ_GAP_DEFAULT (16u << 10)
 #define AGEING_NS_DEFAULT (2 * NS_PER_S)
 #define RING_ENTRIES_DEFAULT 256u
+#define RING_ENTRIES_LIMIT 32768u /* the kernel's own */
 #define SQPOLL_IDLE_MS_DEFAULT 50u
+#define SQPOLL_IDLE_MS_LIMIT 60000u
+#define SQPOLL_CORE_LIMIT 8192u
+#define RING_WORKER_COUNT_DEFAULT 8u
+#define RING_WORKER_COUNT_LIMIT 4096u
+#define BATCH_WAIT_US_LIMIT 1000000u
 #define ASSET_BYTES_DEFAULT (UINT64_C(4) << 30)
 #define INDEX_BYTES_DEFAULT (UINT64_C(1) << 30)
 
@@ -93,6 +99,7 @@ static void resolve_defaults(leat_desc *d)
     }
     default_u32(&d->uring.entries, RING_ENTRIES_DEFAULT);
     default_u32(&d->uring.sqpoll_idle_ms, SQPOLL_IDLE_MS_DEFAULT);
+    default_u32(&d->uring.worker_count_max, RING_WORKER_COUNT_DEFAULT);
     default_u64(&d->asset_bytes_max, ASSET_BYTES_DEFAULT);
     default_u64(&d->pack_index_bytes_max, INDEX_BYTES_DEFAULT);
 }
@@ -117,6 +124,12 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
         { "io_thread_count", d->io_thread_count, 1, IO_THREAD_COUNT_LIMIT },
         { "read_bytes_max", d->read_bytes_max, LEAT_PACK_ALIGNMENT, READ_BYTES_LIMIT },
         { "read_gap_max", d->read_gap_max, 0, READ_BYTES_LIMIT },
+        { "uring.entries", d->uring.entries, 1, RING_ENTRIES_LIMIT },
+        { "uring.completion_entries", d->uring.completion_entries, 0, 2 * RING_ENTRIES_LIMIT },
+        { "uring.sqpoll_idle_ms", d->uring.sqpoll_idle_ms, 1, SQPOLL_IDLE_MS_LIMIT },
+        { "uring.sqpoll_core", d->uring.sqpoll_core, 0, SQPOLL_CORE_LIMIT },
+        { "uring.worker_count_max", d->uring.worker_count_max, 1, RING_WORKER_COUNT_LIMIT },
+        { "uring.batch_wait_us", d->uring.batch_wait_us, 0, BATCH_WAIT_US_LIMIT },
         { "backend", d->backend, LEAT_BACKEND_AUTO, LEAT_BACKEND_SIM },
         { "memory_bytes_max", d->memory_bytes_max, d->pool_bytes + d->lent_bytes, UINT64_MAX },
     };

@@ -158,6 +158,7 @@ static leat_result open_backend(leat_streamer *s, leat_error *error)
     }
     s->io_ops = &io_threads_ops;
     s->desc.backend = LEAT_BACKEND_THREADS;
+    desc.why_no_ring = wanted == LEAT_BACKEND_THREADS ? "threads were asked for" : reason.text;
     return s->io_ops->open(&desc, &s->io, error);
 }
 
@@ -318,6 +319,9 @@ const leat_desc *leat_resolved_desc(const leat_streamer *s)
 void leat_info_get(const leat_streamer *s, leat_info *info)
 {
     *info = s->info;
+    if (s->desc.backend == LEAT_BACKEND_URING) { /* what only a read tells, and a ring that was lost */
+        s->io_ops->info(s->io, info);
+    }
 }
 
 static uint64_t counted(const _Atomic uint64_t *counter)
@@ -370,7 +374,9 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
         .sq_ready = (uint32_t)counted(&c->sq_ready),
         .sq_space = (uint32_t)counted(&c->sq_space),
         .cq_ready = (uint32_t)counted(&c->cq_ready),
-        .cq_overflows = (uint32_t)counted(&c->cq_overflows),
+        .cq_overflows = counted(&c->cq_overflows),
+        .sqpoll_wakeups = counted(&c->sqpoll_wakeups),
+        .ring_losses = counted(&c->ring_losses),
         .memory_bytes = __atomic_load_n(&s->memory_live, __ATOMIC_RELAXED),
     };
     uint64_t ended = stats->requests_ready + stats->requests_failed + stats->requests_cancelled;

@@ -195,7 +195,7 @@ typedef struct counters {
     _Atomic uint64_t requests_queued, requests_waiting_memory, reads_in_flight, bytes_queued, bytes_in_flight,
         window_bytes, pool_used, lent_used, bandwidth, latency_min, bytes_queued_by_rank[SCHED_CLASS_COUNT];
     _Atomic uint64_t io_rounds;
-    _Atomic uint64_t sq_ready, sq_space, cq_ready, cq_overflows;
+    _Atomic uint64_t sq_ready, sq_space, cq_ready, cq_overflows, sqpoll_wakeups, ring_losses;
 } counters;
 
 typedef enum sleep_state {

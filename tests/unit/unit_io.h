@@ -87,6 +87,7 @@ static inline leat_result unit_io_open(unit_io *u)
     u->desc.io_thread_count = u->desc.io_thread_count == 0 ? 4 : u->desc.io_thread_count;
     u->desc.uring.entries = u->desc.uring.entries == 0 ? 64 : u->desc.uring.entries;
     u->desc.uring.sqpoll_idle_ms = u->desc.uring.sqpoll_idle_ms == 0 ? 50 : u->desc.uring.sqpoll_idle_ms;
+    u->desc.uring.worker_count_max = u->desc.uring.worker_count_max == 0 ? 8 : u->desc.uring.worker_count_max;
     u->desc.logger = (leat_logger){ .log = unit_io_log, .user = u, .level = LEAT_LOG_INFO };
     u->desc.stepped = u->backend == LEAT_BACKEND_SIM;
     u->desc.sim = &u->sim;

@@ -229,15 +229,61 @@ typedef enum leat_backend {
  * logged, replaced by its fall-back and told by leat_info. */
 typedef enum leat_switch { LEAT_DEFAULT = 0, LEAT_OFF = 1, LEAT_ON = 2 } leat_switch;
 
+/* What io_uring can do for a reader, one switch each. What the kernel refuses is replaced by its fall-back, never an error:
+ * leat_info.modes tells, with the reason. streamer/MODES.md has the table. */
+typedef enum leat_mode {
+    LEAT_MODE_BATCH = 0,            /* one system call hands over all reads of a round; else one each */
+    LEAT_MODE_FIXED_BUFFERS = 1,    /* the pool is registered; else the kernel maps its pages for each read */
+    LEAT_MODE_FIXED_FILES = 2,      /* descriptors are registered; else looked up for each read */
+    LEAT_MODE_DIRECT_DESCRIPTORS = 3, /* loose files are opened into the ring's own table */
+    LEAT_MODE_LINKS = 4,            /* loose files: open, read and close as one linked chain; else three calls of a thread */
+    LEAT_MODE_DEFER_TASKRUN = 5,    /* SINGLE_ISSUER + DEFER_TASKRUN: completions are worked off when the thread asks */
+    LEAT_MODE_COOP_TASKRUN = 6,     /* in its place on older kernels: no interrupts to complete; else with interrupts */
+    LEAT_MODE_SQPOLL = 7,           /* a kernel thread submits: no system calls while it is awake */
+    LEAT_MODE_IOPOLL = 8,           /* completions are polled for, where the device has queues for it */
+    LEAT_MODE_MULTISHOT_POLL = 9,   /* the poll that wakes the I/O thread stays armed; else it is armed each time */
+    LEAT_MODE_OPENAT2 = 10,         /* these through the ring; else by threads */
+    LEAT_MODE_STATX = 11,
+    LEAT_MODE_CLOSE = 12,
+    LEAT_MODE_FADVISE = 13,         /* no read-ahead for buffered reads, which know what they want; else the kernel's guess */
+    LEAT_MODE_TIMEOUTS = 14,        /* waits with a limit are one call; else a timeout entry goes along */
+    LEAT_MODE_MIN_WAIT = 15,        /* batch_wait_us in the kernel; else with a timeout */
+    LEAT_MODE_WORKER_LIMIT = 16,    /* of the kernel's worker threads; else the kernel's own limit */
+    LEAT_MODE_DONT_CACHE = 17,      /* RWF_DONTCACHE: what is read buffered leaves the page cache; else it stays */
+    LEAT_MODE_COUNT = 18
+} leat_mode;
+
+/* "sqpoll" and so on; "?" for a number that is no mode. */
+LEAT_API const char *leat_mode_text(leat_mode mode);
+/* What happens where the mode is not granted, in words. */
+LEAT_API const char *leat_mode_fallback_text(leat_mode mode);
+
 typedef struct leat_uring_desc {
-    uint32_t entries;          /* submission queue; 0: 256 */
-    leat_switch sqpoll;        /* a kernel thread that submits; off by default */
-    uint32_t sqpoll_idle_ms;   /* 0: 50 */
-    leat_switch iopoll;        /* polled completions, where the device has poll queues; off by default */
-    leat_switch fixed_buffers; /* on by default, as the next three */
+    uint32_t entries;            /* submission queue; 0: 256 */
+    uint32_t completion_entries; /* completion queue; 0: room for everything that can be out at once */
+    uint32_t sqpoll_idle_ms;     /* the kernel thread sleeps after this long without work, as does ours; 0: 50 */
+    uint32_t sqpoll_core;        /* 1 + the number of the core that the kernel thread is bound to; 0: any */
+    uint32_t worker_count_max;   /* threads of the kernel's own, of each kind; 0: 8 */
+    uint32_t batch_wait_us;      /* completions are gathered for at most this long, to save system calls; 0: not at all */
+
+    leat_switch sqpoll; /* one switch for each mode: off by default */
+    leat_switch iopoll;
+    leat_switch fadvise;
+    leat_switch dont_cache;
+    leat_switch batch; /* on by default, as all that follow */
+    leat_switch fixed_buffers;
     leat_switch fixed_files;
-    leat_switch defer_taskrun; /* SINGLE_ISSUER + DEFER_TASKRUN */
-    leat_switch coop_taskrun;  /* where DEFER_TASKRUN is not to be had */
+    leat_switch direct_descriptors;
+    leat_switch links;
+    leat_switch defer_taskrun;
+    leat_switch coop_taskrun;
+    leat_switch multishot_poll;
+    leat_switch openat2;
+    leat_switch statx;
+    leat_switch close;
+    leat_switch timeouts;
+    leat_switch min_wait;
+    leat_switch worker_limit;
 } leat_uring_desc;
 
 #define LEAT_CLIENT_COUNT 16u
@@ -296,12 +342,22 @@ LEAT_API void leat_destroy(leat_streamer *streamer);
 /* What was chosen for every field of the desc. Valid until leat_destroy. */
 LEAT_API const leat_desc *leat_resolved_desc(const leat_streamer *streamer);
 
-/* What the kernel and the file system granted. */
+typedef struct leat_mode_info {
+    bool asked;
+    bool granted;
+    char why[118]; /* why it is not granted, in words; empty if it is */
+} leat_mode_info;
+
+/* What the kernel and the file system granted. Of modes that only a read can prove (iopoll, dont_cache) it is known once
+ * the first file is read; the backend can change, to threads, if the kernel gives up the ring midway. */
 typedef struct leat_info {
     leat_backend backend;
     uint32_t uring_features;    /* IORING_FEAT_* */
     uint32_t uring_setup_flags; /* IORING_SETUP_* in force */
-    bool fixed_buffers, fixed_files, sqpoll, iopoll, defer_taskrun;
+    uint32_t uring_entries, uring_completion_entries; /* as made; 0 without a ring */
+    leat_mode_info modes[LEAT_MODE_COUNT];
+    bool fixed_buffers, fixed_files, sqpoll, iopoll, defer_taskrun; /* the same of the modes asked for most */
+    uint64_t fixed_bytes; /* of the pool that are registered */
     bool huge_pages; /* asked for and granted by madvise */
     uint32_t worker_count;
     uint64_t pool_bytes, lent_bytes;
@@ -600,7 +656,10 @@ typedef struct leat_stats {
     uint64_t pool_bytes_used, lent_bytes_used;
     uint64_t bandwidth_bytes_per_second; /* packed, smoothed */
     uint64_t latency_min_ns;             /* of the device, windowed minimum */
-    uint32_t sq_ready, sq_space, cq_ready, cq_overflows; /* io_uring */
+    uint32_t sq_ready, sq_space, cq_ready; /* io_uring: entries filled and not handed over, free, completed and not taken */
+    uint64_t cq_overflows;   /* io_uring: how often the kernel kept completions back for lack of room (none is lost) */
+    uint64_t sqpoll_wakeups; /* io_uring: system calls that woke the kernel's submitting thread */
+    uint64_t ring_losses;    /* io_uring: rings that the kernel gave up midway; reading goes on with threads */
     uint64_t memory_bytes; /* all memory of the streamer, indices included */
 } leat_stats;
 LEAT_API void leat_stats_get(const leat_streamer *streamer, leat_stats *stats);
