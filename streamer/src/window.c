@@ -32,12 +32,20 @@
 #define READ_FRACTION_IGNORED 0.1 /* a need of 1.05 reads is one */
 #define PROBE_PERIODS 8u
 #define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
+#define ALONE_COUNT 9u /* reads that were alone, of which the median counts */
 #define SIZE_CLASS_COUNT 24u
 #define ROUND_NS_MIN (2 * NS_PER_MS)
 #define ROUND_READS 8u
 #define BANDWIDTH_GUESS UINT64_C(100000000)
 #define LATENCY_GUESS NS_PER_MS
 #define READ_SIZE_GUESS KIB(256)
+
+/* The last reads of a size class that had the device to themselves. */
+typedef struct alone_reads {
+    uint64_t latency[ALONE_COUNT]; /* a ring */
+    uint32_t count; /* ever taken */
+    uint64_t median; /* 0: none yet */
+} alone_reads;
 
 struct window {
     window_desc desc;
@@ -59,7 +67,7 @@ struct window {
     bool probing; /* this period lets two reads out, whatever the product says */
     uint64_t rate[2];
     uint64_t latency[2][SIZE_CLASS_COUNT]; /* smallest */
-    uint64_t alone[SIZE_CLASS_COUNT]; /* smoothed, of reads that had the device to themselves */
+    alone_reads alone[SIZE_CLASS_COUNT];
     bool alone_now; /* the one read in flight was issued to an idle device */
     uint64_t bandwidth; /* largest of rate, or what was known before */
     uint64_t smooth_rate; /* for estimates */
@@ -116,17 +124,33 @@ void window_destroy(window *w)
     }
 }
 
-/* Latency of an ordinary read without a queue: smoothed over the reads of drains where there were any, because the
- * smallest of many is the luck of one, and a window that is built on it starves the device. */
+static void alone_add(alone_reads *a, uint64_t latency_ns)
+{
+    a->latency[a->count++ % ALONE_COUNT] = latency_ns;
+    uint32_t count = u32_min(a->count, ALONE_COUNT);
+    uint64_t sorted[ALONE_COUNT];
+    for (uint32_t i = 0; i < count; ++i) {
+        uint32_t at = i;
+        for (; at > 0 && sorted[at - 1] > a->latency[i]; --at) {
+            sorted[at] = sorted[at - 1];
+        }
+        sorted[at] = a->latency[i];
+    }
+    a->median = sorted[(count - 1) / 2];
+}
+
+/* Latency of an ordinary read without a queue: the median of the last that were alone, where there were any. The
+ * smallest of many is the luck of one, and a window that is built on it starves the device; a mean takes in each stall
+ * of the host, and a window that is built on that makes urgent reads wait. */
 static uint64_t latency_unqueued(const window *w)
 {
     uint32_t wanted = class_of(w->read_size);
     for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
-        if (wanted >= distance && w->alone[wanted - distance] != 0) {
-            return w->alone[wanted - distance];
+        if (wanted >= distance && w->alone[wanted - distance].median != 0) {
+            return w->alone[wanted - distance].median;
         }
-        if (wanted + distance < SIZE_CLASS_COUNT && w->alone[wanted + distance] != 0) {
-            return w->alone[wanted + distance];
+        if (wanted + distance < SIZE_CLASS_COUNT && w->alone[wanted + distance].median != 0) {
+            return w->alone[wanted + distance].median;
         }
     }
     return latency_of_class(w, wanted);
@@ -234,8 +258,7 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     uint32_t class = class_of(bytes);
     w->latency[0][class] = smaller_known(w->latency[0][class], u64_max(latency_ns, 1));
     if (w->alone_now && w->in_flight == 0) {
-        uint64_t *alone = &w->alone[class];
-        *alone = *alone == 0 ? latency_ns : *alone - *alone / 4 + latency_ns / 4;
+        alone_add(&w->alone[class], u64_max(latency_ns, 1));
         w->drain_left -= w->drain_left > 0 ? 1 : 0;
     }
     w->round_bytes += bytes;
