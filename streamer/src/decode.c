@@ -6,9 +6,10 @@
 #include "decode.h"
 
 #include "pack_index.h"
+#include "threads.h"
 
 #include <pthread.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -158,6 +159,11 @@ static void task_run(decode *d, decode_task *task, uint8_t *scratch)
     d->desc.done(d->desc.owner, task);
 }
 
+static bool in_hurry(const decode *d)
+{
+    return d->desc.hurry != NULL && atomic_load_explicit(d->desc.hurry, memory_order_relaxed) != 0;
+}
+
 static void *worker_main(void *argument)
 {
     decode *d = argument;
@@ -174,7 +180,11 @@ static void *worker_main(void *argument)
         decode_task *task = heap_pop(d);
         task->state = DECODE_STARTED;
         pthread_mutex_unlock(&d->lock);
+        bool hurry = in_hurry(d); /* this may be the task that ends it, and then the engine's thread wakes */
         task_run(d, task, scratch);
+        if (hurry || in_hurry(d)) {
+            sched_yield();
+        }
         pthread_mutex_lock(&d->lock);
     }
     pthread_mutex_unlock(&d->lock);
@@ -185,18 +195,13 @@ static void *worker_main(void *argument)
 
 static bool start_workers(decode *d)
 {
-    /* Signals are the engine's: its handlers must not run on our stacks. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (d->worker_count < d->desc.worker_count &&
-           pthread_create(&d->threads[d->worker_count], NULL, worker_main, d) == 0) {
+    bool started = true;
+    while (started && d->worker_count < d->desc.worker_count) {
         char name[16];
         snprintf(name, sizeof(name), "leat-decode-%u", d->worker_count % 100);
-        pthread_setname_np(d->threads[d->worker_count], name);
-        ++d->worker_count;
+        started = thread_start(&d->threads[d->worker_count], worker_main, d, name);
+        d->worker_count += started;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return d->worker_count > 0 || d->desc.worker_count == 0; /* fewer threads are slower, not wrong */
 }
 

@@ -5,6 +5,9 @@
  * chunk with one output that wants all of it is decoded in place; otherwise it is decoded once and the other outputs
  * are copied from there.
  *
+ * Workers compute without a pause, and a thread that wakes beside them may wait for a tick of the kernel's clock (4 ms) to
+ * get a core. So while the owner is in a hurry they offer theirs after each chunk.
+ *
  * The owner's two functions are called on the worker, outside of all locks. decode.c knows neither files nor requests.
  * With worker_count 0 there are no threads: decode_step() does the next task on the caller's thread. */
 #ifndef LEAT_DECODE_H
@@ -13,6 +16,8 @@
 #include "base.h"
 
 #include <leat/pack_format.h>
+
+#include <stdatomic.h>
 
 typedef struct decode decode;
 
@@ -54,6 +59,7 @@ typedef struct decode_desc {
     memory *memory;
     uint32_t worker_count; /* 0: decode_step */
     uint32_t task_count_max;
+    const _Atomic uint32_t *hurry; /* not zero: somebody waits for more than a decode. May be NULL. */
     void *owner;
     bool (*wanted)(void *owner, const decode_output *output); /* any worker; just before the decode */
     void (*done)(void *owner, decode_task *task); /* any worker; the task is the owner's again */

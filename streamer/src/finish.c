@@ -15,6 +15,9 @@ void request_drop(leat_streamer *s, request *r, uint32_t index)
     /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
     if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) == 1) {
         r->finished_ns = streamer_now(s);
+        if (r->hurried) {
+            atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
+        }
         post_event(s, &s->post_links[index], index, POST_TERMINAL);
     }
 }

@@ -10,11 +10,11 @@
 #include "io.h"
 
 #include "file.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,6 +131,7 @@ static bool complete(io_backend *io, const io_completion *done)
 static void *reader_main(void *argument)
 {
     io_backend *io = argument;
+    thread_set_slice(THREAD_SLICE_NS_SHORT);
     pthread_mutex_lock(&io->lock);
     while (!io->stopping) {
         if (io->urgent.count == 0 && io->ordinary.count == 0) {
@@ -179,17 +180,13 @@ static void threads_close(io_backend *io)
 static void start_threads(io_backend *io)
 {
     io->started = true;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (io->thread_count < io->thread_limit &&
-           pthread_create(&io->threads[io->thread_count], NULL, reader_main, io) == 0) {
+    bool started = true;
+    while (started && io->thread_count < io->thread_limit) {
         char name[16];
         snprintf(name, sizeof(name), "leat-read-%u", io->thread_count % 1000);
-        pthread_setname_np(io->threads[io->thread_count], name);
-        ++io->thread_count;
+        started = thread_start(&io->threads[io->thread_count], reader_main, io, name);
+        io->thread_count += started;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static leat_result threads_open(const io_desc *desc, io_backend **out, leat_error *error)

@@ -5,6 +5,8 @@
  * thread, so there are no locks; the scheduler and the window are pure and get the time handed in. */
 #include "streamer.h"
 
+#include "threads.h"
+
 #include <string.h>
 
 #define SWEEP_ALL UINT64_MAX
@@ -275,6 +277,10 @@ static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, 
     if (r->stage != STAGE_ISSUED) {
         r->rank = rank;
         r->deadline_ns = deadline_ns;
+        if (rank == 0 && !r->hurried) {
+            r->hurried = true;
+            atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
+        }
     }
     decode_change(s->decode, index, rank, deadline_ns);
 }
@@ -425,6 +431,7 @@ static void pump_sleep(leat_streamer *s)
 void *pump_main(void *streamer)
 {
     leat_streamer *s = streamer;
+    thread_set_slice(THREAD_SLICE_NS_SHORT);
     while (!atomic_load_explicit(&s->stopping, memory_order_acquire)) {
         if (!pump_run(s, streamer_now(s))) {
             pump_sleep(s);

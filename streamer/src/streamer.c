@@ -7,8 +7,8 @@
 #include "streamer.h"
 
 #include "resolve.h"
+#include "threads.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -115,6 +115,7 @@ static bool create_stages(leat_streamer *s)
     s->decode = decode_create(&(decode_desc){ .memory = m,
                                               .worker_count = d->stepped ? 0 : d->worker_count,
                                               .task_count_max = READ_COUNT_MAX * READ_TASK_COUNT_MAX,
+                                              .hurry = &s->urgent_live,
                                               .owner = s,
                                               .wanted = finish_wanted,
                                               .done = finish_task });
@@ -167,15 +168,7 @@ static bool start_io_thread(leat_streamer *s)
     if (s->desc.stepped) {
         return true;
     }
-    /* Signals are the engine's: its handlers must not run on our stack. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    s->io_thread_runs = pthread_create(&s->io_thread, NULL, pump_main, s) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (s->io_thread_runs) {
-        pthread_setname_np(s->io_thread, "leat-io");
-    }
+    s->io_thread_runs = thread_start(&s->io_thread, pump_main, s, "leat-io");
     return s->io_thread_runs;
 }
 

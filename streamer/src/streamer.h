@@ -106,6 +106,7 @@ typedef struct request {
     uint64_t predicted_ns;
     leat_part part_possible;
     bool degraded;
+    bool hurried; /* counted in urgent_live; set once, before or at admission or while queued */
 
     /* shared */
     _Atomic uint32_t chunks_open;
@@ -233,6 +234,7 @@ struct leat_streamer {
     mpsc_list mail;
     command_queue commands;
     _Atomic uint64_t ticket; /* one per submit call */
+    _Atomic uint32_t urgent_live; /* urgent requests that have not ended; workers yield while there are any */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
     _Atomic bool stopping;
     _Atomic uint64_t now_ns; /* stepped: the caller's clock */

@@ -78,6 +78,10 @@ static leat_result fill(leat_streamer *s, const leat_read_desc *desc, pack_slot 
     r->raw_end = r->raw_begin + size;
     r->memory = desc->bind == LEAT_BIND_CALLER ? desc->memory : NULL;
     r->failure = LEAT_OK;
+    r->hurried = desc->priority == LEAT_URGENT;
+    if (r->hurried) {
+        atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
+    }
     atomic_store_explicit(&r->chunks_open, 1, memory_order_relaxed); /* the mail publishes it */
     if (desc->batch.generation != 0) {
         atomic_fetch_add_explicit(&s->batches[desc->batch.index].added, 1, memory_order_relaxed);

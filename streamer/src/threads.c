@@ -1,0 +1,38 @@
+/* threads.c - see threads.h. */
+#include "threads.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* struct sched_attr of <linux/sched/types.h>, which cannot be included beside <sched.h>. For threads of the ordinary
+ * class, `runtime` is the slice since Linux 6.12, and has no meaning before. */
+typedef struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+} scheduling;
+
+bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) {
+        pthread_setname_np(*thread, name);
+    }
+    return started;
+}
+
+void thread_set_slice(uint64_t slice_ns)
+{
+    scheduling s = { .size = sizeof(s) };
+    if (syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) == 0 && s.policy == 0) { /* an engine may have chosen another */
+        s.runtime = slice_ns;
+        syscall(SYS_sched_setattr, 0, &s, 0);
+    }
+}

@@ -1,0 +1,23 @@
+/* threads.h - how Leat's own threads are started, and how soon they get a core.
+ *
+ * Signals are the engine's: its handlers must not run on our stacks, so every thread begins with all of them blocked.
+ */
+#ifndef LEAT_THREADS_H
+#define LEAT_THREADS_H
+
+#include "base.h"
+
+#include <pthread.h>
+
+/* For threads that forward and hardly compute. A thread that wakes takes a core from one with a longer slice at once,
+ * as far as its share allows; otherwise it waits for the end of that one's slice, which is 3 ms by default: ten urgent
+ * reads. Shares of the processor stay what they are. */
+#define THREAD_SLICE_NS_SHORT (NS_PER_MS / 5)
+
+/* Starts a thread under a name of at most 15 bytes; false if there is none to be had. */
+bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name);
+
+/* The calling thread's slice, where the kernel has such (Linux 6.12); elsewhere nothing changes. */
+void thread_set_slice(uint64_t slice_ns);
+
+#endif
