@@ -231,6 +231,17 @@ static void unit_discard(void *user, uint32_t item, void *result)
 
 /* ---- Passes ---- */
 
+/* Without memory or threads the jobs end without a word of their own. */
+static bool jobs_done(packing *k, const jobs_desc *desc)
+{
+    uint32_t failures = k->summary.failure_count;
+    if (jobs_run(desc)) {
+        return true;
+    }
+    bool told = k->error.text[0] != '\0' || (k->options->strict && k->summary.failure_count > failures);
+    return told ? false : memory_error(k, k->options->output);
+}
+
 static int usage_compare(const void *a, const void *b)
 {
     const import_usage *x = a, *y = b;
@@ -263,7 +274,7 @@ static bool models_run(packing *k)
     k->models = calloc(k->sources.count, sizeof(*k->models));
     k->model_products = calloc(k->sources.count, sizeof(*k->model_products));
     if (k->models == NULL || k->model_products == NULL) {
-        return memory_error(k, "sources");
+        return memory_error(k, k->options->output);
     }
     for (uint32_t i = 0; i < k->sources.count; ++i) {
         if (k->sources.items[i].kind == SOURCE_MODEL) {
@@ -276,7 +287,10 @@ static bool models_run(packing *k)
                        .work = model_work,
                        .take = model_take,
                        .discard = model_discard };
-    return (k->model_count == 0 || jobs_run(&desc)) && usages_gather(k);
+    if (k->model_count > 0 && !jobs_done(k, &desc)) {
+        return false;
+    }
+    return usages_gather(k) || memory_error(k, k->options->output);
 }
 
 static bool units_plan(packing *k)
@@ -287,7 +301,7 @@ static bool units_plan(packing *k)
     }
     k->units = calloc(count, sizeof(*k->units));
     if (k->units == NULL || count > UINT32_MAX / 2) {
-        return memory_error(k, "sources");
+        return memory_error(k, k->options->output);
     }
     uint32_t model = 0;
     for (uint32_t i = 0; i < k->sources.count; ++i) {
@@ -317,7 +331,7 @@ static bool units_run(packing *k)
                        .work = unit_work,
                        .take = unit_take,
                        .discard = unit_discard };
-    return jobs_run(&desc);
+    return jobs_done(k, &desc);
 }
 
 static bool nothing_to_pack(packing *k)
@@ -339,7 +353,7 @@ static bool run(packing *k, interrupt *i)
     bool taken = messages_take(k, &k->sources.messages);
     k->summary.source_count = k->sources.count + k->summary.failure_count;
     if (!taken || !found) {
-        return false;
+        return k->summary.failure_count > 0 ? false : memory_error(k, k->options->output);
     }
     if (k->sources.count == 0) {
         return nothing_to_pack(k);

@@ -79,6 +79,21 @@ static uint64_t place_of(const io_read *item)
     return file << 48 | item->offset;
 }
 
+/* Read number `order` is one of those that the desc names. */
+static bool is_named(const leat_sim_desc *d, uint64_t order)
+{
+    return d->fault_first != 0 && order >= d->fault_first &&
+           (d->fault_count == 0 || order - d->fault_first < d->fault_count);
+}
+
+static int32_t named_error(leat_sim_fault fault)
+{
+    return fault == LEAT_SIM_FAULT_EIO      ? -EIO
+           : fault == LEAT_SIM_FAULT_EAGAIN ? -EAGAIN
+           : fault == LEAT_SIM_FAULT_EINTR  ? -EINTR
+                                            : 0;
+}
+
 static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns)
 {
     const leat_sim_desc *d = &io->device.desc;
@@ -94,6 +109,12 @@ static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count,
         r.end_of_file = sim_device_happens(&io->device, d->end_of_file_rate);
         r.fault = d->fail_all || eio ? -EIO : eagain ? -EAGAIN : eintr ? -EINTR : 0;
         uint64_t cut = sim_device_draw(&io->device);
+        if (is_named(d, r.order)) {
+            r.fault = r.fault != 0 ? r.fault : named_error(d->fault);
+            is_short |= d->fault == LEAT_SIM_FAULT_SHORT;
+            r.end_of_file |= d->fault == LEAT_SIM_FAULT_END_OF_FILE;
+            r.flip |= d->fault == LEAT_SIM_FAULT_BIT_FLIP;
+        }
         if (is_short) { /* a device stops at its blocks, a file system anywhere */
             uint64_t unit = r.item.flags & IO_READ_DIRECT ? 512 : 1;
             r.size_real = (uint32_t)u64_max(align_down(cut % r.item.size, unit), u64_min(unit, r.item.size));

@@ -18,6 +18,16 @@
 extern "C" {
 #endif
 
+/* What can happen to a read. */
+typedef enum leat_sim_fault {
+    LEAT_SIM_FAULT_EIO = 0,
+    LEAT_SIM_FAULT_EAGAIN = 1,
+    LEAT_SIM_FAULT_EINTR = 2,
+    LEAT_SIM_FAULT_SHORT = 3,
+    LEAT_SIM_FAULT_END_OF_FILE = 4, /* result 0, as if the file had been truncated */
+    LEAT_SIM_FAULT_BIT_FLIP = 5
+} leat_sim_fault;
+
 /* All zero is an NVMe drive of 3.5 GB/s without faults. Rates are per 1,000 reads. */
 typedef struct leat_sim_desc {
     uint64_t seed;
@@ -39,6 +49,11 @@ typedef struct leat_sim_desc {
     uint32_t end_of_file_rate; /* result 0, as if the file had been truncated */
     uint32_t spike_rate;       /* a read that takes 50 times as long */
     bool fail_all;             /* every read: EIO */
+
+    /* "Fail the Nth": on top of the rates, reads number fault_first (1: the first; 0: none) and on meet `fault`. */
+    leat_sim_fault fault;
+    uint64_t fault_first;
+    uint64_t fault_count; /* so many of them; 0: all that follow */
 } leat_sim_desc;
 
 /* "nvme", "nvme7", "sata", "hdd", "sd", "stall" (an nvme drive that stalls for 2 s after 1 s), "halve" (one whose
