@@ -118,29 +118,47 @@ leat_result asset_part(const pack_slot *slot, uint32_t asset, const leat_part *p
     return LEAT_ERROR_ARGUMENT;
 }
 
-bool asset_coarser(const pack_slot *slot, uint32_t asset, leat_part *part)
+/* The kind of part that has levels in this asset, and how many there are; 0: it has none. */
+static uint32_t levels_of(const pack_slot *slot, uint32_t asset, leat_part_kind *kind)
 {
     const leat_pack_asset_record *record = record_of(slot, asset);
-    uint32_t level_count;
-    leat_part_kind kind;
     if (record->type == LEAT_ASSET_TEXTURE) {
-        kind = LEAT_PART_MIPS;
-        level_count = ((const leat_pack_texture_metadata *)metadata_of(slot, asset))->mip_count;
-    } else if (record->type == LEAT_ASSET_MESH) {
-        kind = LEAT_PART_LODS;
-        level_count = ((const leat_pack_mesh_metadata *)metadata_of(slot, asset))->lod_count;
-    } else {
-        return false;
+        *kind = LEAT_PART_MIPS;
+        return ((const leat_pack_texture_metadata *)metadata_of(slot, asset))->mip_count;
+    }
+    if (record->type == LEAT_ASSET_MESH) {
+        *kind = LEAT_PART_LODS;
+        return ((const leat_pack_mesh_metadata *)metadata_of(slot, asset))->lod_count;
+    }
+    *kind = LEAT_PART_ALL;
+    return 0;
+}
+
+uint16_t asset_level(const pack_slot *slot, uint32_t asset, const leat_part *part)
+{
+    leat_part_kind kind;
+    uint32_t count = levels_of(slot, asset, &kind);
+    if (count == 0 || count >= LEVEL_NONE) {
+        return LEVEL_NONE;
     }
     if (part->kind == LEAT_PART_ALL) {
-        *part = (leat_part){ .kind = kind };
+        return 0;
     }
-    /* Only "from here on and everything coarser" can shrink to a useful prefix. */
-    if (part->kind != kind || part->count != 0 || part->first + 1 >= level_count) {
-        return false;
-    }
-    ++part->first;
-    return true;
+    return part->kind == kind && part->count == 0 ? (uint16_t)part->first : LEVEL_NONE;
+}
+
+bool asset_level_size(const pack_slot *slot, uint32_t asset, uint16_t level, uint64_t *size)
+{
+    leat_part part = asset_level_part(slot, asset, level);
+    uint64_t offset;
+    return asset_part(slot, asset, &part, &offset, size) == LEAT_OK && *size > 0 && offset == 0;
+}
+
+leat_part asset_level_part(const pack_slot *slot, uint32_t asset, uint16_t level)
+{
+    leat_part part = { .first = level };
+    levels_of(slot, asset, &part.kind);
+    return part;
 }
 
 leat_result leat_asset_part(const leat_streamer *s, leat_asset asset, const leat_part *part, uint64_t *offset,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void base_assert_failed(const char *condition, const char *file, int line)
 {
@@ -17,9 +18,14 @@ void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignme
     if (mul_overflows(count, size, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
         return NULL;
     }
+    bool huge = m->huge_pages && bytes >= HUGE_PAGE_SIZE;
+    alignment = huge ? u64_max(alignment, HUGE_PAGE_SIZE) : alignment;
     void *block = m->allocator.allocate((size_t)bytes, (size_t)alignment, m->allocator.user);
     if (block == NULL) {
         return NULL;
+    }
+    if (huge) { /* our own whole pages only, before the first touch; a kernel without them says no, and that is all */
+        madvise(block, (size_t)align_down(bytes, HUGE_PAGE_SIZE), MADV_HUGEPAGE);
     }
     memset(block, 0, (size_t)bytes);
     if (m->bytes_live != NULL) {

@@ -14,7 +14,8 @@ void request_drop(leat_streamer *s, request *r, uint32_t index)
 {
     /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
     if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) == 1) {
-        r->finished_ns = streamer_now(s);
+        uint64_t now_ns = streamer_now(s);
+        r->latency_ns = now_ns - u64_min(now_ns, r->submitted_ns);
         if (r->hurried) {
             atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
         }
@@ -26,7 +27,7 @@ void request_fail(leat_streamer *s, request *r, uint32_t index, leat_result resu
 {
     /* The first failure is the one that is told. Its details are published by this thread's own request_drop. */
     if (handles_set(&s->request_handles, index, r->generation, REQUEST_FAILED, REQUEST_FAILED)) {
-        r->failure = result;
+        r->failure = (int8_t)result;
         r->failure_os = os_error;
         r->failure_chunk = chunk;
     }

@@ -9,47 +9,63 @@ static uint64_t pair(uint32_t high, uint32_t low)
 bool handles_init(handle_table *table, uint32_t capacity, memory *m)
 {
     *table = (handle_table){ .capacity = capacity };
-    table->slots = memory_allocate(m, capacity, sizeof(handle_slot), CACHE_LINE_SIZE);
-    if (table->slots == NULL) {
+    table->slots = memory_allocate(m, capacity, sizeof(*table->slots), CACHE_LINE_SIZE);
+    table->next_free = memory_allocate(m, capacity, sizeof(*table->next_free), CACHE_LINE_SIZE);
+    if (table->slots == NULL || table->next_free == NULL) {
+        handles_free(table, m);
         return false;
     }
     for (uint32_t i = 0; i < capacity; ++i) {
         atomic_init(&table->slots[i].control, pair(1, 0));
-        atomic_init(&table->slots[i].next_free, i + 1 < capacity ? i + 1 : HANDLE_FREE_END);
+        atomic_init(&table->next_free[i], i + 1 < capacity ? i + 1 : HANDLE_FREE_END);
     }
     atomic_init(&table->free_head, pair(0, 0));
-    atomic_init(&table->live_count, 0);
     return true;
 }
 
 void handles_free(handle_table *table, memory *m)
 {
-    memory_free(m, table->slots, table->capacity, sizeof(handle_slot));
+    memory_free(m, table->next_free, table->capacity, sizeof(*table->next_free));
+    memory_free(m, table->slots, table->capacity, sizeof(*table->slots));
+    table->next_free = NULL;
     table->slots = NULL;
+}
+
+uint32_t handles_acquire_many(handle_table *table, uint32_t wanted, uint32_t *indices)
+{
+    /* Acquire pairs with the release in handles_release_many: we see next_free and the new generations. The tag changes
+     * with every pop, so a head that has come back meanwhile is noticed; what was read of the chain before that may be
+     * nonsense, but each number in it is below the capacity. */
+    uint64_t head = atomic_load_explicit(&table->free_head, memory_order_acquire);
+    uint64_t rest;
+    uint32_t count;
+    do {
+        uint32_t next = (uint32_t)head;
+        for (count = 0; count < wanted && next != HANDLE_FREE_END; ++count) {
+            indices[count] = next;
+            __builtin_prefetch(&table->slots[next], 1);
+            next = atomic_load_explicit(&table->next_free[next], memory_order_relaxed);
+        }
+        if (count == 0) {
+            return 0;
+        }
+        rest = pair((uint32_t)(head >> 32) + 1, next);
+    } while (!atomic_compare_exchange_weak_explicit(&table->free_head, &head, rest, memory_order_acquire,
+                                                    memory_order_acquire));
+    for (uint32_t i = 0; i < count; ++i) {
+        _Atomic uint64_t *control = &table->slots[indices[i]].control;
+        uint64_t seen = atomic_load_explicit(control, memory_order_relaxed);
+        atomic_store_explicit(control, seen | HANDLE_FLAG_LIVE, memory_order_release);
+    }
+    return count;
 }
 
 bool handles_acquire(handle_table *table, uint32_t *index, uint32_t *generation)
 {
-    /* Acquire pairs with the release in handles_release: we see next_free and the new generation. The tag changes with
-     * every pop, so a head that has come back meanwhile is noticed. */
-    uint64_t head = atomic_load_explicit(&table->free_head, memory_order_acquire);
-    for (;;) {
-        uint32_t slot = (uint32_t)head;
-        if (slot == HANDLE_FREE_END) {
-            return false;
-        }
-        uint32_t next = atomic_load_explicit(&table->slots[slot].next_free, memory_order_relaxed);
-        uint64_t wanted = pair((uint32_t)(head >> 32) + 1, next);
-        if (atomic_compare_exchange_weak_explicit(&table->free_head, &head, wanted, memory_order_acquire,
-                                                  memory_order_acquire)) {
-            *index = slot;
-            break;
-        }
+    if (handles_acquire_many(table, 1, index) == 0) {
+        return false;
     }
-    atomic_fetch_add_explicit(&table->live_count, 1, memory_order_relaxed);
-    uint64_t control = atomic_load_explicit(&table->slots[*index].control, memory_order_relaxed);
-    *generation = (uint32_t)(control >> 32);
-    atomic_store_explicit(&table->slots[*index].control, pair(*generation, HANDLE_FLAG_LIVE), memory_order_release);
+    *generation = handles_generation_at(table, *index);
     return true;
 }
 
@@ -72,18 +88,17 @@ void handles_release_many(handle_table *table, const uint32_t *indices, uint32_t
     for (uint32_t i = 0; i < count; ++i) {
         end_generation(&table->slots[indices[i]]);
         if (i > 0) {
-            atomic_store_explicit(&table->slots[indices[i - 1]].next_free, indices[i], memory_order_relaxed);
+            atomic_store_explicit(&table->next_free[indices[i - 1]], indices[i], memory_order_relaxed);
         }
     }
-    handle_slot *last = &table->slots[indices[count - 1]];
+    _Atomic uint32_t *last = &table->next_free[indices[count - 1]];
     uint64_t head = atomic_load_explicit(&table->free_head, memory_order_relaxed);
     uint64_t wanted;
     do {
-        atomic_store_explicit(&last->next_free, (uint32_t)head, memory_order_relaxed);
+        atomic_store_explicit(last, (uint32_t)head, memory_order_relaxed);
         wanted = pair((uint32_t)(head >> 32), indices[0]);
     } while (!atomic_compare_exchange_weak_explicit(&table->free_head, &head, wanted, memory_order_release,
                                                     memory_order_relaxed));
-    atomic_fetch_sub_explicit(&table->live_count, count, memory_order_relaxed);
 }
 
 void handles_release(handle_table *table, uint32_t index)

@@ -3,11 +3,15 @@
  * One 64-bit control word a slot holds the generation (high half) and the flags of its present object (low half), so
  * that "if this handle is still alive, set this flag" is one compare-and-swap: it can never hit a later object in the
  * same slot. The free slots form a lock-free stack whose head carries a tag against the ABA problem. Any thread may
- * call anything. */
+ * call anything.
+ *
+ * A slot also holds one link for mail about its object (mpsc.h), which is its owner's: a cancel sets a flag and posts,
+ * and of a million slots both are in no cache, so that it matters that they are one miss and not two. */
 #ifndef LEAT_HANDLES_H
 #define LEAT_HANDLES_H
 
 #include "base.h"
+#include "mpsc.h"
 
 #include <stdatomic.h>
 
@@ -16,20 +20,23 @@
 
 typedef struct handle_slot {
     _Atomic uint64_t control; /* generation << 32 | flags */
-    _Atomic uint32_t next_free;
+    mpsc_link mail;
 } handle_slot;
 
 typedef struct handle_table {
-    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t free_head; /* tag << 32 | index */
-    _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t live_count;
+    /* constant after handles_init; apart from the head, which all threads write */
     handle_slot *slots;
+    _Atomic uint32_t *next_free; /* of a slot, while it is free */
     uint32_t capacity;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t free_head; /* tag << 32 | index */
 } handle_table;
 
 bool handles_init(handle_table *table, uint32_t capacity, memory *m);
 void handles_free(handle_table *table, memory *m);
 
-/* A free slot, live from now on, with its generation; false if there is none. */
+/* Takes free slots, live from now on, with one pop: `wanted` of them or as many as there are. Returns how many. */
+uint32_t handles_acquire_many(handle_table *table, uint32_t wanted, uint32_t *indices);
+/* One free slot, with its generation; false if there is none. */
 bool handles_acquire(handle_table *table, uint32_t *index, uint32_t *generation);
 /* Ends the object: its handles are stale from now on. The slot must be live. */
 void handles_release(handle_table *table, uint32_t index);

@@ -16,7 +16,13 @@ static uint64_t control_of(uint32_t generation, uint32_t references)
     return (uint64_t)generation << 32 | references;
 }
 
-pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack)
+bool pack_alive(const leat_streamer *s, leat_pack pack)
+{
+    return pack.index < s->desc.pack_count_max &&
+           atomic_load_explicit(&s->packs[pack.index].control, memory_order_relaxed) >> 32 == pack.generation;
+}
+
+pack_slot *pack_acquire_many(const leat_streamer *s, leat_pack pack, uint32_t count)
 {
     if (pack.generation == 0 || pack.index >= s->desc.pack_count_max) {
         return NULL;
@@ -28,9 +34,14 @@ pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack)
         if ((uint32_t)(control >> 32) != pack.generation || (uint32_t)control == 0) {
             return NULL;
         }
-    } while (!atomic_compare_exchange_weak_explicit(&slot->control, &control, control + 1, memory_order_acquire,
+    } while (!atomic_compare_exchange_weak_explicit(&slot->control, &control, control + count, memory_order_acquire,
                                                     memory_order_acquire));
     return slot;
+}
+
+pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack)
+{
+    return pack_acquire_many(s, pack, 1);
 }
 
 void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count)

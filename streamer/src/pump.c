@@ -11,11 +11,6 @@
 
 #define SWEEP_ALL UINT64_MAX
 
-static mpsc_link *mail_link(leat_streamer *s, uint32_t index)
-{
-    return &s->mail_links[index];
-}
-
 mpsc_link *returned_link(void *streamer, uint32_t index)
 {
     leat_streamer *s = streamer;
@@ -68,7 +63,7 @@ void pump_release_waiting(leat_streamer *s)
             return;
         }
         request *r = &s->requests[index];
-        uint64_t size = r->raw_end - r->raw_begin;
+        uint64_t size = r->size;
         if (r->bind == LEAT_BIND_LEAT) {
             if (size > lent_free || !arena_can_allocate(s->lent, size)) {
                 return;
@@ -89,7 +84,7 @@ void pump_release_waiting(leat_streamer *s)
 void request_give_up(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
-    switch (r->stage) {
+    switch ((request_stage)r->stage) {
     case STAGE_QUEUED:
         sched_remove(s->sched, index);
         break;
@@ -97,7 +92,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
         sched_remove(s->waiting, index);
         break;
     case STAGE_NEEDS_BIND:
-        s->bind_bytes_asked -= r->raw_end - r->raw_begin;
+        s->bind_bytes_asked -= r->size;
         break;
     case STAGE_NONE:
     case STAGE_ISSUED:
@@ -132,29 +127,24 @@ static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint6
 static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
 {
     pack_slot *slot = &s->packs[r->pack];
-    r->predicted_ns = predict_ready_ns(s, r, r->raw_end - r->raw_begin, now_ns);
+    r->predicted_ns = predict_ready_ns(s, r, r->size, now_ns);
     if (r->predicted_ns <= r->deadline_ns) {
         return;
     }
-    leat_part part = r->part;
+    uint16_t level = r->level;
     bool possible = false;
     uint64_t size = 0;
-    while (!possible && asset_coarser(slot, r->asset, &part)) {
-        uint64_t offset;
-        if (asset_part(slot, r->asset, &part, &offset, &size) != LEAT_OK || size == 0 || offset != 0) {
-            break;
-        }
+    while (!possible && level != LEVEL_NONE && asset_level_size(slot, r->asset, ++level, &size)) {
         possible = predict_ready_ns(s, r, size, now_ns) <= r->deadline_ns;
     }
     count_own(&s->counters.deadlines_announced, 1);
+    r->level_possible = possible ? level : LEVEL_NONE;
     if (possible && (r->flags & LEAT_READ_DEGRADE)) {
-        r->part_possible = part;
         r->degraded = true;
-        r->raw_end = r->raw_begin + size;
-        r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_end - 1) + 1;
+        r->size = size;
+        r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_begin + size - 1) + 1;
         return;
     }
-    r->part_possible = possible ? part : (leat_part){ 0 };
     post_event(s, &s->post_links[index], index, POST_LATE);
 }
 
@@ -162,23 +152,26 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
 {
     request *r = &s->requests[index];
     s->request_high = u32_max(s->request_high, index + 1);
-    r->admitted = (request_identity){
-        .generation = r->generation, .pack = r->pack, .batch = r->batch, .tag = r->tag, .ticket = r->ticket
-    };
-    r->rank = sched_rank(r->priority_wanted);
+    r->admitted.generation = r->generation;
+    r->admitted.pack_generation = r->pack_generation;
+    r->admitted_pack = r->pack;
+    r->admitted.batch = r->batch;
+    r->admitted.tag = r->tag;
+    r->admitted.ticket = r->ticket;
+    r->rank = (uint8_t)sched_rank((leat_priority)r->priority_wanted);
     r->deadline_ns = r->deadline_wanted_ns;
     r->sequence = s->sequence;
     r->predicted_ns = 0;
-    r->part_possible = (leat_part){ 0 };
+    r->level_possible = LEVEL_NONE;
     r->degraded = false;
     r->stage = STAGE_ISSUED;
-    if (r->raw_end == r->raw_begin || (request_flags(s, index) & REQUEST_CANCELLED)) {
+    if (r->size == 0 || (request_flags(s, index) & REQUEST_CANCELLED)) {
         request_drop(s, r, index);
         return;
     }
     const pack_index *pack = &s->packs[r->pack].index;
     r->chunk_next = pack_index_chunk_at(pack, r->raw_begin);
-    r->chunk_end = pack_index_chunk_at(pack, r->raw_end - 1) + 1;
+    r->chunk_end = pack_index_chunk_at(pack, r->raw_begin + r->size - 1) + 1;
     if (r->deadline_ns != NO_DEADLINE) {
         check_deadline(s, r, index, now_ns);
     }
@@ -195,6 +188,7 @@ static void release_lent(leat_streamer *s, uint32_t index)
     }
     pack_release(s, &s->packs[r->pack]);
     handles_release(&s->request_handles, index);
+    count_own(&s->counters.slots_released, 1);
     if (!CANARY(FORGOTTEN)) {
         pump_release_waiting(s);
     }
@@ -248,7 +242,7 @@ static void bind_memory(leat_streamer *s, const command *c)
     if (r == NULL || r->stage != STAGE_NEEDS_BIND) {
         return; /* cancelled meanwhile: the memory stays the engine's */
     }
-    uint64_t size = r->raw_end - r->raw_begin;
+    uint64_t size = r->size;
     s->bind_bytes_asked -= size;
     if (c->memory_size < size) {
         request_fail(s, r, c->request.index, LEAT_ERROR_TOO_SMALL, 0, UINT32_MAX);
@@ -275,7 +269,7 @@ static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, 
         sched_change(s->waiting, index, rank, deadline_ns);
     }
     if (r->stage != STAGE_ISSUED) {
-        r->rank = rank;
+        r->rank = (uint8_t)rank;
         r->deadline_ns = deadline_ns;
         if (rank == 0 && !r->hurried) {
             r->hurried = true;
@@ -285,12 +279,14 @@ static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, 
     decode_change(s->decode, index, rank, deadline_ns);
 }
 
-static bool selected(const request_identity *id, const leat_selection *selection, uint64_t ticket)
+static bool selected(const request *r, const leat_selection *selection, uint64_t ticket)
 {
-    return id->ticket < ticket && (selection->tag_mask == 0 || (id->tag & selection->tag_mask) == selection->tag) &&
-           (selection->batch.generation == 0 ||
-            (id->batch.index == selection->batch.index && id->batch.generation == selection->batch.generation)) &&
-           (selection->pack.generation == 0 || id->pack == selection->pack.index);
+    return r->admitted.ticket < ticket &&
+           (selection->tag_mask == 0 || (r->admitted.tag & selection->tag_mask) == selection->tag) &&
+           (selection->batch.generation == 0 || (r->admitted.batch.index == selection->batch.index &&
+                                                 r->admitted.batch.generation == selection->batch.generation)) &&
+           (selection->pack.generation == 0 ||
+            (r->admitted_pack == selection->pack.index && r->admitted.pack_generation == selection->pack.generation));
 }
 
 /* O(requests): walks the slots that were ever used. */
@@ -298,7 +294,7 @@ static void sweep(leat_streamer *s, const command *c)
 {
     for (uint32_t i = 0; i < s->request_high; ++i) {
         request *r = &s->requests[i];
-        if (r->stage == STAGE_NONE || !selected(&r->admitted, &c->selection, c->ticket)) {
+        if (r->stage == STAGE_NONE || !selected(r, &c->selection, c->ticket)) {
             continue;
         }
         if (c->type == COMMAND_REPRIORITISE_WHERE) {
@@ -346,9 +342,10 @@ static bool close_packs(leat_streamer *s)
         pack_slot *slot = &s->packs[i];
         if (atomic_load_explicit(&slot->stage, memory_order_acquire) == PACK_CLOSING &&
             !atomic_exchange_explicit(&slot->swept, true, memory_order_acq_rel)) {
-            command c = { .type = COMMAND_CANCEL_WHERE,
-                          .ticket = SWEEP_ALL,
-                          .selection = { .pack = { .index = i, .generation = 1 } } };
+            /* Closing has raised the generation; those to cancel were submitted under the one before. */
+            uint32_t generation = (uint32_t)(atomic_load_explicit(&slot->control, memory_order_relaxed) >> 32);
+            leat_pack closed = { .index = i, .generation = generation == 1 ? UINT32_MAX : generation - 1 };
+            command c = { .type = COMMAND_CANCEL_WHERE, .ticket = SWEEP_ALL, .selection = { .pack = closed } };
             sweep(s, &c);
             worked = true;
         }

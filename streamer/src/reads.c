@@ -83,7 +83,7 @@ static bool key_better(const decode_key *a, const decode_key *b)
 static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, const request *r, uint32_t index)
 {
     uint64_t begin = u64_max(chunk->raw_offset, r->raw_begin);
-    uint64_t end = u64_min(chunk->raw_offset + chunk->raw_size, r->raw_end);
+    uint64_t end = u64_min(chunk->raw_offset + chunk->raw_size, r->raw_begin + r->size);
     o->memory = r->memory + (begin - r->raw_begin);
     o->begin = (uint32_t)(begin - chunk->raw_offset);
     o->end = (uint32_t)(end - chunk->raw_offset) - (CANARY(BOUND) && end - begin > 1);
@@ -210,7 +210,7 @@ static void wait_for_memory(leat_streamer *s, uint32_t index)
 /* True if the request has its memory now; otherwise it has left the queue. */
 static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
 {
-    uint64_t size = r->raw_end - r->raw_begin;
+    uint64_t size = r->size;
     if (r->bind == LEAT_BIND_LEAT) {
         r->memory = arena_allocate(s->lent, size);
         if (r->memory == NULL) {

@@ -62,7 +62,6 @@ static bool create_tables(leat_streamer *s)
     s->inbox_head = s->inbox_tail = MPSC_END;
     atomic_init(&s->event_fd, -1);
     s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
-    s->mail_links = memory_allocate(m, d->request_count_max, sizeof(*s->mail_links), CACHE_LINE_SIZE);
     s->post_links = memory_allocate(m, d->request_count_max, sizeof(*s->post_links), CACHE_LINE_SIZE);
     s->ended_batch = memory_allocate(m, d->event_count_max, sizeof(*s->ended_batch), CACHE_LINE_SIZE);
     s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
@@ -76,8 +75,8 @@ static bool create_tables(leat_streamer *s)
     if (!handles_init(&s->request_handles, d->request_count_max, m) ||
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
         !command_queue_init(&s->commands, power_of_two_above(u32_min(d->request_count_max, COMMAND_COUNT_MAX)), m) ||
-        s->requests == NULL || s->mail_links == NULL || s->post_links == NULL || s->ended_batch == NULL ||
-        s->batches == NULL || s->packs == NULL || s->reads == NULL || s->submit_ring == NULL || s->outputs == NULL ||
+        s->requests == NULL || s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL ||
+        s->packs == NULL || s->reads == NULL || s->submit_ring == NULL || s->outputs == NULL ||
         s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL) {
         return false;
     }
@@ -218,7 +217,9 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
     s->desc.error = NULL;
     s->log = resolved.logger;
     s->memory_live = sizeof(*s);
-    s->memory = (memory){ .allocator = resolved.allocator, .bytes_live = &s->memory_live };
+    s->memory = (memory){ .allocator = resolved.allocator,
+                          .bytes_live = &s->memory_live,
+                          .huge_pages = resolved.huge_pages != LEAT_OFF };
     s->decode_bytes_per_second = DECODE_BYTES_PER_SECOND_GUESS;
     atomic_init(&s->event_fd, -1);
     result = create_all(s, error);
@@ -247,7 +248,6 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->batches, d->batch_count_max, sizeof(*s->batches));
     memory_free(m, s->ended_batch, d->event_count_max, sizeof(*s->ended_batch));
     memory_free(m, s->post_links, d->request_count_max, sizeof(*s->post_links));
-    memory_free(m, s->mail_links, d->request_count_max, sizeof(*s->mail_links));
     memory_free(m, s->requests, d->request_count_max, sizeof(*s->requests));
     command_queue_free(&s->commands, m);
     handles_free(&s->batch_handles, m);
@@ -352,7 +352,6 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
         .deadlines_missed = counted(&c->deadlines_missed),
         .deadlines_announced = counted(&c->deadlines_announced),
         .estimate_error_ns = counted(&c->estimate_error_ns),
-        .requests_live = atomic_load_explicit(&s->request_handles.live_count, memory_order_relaxed),
         .requests_queued = (uint32_t)counted(&c->requests_queued),
         .requests_waiting_memory = (uint32_t)counted(&c->requests_waiting_memory),
         .reads_in_flight = (uint32_t)counted(&c->reads_in_flight),
@@ -372,6 +371,8 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
         .ring_losses = counted(&c->ring_losses),
         .memory_bytes = __atomic_load_n(&s->memory_live, __ATOMIC_RELAXED),
     };
+    uint64_t freed = counted(&c->slots_freed) + counted(&c->slots_released);
+    stats->requests_live = (uint32_t)(stats->requests_submitted - u64_min(stats->requests_submitted, freed));
     uint64_t ended = stats->requests_ready + stats->requests_failed + stats->requests_cancelled;
     stats->events_waiting = (uint32_t)(stats->requests_submitted - u64_min(stats->requests_submitted, ended));
 }

@@ -70,52 +70,61 @@ typedef enum request_stage {
     STAGE_ISSUED, /* all its chunks are planned, or given up */
 } request_stage;
 
-/* The I/O thread's own copy of what selections ask for: the slot may have a new owner, who writes to the originals. */
-typedef struct request_identity {
-    uint32_t generation;
-    uint32_t pack;
-    leat_batch batch;
-    uint64_t tag, ticket;
-} request_identity;
+/* A part that can be made coarser: from this level of the asset on to its coarsest. */
+#define LEVEL_NONE UINT16_MAX
 
+/* Three cache lines, by who touches them when: a submit writes the first two, an event reads the first, the queue's
+ * work is in the third. The control word and the link for mail are in request_handles, the link for events in
+ * post_links: dense, because they are met alone. */
 typedef struct request {
-    /* written before the submit mail, then only read */
-    uint32_t generation;
-    uint32_t pack; /* slot; a reference is held until the request ends */
-    uint32_t pack_generation; /* of the caller's handle, for events */
-    uint32_t asset;
-    uint32_t client;
+    /* What an event tells. Written before the submit mail, then only read, but for: */
+    _Alignas(CACHE_LINE_SIZE) uint64_t user;
+    uint64_t tag;
     leat_batch batch;
-    uint64_t user, tag, ticket;
-    uint64_t submitted_ns;
-    leat_part part;
-    leat_bind_kind bind;
-    uint32_t flags; /* leat_read_flags */
-    leat_priority priority_wanted;
+    uint8_t *memory; /* given by whoever has it: the submitter, a bind, the I/O thread */
+    uint64_t size; /* raw bytes wanted; shrinks when the request degrades */
+    uint64_t latency_ns; /* from submit to the end; by whoever ends it */
+    uint32_t generation;
+    uint32_t asset;
+    uint32_t pack_generation; /* of the caller's handle */
+    uint16_t pack; /* slot; a reference is held until the request ends */
+    uint8_t bind; /* leat_bind_kind */
+    bool degraded; /* by the I/O thread */
+
+    /* What else was asked for: written before the submit mail, then only read. */
+    _Alignas(CACHE_LINE_SIZE) uint64_t submitted_ns;
+    uint64_t raw_begin; /* in the pack's raw space */
+    uint64_t ticket; /* of the last selection before it */
     uint64_t deadline_wanted_ns; /* NO_DEADLINE: none */
-
-    /* the I/O thread's; others read them only where a mail hands them over */
-    request_stage stage; /* stays STAGE_ISSUED until the slot's next request is admitted */
-    request_identity admitted;
-    uint32_t rank;
-    uint64_t deadline_ns;
-    uint64_t sequence;
-    uint64_t raw_begin, raw_end; /* in the pack's raw space; raw_end shrinks when it degrades */
-    uint32_t chunk_next, chunk_end;
-    uint8_t *memory;
-    uint64_t predicted_ns;
-    leat_part part_possible;
-    bool degraded;
+    _Atomic uint32_t chunks_open; /* shared: see above */
+    uint16_t level; /* LEVEL_NONE: cannot be coarser */
+    uint8_t client;
+    uint8_t priority_wanted; /* leat_priority */
+    uint8_t flags; /* leat_read_flags */
     bool hurried; /* counted in urgent_live; set once, before or at admission or while queued */
-
-    /* shared */
-    _Atomic uint32_t chunks_open;
-    leat_result failure; /* written by the one that set REQUEST_FAILED, read after chunks_open became 0 */
+    /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
+    int8_t failure; /* leat_result */
     int32_t failure_os;
     uint32_t failure_chunk;
-    uint64_t finished_ns;
-    /* its links for mail are in mail_links and post_links */
+    /* By the I/O thread at admission, read by the update thread after its mail. */
+    uint16_t level_possible; /* LEVEL_NONE: none */
+    uint64_t predicted_ns; /* 0: nothing was */
+
+    /* The I/O thread's. Also its own copy of what selections ask for: the slot may have a new owner, who writes to the
+     * originals. */
+    _Alignas(CACHE_LINE_SIZE) struct {
+        uint64_t tag, ticket;
+        leat_batch batch;
+        uint32_t generation, pack_generation;
+    } admitted;
+    uint16_t admitted_pack;
+    uint8_t stage; /* request_stage; stays STAGE_ISSUED until the slot's next request is admitted */
+    uint8_t rank;
+    uint64_t deadline_ns;
+    uint64_t sequence;
+    uint32_t chunk_next, chunk_end;
 } request;
+_Static_assert(sizeof(request) == (size_t)3 * CACHE_LINE_SIZE, "a request is three lines");
 
 typedef struct batch {
     leat_batch_desc desc;
@@ -123,7 +132,7 @@ typedef struct batch {
     /* update thread */
     uint32_t ended, failed_count;
     leat_event first_failure;
-    mpsc_link post;
+    /* its link for mail, to the update thread, is in batch_handles */
 } batch;
 /* Flags in a batch's control word. */
 enum { BATCH_SEALED = 1 << 0, BATCH_DELIVERED = 1 << 1 };
@@ -190,11 +199,12 @@ typedef struct counters {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t bytes_packed, bytes_copied, chunks_decoded, chunks_skipped, /* workers */
         chunks_damaged, decode_ns;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t ready, failed, cancelled, bytes_delivered, deadlines_met, /* update */
-        deadlines_missed, estimate_error_ns;
+        deadlines_missed, estimate_error_ns, slots_freed;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t reads_issued, reads_completed, reads_retried, reads_short, /* I/O */
         bytes_read, chunks_shared, reads_cached, deadlines_announced, submit_calls, wait_calls;
     _Atomic uint64_t requests_queued, requests_waiting_memory, reads_in_flight, bytes_queued, bytes_in_flight,
-        window_bytes, pool_used, lent_used, bandwidth, latency_min, bytes_queued_by_rank[SCHED_CLASS_COUNT];
+        window_bytes, pool_used, lent_used, slots_released, bandwidth, latency_min,
+        bytes_queued_by_rank[SCHED_CLASS_COUNT];
     _Atomic uint64_t io_rounds;
     _Atomic uint64_t sq_ready, sq_space, cq_ready, cq_overflows, sqpoll_wakeups, ring_losses;
 } counters;
@@ -223,9 +233,7 @@ struct leat_streamer {
     /* any thread */
     handle_table request_handles;
     request *requests;
-    /* The requests' links, together: a cancel touches a link and the handle's slot, nothing else. */
-    mpsc_link *mail_links; /* to the I/O thread */
-    mpsc_link *post_links; /* to the update thread */
+    mpsc_link *post_links; /* the requests' links to the update thread; those to the I/O thread are in the handles */
     handle_table batch_handles;
     batch *batches;
     pack_slot *packs;
@@ -233,8 +241,8 @@ struct leat_streamer {
     _Atomic uint32_t packs_closing; /* packs that the I/O thread must sweep or retire */
     mpsc_list mail;
     command_queue commands;
-    _Atomic uint64_t ticket; /* one per submit call */
-    _Atomic uint32_t urgent_live; /* urgent requests that have not ended; workers yield while there are any */
+    _Atomic uint64_t ticket; /* counts selections; a request remembers those before it */
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t urgent_live; /* workers yield while some urgent one has not ended */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
     _Atomic bool stopping;
     _Atomic uint64_t now_ns; /* stepped: the caller's clock */
@@ -282,6 +290,9 @@ void streamer_wake(leat_streamer *s, bool urgent); /* after mail was posted */
 
 /* packs.c */
 pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack); /* NULL: stale. Release with pack_release. */
+bool pack_alive(const leat_streamer *s, leat_pack pack); /* is this handle one of an open pack? */
+pack_slot *pack_acquire_many(const leat_streamer *s, leat_pack pack,
+                             uint32_t count); /* references of one pack at once */
 void pack_retain(pack_slot *slot); /* a reference is held already */
 void pack_release(leat_streamer *s, pack_slot *slot);
 void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count); /* references of one pack at once */
@@ -290,7 +301,10 @@ void packs_free(leat_streamer *s); /* destroy */
 
 /* assets.c */
 leat_result asset_part(const pack_slot *slot, uint32_t asset, const leat_part *part, uint64_t *offset, uint64_t *size);
-bool asset_coarser(const pack_slot *slot, uint32_t asset, leat_part *part); /* the next coarser part; false: none */
+/* Parts that can be made coarser by one number: "this level and all coarser ones", which is a prefix of the asset. */
+uint16_t asset_level(const pack_slot *slot, uint32_t asset, const leat_part *part); /* LEVEL_NONE: is not such a part */
+bool asset_level_size(const pack_slot *slot, uint32_t asset, uint16_t level, uint64_t *size); /* false: not there */
+leat_part asset_level_part(const pack_slot *slot, uint32_t asset, uint16_t level);
 
 /* pump.c */
 bool pump_run(leat_streamer *s, uint64_t now_ns); /* true if anything was done */
@@ -315,6 +329,12 @@ void finish_task(void *streamer, decode_task *task);
 
 /* update.c */
 void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason);
+
+/* A request's link for mail to the I/O thread. */
+static inline mpsc_link *mail_link(const leat_streamer *s, uint32_t index)
+{
+    return &s->request_handles.slots[index].mail;
+}
 
 static inline void count_add(_Atomic uint64_t *counter, uint64_t amount)
 {

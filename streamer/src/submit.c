@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define SUBMIT_GROUP 16u /* requests whose slots are taken together */
+
 static leat_result check_batch(leat_streamer *s, const leat_read_desc *desc)
 {
     if (desc->batch.generation == 0) {
@@ -36,48 +38,54 @@ static leat_result check_memory(const leat_streamer *s, const leat_read_desc *de
     return LEAT_ERROR_ARGUMENT;
 }
 
-static leat_result fill(leat_streamer *s, const leat_read_desc *desc, pack_slot *slot, uint64_t ticket, uint64_t now_ns,
-                        uint32_t *index)
+/* The range of the pack's raw space that a desc asks for, if it can be asked for at all. */
+static leat_result check(leat_streamer *s, const leat_read_desc *desc, const pack_slot *slot, uint64_t *raw_begin,
+                         uint64_t *size)
 {
     if ((uint32_t)desc->priority >= LEAT_PRIORITY_COUNT || desc->client >= LEAT_CLIENT_COUNT ||
         desc->asset.index == 0 || desc->asset.index > slot->index.asset_count) {
         return LEAT_ERROR_ARGUMENT;
     }
-    uint64_t offset = 0, size = 0;
-    leat_result result = asset_part(slot, desc->asset.index - 1, &desc->part, &offset, &size);
+    uint64_t offset;
+    leat_result result = asset_part(slot, desc->asset.index - 1, &desc->part, &offset, size);
     if (result == LEAT_OK) {
-        result = check_memory(s, desc, size);
+        *raw_begin = slot->index.assets[desc->asset.index - 1].raw_offset + offset;
+        result = check_memory(s, desc, *size);
     }
-    if (result == LEAT_OK) {
-        result = check_batch(s, desc);
-    }
-    if (result != LEAT_OK) {
-        return result;
-    }
-    uint32_t generation;
-    if (!handles_acquire(&s->request_handles, index, &generation)) {
-        return LEAT_ERROR_FULL;
-    }
-    request *r = &s->requests[*index];
-    r->generation = generation;
-    r->pack = desc->asset.pack.index;
-    r->pack_generation = desc->asset.pack.generation;
-    r->asset = desc->asset.index - 1;
-    r->client = desc->client;
-    r->batch = desc->batch;
+    return result == LEAT_OK ? check_batch(s, desc) : result;
+}
+
+/* What the descs of one leat_submit have in common, and the chain of its mail. */
+typedef struct submission {
+    uint64_t ticket, now_ns;
+    uint32_t first; /* newest first; MPSC_END: nothing yet */
+    mpsc_link *last;
+    bool urgent;
+} submission;
+
+static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *desc, const pack_slot *slot,
+                 uint32_t index, uint64_t raw_begin, uint64_t size)
+{
+    request *r = &s->requests[index];
     r->user = desc->user;
     r->tag = desc->tag;
-    r->ticket = ticket;
-    r->submitted_ns = now_ns;
-    r->part = desc->part;
-    r->bind = desc->bind;
-    r->flags = desc->flags;
-    r->priority_wanted = desc->priority;
-    r->deadline_wanted_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns;
-    r->raw_begin = slot->index.assets[r->asset].raw_offset + offset;
-    r->raw_end = r->raw_begin + size;
+    r->batch = desc->batch;
     r->memory = desc->bind == LEAT_BIND_CALLER ? desc->memory : NULL;
-    r->failure = LEAT_OK;
+    r->size = size;
+    r->generation = handles_generation_at(&s->request_handles, index);
+    r->asset = desc->asset.index - 1;
+    r->pack_generation = desc->asset.pack.generation;
+    r->pack = (uint16_t)desc->asset.pack.index;
+    r->bind = (uint8_t)desc->bind;
+    r->submitted_ns = sub->now_ns;
+    r->raw_begin = raw_begin;
+    r->ticket = sub->ticket;
+    r->deadline_wanted_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns;
+    /* Only who has a deadline can be told of a coarser part. */
+    r->level = desc->deadline_ns == 0 ? LEVEL_NONE : asset_level(slot, r->asset, &desc->part);
+    r->client = (uint8_t)desc->client;
+    r->priority_wanted = (uint8_t)desc->priority;
+    r->flags = (uint8_t)desc->flags;
     r->hurried = desc->priority == LEAT_URGENT;
     if (r->hurried) {
         atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
@@ -86,53 +94,99 @@ static leat_result fill(leat_streamer *s, const leat_read_desc *desc, pack_slot 
     if (desc->batch.generation != 0) {
         atomic_fetch_add_explicit(&s->batches[desc->batch.index].added, 1, memory_order_relaxed);
     }
-    return LEAT_OK;
+}
+
+static void chain(leat_streamer *s, submission *sub, uint32_t index)
+{
+    mpsc_link *mail = mail_link(s, index);
+    if (mpsc_mark(mail, MAIL_SUBMIT)) {
+        mail->next = sub->first;
+        sub->first = index;
+        if (sub->last == NULL) {
+            sub->last = mail;
+        }
+    }
+}
+
+/* Takes `count` descs of one pack, at most SUBMIT_GROUP: references of the pack and slots are had all at once, so that
+ * the words which all threads share are written once a group and the slots are fetched side by side. Returns how many
+ * were taken; *result says why the next one was not. */
+static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_desc *descs, uint32_t count,
+                             leat_request *requests, leat_result *result)
+{
+    pack_slot *slot = pack_acquire_many(s, descs[0].asset.pack, count);
+    if (slot == NULL) {
+        *result = LEAT_ERROR_STALE;
+        return 0;
+    }
+    uint32_t indices[SUBMIT_GROUP];
+    uint32_t taken = 0, had = 0;
+    for (; taken < count; ++taken) {
+        const leat_read_desc *desc = &descs[taken];
+        uint64_t raw_begin, size;
+        *result = check(s, desc, slot, &raw_begin, &size);
+        if (*result != LEAT_OK) {
+            break;
+        }
+        if (taken == had) { /* not before the first is known to be good: a group of one bad desc takes nothing */
+            uint32_t more = handles_acquire_many(&s->request_handles, count - taken, indices + taken);
+            for (uint32_t i = had; i < had + more; ++i) {
+                __builtin_prefetch(&s->requests[indices[i]], 1);
+                __builtin_prefetch(&s->requests[indices[i]].submitted_ns, 1);
+            }
+            had += more;
+        }
+        if (taken == had) {
+            *result = LEAT_ERROR_FULL;
+            break;
+        }
+        uint32_t index = indices[taken];
+        fill(s, sub, desc, slot, index, raw_begin, size);
+        if (requests != NULL) {
+            requests[taken] = (leat_request){ .index = index, .generation = s->requests[index].generation };
+        }
+        sub->urgent |= desc->priority == LEAT_URGENT;
+        chain(s, sub, index);
+    }
+    handles_release_many(&s->request_handles, indices + taken, had - taken);
+    if (taken < count) {
+        pack_release_many(s, slot, count - taken);
+    }
+    return taken;
+}
+
+static uint32_t group_size(const leat_read_desc *descs, uint32_t count)
+{
+    leat_pack pack = descs[0].asset.pack;
+    uint32_t size = 1;
+    while (size < count && size < SUBMIT_GROUP && descs[size].asset.pack.index == pack.index &&
+           descs[size].asset.pack.generation == pack.generation) {
+        ++size;
+    }
+    return size;
 }
 
 leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t count, leat_request *requests,
                         uint32_t *taken)
 {
-    uint64_t ticket = atomic_fetch_add_explicit(&s->ticket, 1, memory_order_relaxed);
-    uint64_t now_ns = streamer_now(s);
-    uint32_t first = MPSC_END;
-    mpsc_link *last = NULL;
-    bool urgent = false;
+    submission sub = { .ticket = atomic_load_explicit(&s->ticket, memory_order_relaxed),
+                       .now_ns = streamer_now(s),
+                       .first = MPSC_END };
     leat_result result = LEAT_OK;
-    uint32_t i = 0;
-    for (; i < count; ++i) {
-        pack_slot *slot = pack_acquire(s, descs[i].asset.pack);
-        if (slot == NULL) {
-            result = LEAT_ERROR_STALE;
-            break;
-        }
-        uint32_t index;
-        result = fill(s, &descs[i], slot, ticket, now_ns, &index);
-        if (result != LEAT_OK) {
-            pack_release(s, slot);
-            break;
-        }
-        mpsc_link *mail = &s->mail_links[index];
-        if (requests != NULL) {
-            requests[i] = (leat_request){ .index = index, .generation = s->requests[index].generation };
-        }
-        urgent |= descs[i].priority == LEAT_URGENT;
-        if (mpsc_mark(mail, MAIL_SUBMIT)) {
-            mail->next = first;
-            first = index;
-            if (last == NULL) {
-                last = mail;
-            }
-        }
+    uint32_t done = 0;
+    while (done < count && result == LEAT_OK) {
+        uint32_t size = group_size(descs + done, count - done);
+        done += submit_group(s, &sub, descs + done, size, requests != NULL ? requests + done : NULL, &result);
     }
-    if (last != NULL) {
-        mpsc_push_chain(&s->mail, first, last);
+    if (sub.last != NULL) {
+        mpsc_push_chain(&s->mail, sub.first, sub.last);
     }
-    if (i > 0) {
-        count_add(&s->counters.submitted, i);
-        streamer_wake(s, urgent);
+    if (done > 0) {
+        count_add(&s->counters.submitted, done);
+        streamer_wake(s, sub.urgent);
     }
     if (taken != NULL) {
-        *taken = i;
+        *taken = done;
     }
     return result;
 }
@@ -175,7 +229,7 @@ leat_result leat_release(leat_streamer *s, leat_request handle)
     if (!handles_set(&s->request_handles, handle.index, handle.generation, REQUEST_RELEASED, REQUEST_RELEASED)) {
         return LEAT_ERROR_STALE; /* released twice */
     }
-    mpsc_post(&s->mail, &s->mail_links[handle.index], handle.index, MAIL_RELEASE);
+    mpsc_post(&s->mail, mail_link(s, handle.index), handle.index, MAIL_RELEASE);
     streamer_wake(s, false);
     return LEAT_OK;
 }
@@ -187,7 +241,7 @@ leat_result leat_cancel(leat_streamer *s, leat_request handle)
     if (!handles_set(&s->request_handles, handle.index, handle.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
         return LEAT_ERROR_STALE;
     }
-    mpsc_post(&s->mail, &s->mail_links[handle.index], handle.index, MAIL_CANCEL);
+    mpsc_post(&s->mail, mail_link(s, handle.index), handle.index, MAIL_CANCEL);
     streamer_wake(s, false);
     return LEAT_OK;
 }
@@ -217,8 +271,14 @@ static leat_result select_and_push(leat_streamer *s, const leat_selection *selec
                               selection->pack.generation == 0 && !selection->all)) {
         return LEAT_ERROR_ARGUMENT; /* an empty selection is more often a mistake than a wish */
     }
+    if ((selection->batch.generation != 0 &&
+         !(handles_flags(&s->batch_handles, selection->batch.index, selection->batch.generation) & HANDLE_FLAG_LIVE)) ||
+        (selection->pack.generation != 0 && !pack_alive(s, selection->pack))) {
+        return LEAT_ERROR_STALE;
+    }
     c->selection = *selection;
-    c->ticket = atomic_fetch_add_explicit(&s->ticket, 1, memory_order_relaxed);
+    /* What this thread submitted has a smaller number, what it submits from now on has not. */
+    c->ticket = atomic_fetch_add_explicit(&s->ticket, 1, memory_order_relaxed) + 1;
     if (!command_queue_push(&s->commands, c)) {
         return LEAT_ERROR_FULL;
     }
@@ -266,7 +326,7 @@ leat_result leat_batch_end(leat_streamer *s, leat_batch handle)
     if (!handles_set(&s->batch_handles, handle.index, handle.generation, BATCH_SEALED, BATCH_SEALED)) {
         return LEAT_ERROR_STALE;
     }
-    post_event(s, &s->batches[handle.index].post, s->desc.request_count_max + handle.index, POST_BATCH);
+    post_event(s, &s->batch_handles.slots[handle.index].mail, s->desc.request_count_max + handle.index, POST_BATCH);
     return LEAT_OK;
 }
 

@@ -17,7 +17,7 @@
 static mpsc_link *post_link(leat_streamer *s, uint32_t index)
 {
     return index < s->desc.request_count_max ? &s->post_links[index]
-                                             : &s->batches[index - s->desc.request_count_max].post;
+                                             : &s->batch_handles.slots[index - s->desc.request_count_max].mail;
 }
 
 static void signal_event_fd(leat_streamer *s)
@@ -53,7 +53,7 @@ static void free_ended(leat_streamer *s)
         }
         request *r = &s->requests[index];
         if (r->bind == LEAT_BIND_LEAT && r->memory != NULL && !CANARY(LEAK)) { /* the arena is the I/O thread's */
-            mpsc_post(&s->mail, &s->mail_links[index], index, MAIL_RELEASE);
+            mpsc_post(&s->mail, mail_link(s, index), index, MAIL_RELEASE);
             mailed = true;
             continue;
         }
@@ -69,6 +69,7 @@ static void free_ended(leat_streamer *s)
         pack_release_many(s, &s->packs[pack], pack_count);
     }
     handles_release_many(&s->request_handles, s->ended_batch, batch_count);
+    count_own(&s->counters.slots_freed, batch_count);
     s->ended_count = 0;
     if (mailed) {
         streamer_wake(s, false);
@@ -96,9 +97,12 @@ static void count_deadline(leat_streamer *s, const request *r)
     if (r->deadline_wanted_ns == NO_DEADLINE) {
         return;
     }
-    count_own(r->finished_ns <= r->deadline_wanted_ns ? &c->deadlines_met : &c->deadlines_missed, 1);
-    uint64_t error =
-        r->predicted_ns > r->finished_ns ? r->predicted_ns - r->finished_ns : r->finished_ns - r->predicted_ns;
+    uint64_t ended_ns = r->submitted_ns + r->latency_ns;
+    count_own(ended_ns <= r->deadline_wanted_ns ? &c->deadlines_met : &c->deadlines_missed, 1);
+    if (r->predicted_ns == 0) {
+        return;
+    }
+    uint64_t error = r->predicted_ns > ended_ns ? r->predicted_ns - ended_ns : ended_ns - r->predicted_ns;
     uint64_t smooth = atomic_load_explicit(&c->estimate_error_ns, memory_order_relaxed);
     level_set(&c->estimate_error_ns, smooth == 0 ? error : smooth - smooth / 16 + error / 16);
 }
@@ -108,14 +112,16 @@ static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
 {
     counters *c = &s->counters;
     leat_event e = event_of(r, index, LEAT_EVENT_READY);
-    e.latency_ns = r->finished_ns - u64_min(r->finished_ns, r->submitted_ns);
+    e.latency_ns = r->latency_ns;
     bool lent = r->bind == LEAT_BIND_LEAT && r->memory != NULL;
     if (!(request_flags(s, index) & REQUEST_FAILED) &&
         handles_set(&s->request_handles, index, r->generation, REQUEST_DELIVERED | (lent ? REQUEST_LENT : 0u),
                     CANARY(CANCEL) ? 0 : REQUEST_CANCELLED)) {
         e.data = r->memory;
-        e.size = r->raw_end - r->raw_begin;
-        e.part_possible = r->degraded ? r->part_possible : (leat_part){ 0 };
+        e.size = r->size;
+        if (r->degraded) {
+            e.part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
+        }
         count_own(&c->ready, 1);
         count_own(&c->bytes_delivered, e.size);
         count_deadline(s, r);
@@ -130,7 +136,7 @@ static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
     s->ended[s->ended_count++] = index;
     if (told) {
         e.type = LEAT_EVENT_FAILED;
-        e.result = r->failure;
+        e.result = (leat_result)r->failure;
         e.os_error = r->failure_os;
         e.chunk = r->failure_chunk;
         e.file_offset = e.chunk != UINT32_MAX ? s->packs[r->pack].index.chunks[e.chunk].file_offset : 0;
@@ -156,7 +162,8 @@ static bool batch_member_ended(leat_streamer *s, const leat_event *e)
     }
     if ((handles_flags_at(&s->batch_handles, e->batch.index) & BATCH_SEALED) &&
         b->ended == atomic_load_explicit(&b->added, memory_order_acquire)) {
-        post_event(s, &b->post, s->desc.request_count_max + e->batch.index, POST_BATCH);
+        post_event(s, &s->batch_handles.slots[e->batch.index].mail, s->desc.request_count_max + e->batch.index,
+                   POST_BATCH);
     }
     return b->desc.only_end;
 }
@@ -200,13 +207,16 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
     }
     if (reasons & POST_LATE) {
         out[count] = event_of(r, index, LEAT_EVENT_LATE);
-        out[count++].part_possible = r->part_possible;
+        if (r->level_possible != LEVEL_NONE) {
+            out[count].part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
+        }
+        ++count;
     }
     if ((reasons & POST_NEEDS_MEMORY) && count == room) {
         post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
     } else if ((reasons & POST_NEEDS_MEMORY) && !(request_flags(s, index) & REQUEST_CANCELLED)) {
         out[count] = event_of(r, index, LEAT_EVENT_NEEDS_MEMORY);
-        out[count++].size = r->raw_end - r->raw_begin;
+        out[count++].size = r->size;
     }
     return count;
 }
@@ -216,10 +226,8 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
 static void prefetch(const leat_streamer *s, uint32_t index)
 {
     if (index < s->desc.request_count_max) {
-        const char *at = (const char *)&s->requests[index];
-        for (size_t line = 0; line < sizeof(request); line += CACHE_LINE_SIZE) {
-            __builtin_prefetch(at + line);
-        }
+        __builtin_prefetch(&s->requests[index]); /* what an event tells is in its first line */
+        __builtin_prefetch(&s->requests[index].submitted_ns);
         __builtin_prefetch(&s->request_handles.slots[index], 1);
     }
 }
