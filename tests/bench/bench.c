@@ -210,6 +210,7 @@ static const suite suites[] = {
     { "scale", suite_scale, "submit, cancel and re-prioritise with a thousand and a million queued" },
     { "engine", suite_engine, "the cost of a frame on the engine's thread; allocations; system calls" },
     { "startup", suite_startup, "opening packs of 10^3 to 10^6 assets; create and destroy" },
+    { "methods", suite_methods, "random reads by every method there is, from pread to polled io_uring" },
 };
 
 static void usage(FILE *out)
@@ -222,6 +223,8 @@ static void usage(FILE *out)
             "  all          all of them\n\n"
             "options:\n"
             "  --pack F      pack to read (made with leat pack); default: a synthetic one of 1 GiB, in TMPDIR or /tmp\n"
+            "  --file F      methods: a file to read; default: one of 1 GiB that is made, in TMPDIR or /tmp\n"
+            "  --method M    methods: only this one\n"
             "  --json F      write figures and raw samples\n"
             "  --rounds N    turns of each contestant (default 5)\n"
             "  --seconds S   length of measurements that last (default 5)\n"
@@ -234,7 +237,7 @@ static bool write_json(const bench *b, const char *names)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "suites", names);
-    cJSON_AddStringToObject(root, "pack", b->pack_path);
+    cJSON_AddStringToObject(root, "pack", b->pack_path != NULL ? b->pack_path : "");
     cJSON_AddItemReferenceToObject(root, "figures", b->figures);
     cJSON_AddItemReferenceToObject(root, "raw", b->raw);
     char *text = cJSON_Print(root);
@@ -267,6 +270,16 @@ static bool make_synthetic(bench *b, char *path)
     return true;
 }
 
+/* methods does without. */
+static bool needs_pack(char **names, int count)
+{
+    bool needs = false;
+    for (int k = 0; k < count; ++k) {
+        needs |= strcmp(names[k], "methods") != 0;
+    }
+    return needs;
+}
+
 static bool run_suites(bench *b, char **names, int count)
 {
     bool ok = true;
@@ -297,6 +310,8 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         { "pack", required_argument, NULL, 'p' },
         { "json", required_argument, NULL, 'j' },
+        { "file", required_argument, NULL, 'f' },
+        { "method", required_argument, NULL, 'm' },
         { "rounds", required_argument, NULL, 'r' },
         { "seconds", required_argument, NULL, 's' },
         { "quick", no_argument, NULL, 'q' },
@@ -311,6 +326,12 @@ int main(int argc, char **argv)
             break;
         case 'j':
             b.json_path = optarg;
+            break;
+        case 'f':
+            b.file_path = optarg;
+            break;
+        case 'm':
+            b.method = optarg;
             break;
         case 'r':
             b.rounds = (uint32_t)strtoul(optarg, NULL, 10);
@@ -332,6 +353,9 @@ int main(int argc, char **argv)
         }
     }
     bool good = optind < argc && b.rounds > 0 && b.seconds > 0;
+    if (b.method != NULL && !methods_known(b.method)) {
+        return 2;
+    }
     for (int i = optind; i < argc; ++i) {
         if (!known(argv[i])) {
             fprintf(stderr, "leat-bench: there is no suite \"%s\"\n", argv[i]);
@@ -343,7 +367,7 @@ int main(int argc, char **argv)
         return 2;
     }
     char synthetic[256] = "";
-    bool ok = b.pack_path != NULL || make_synthetic(&b, synthetic);
+    bool ok = b.pack_path != NULL || !needs_pack(argv + optind, argc - optind) || make_synthetic(&b, synthetic);
     ok = ok && run_suites(&b, argv + optind, argc - optind);
     if (ok && b.json_path != NULL) {
         ok = write_json(&b, argv[optind]);

@@ -19,6 +19,7 @@ typedef struct bench {
     double seconds; /* of a measurement that lasts */
     bool quick;
     const char *json_path;
+    const char *file_path, *method; /* of methods: the file to read, the one to run; NULL: made, all */
     const char *assets_path; /* of peers that read sources: a folder of PNGs */
     cJSON *figures, *raw;
     uint32_t missed; /* goals */
@@ -74,6 +75,9 @@ bool suite_urgent(bench *b);
 bool suite_scale(bench *b);
 bool suite_engine(bench *b);
 bool suite_startup(bench *b);
+bool suite_methods(bench *b);
+/* Says which there are if there is none of that name. */
+bool methods_known(const char *name);
 
 /* What limits.c measures, for the others to divide by. */
 typedef struct limits {
