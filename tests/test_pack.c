@@ -83,6 +83,10 @@ static void make_assets(const test_pack_desc *desc, test_pack *pack, draft *draf
         d->record.raw_offset = size == 0 ? 0 : pack->raw_size;
         d->record.type = d->meta.width != 0 ? LEAT_ASSET_TEXTURE : LEAT_ASSET_BLOB;
         fill(pack->raw + pack->raw_size, size, &random);
+        if (desc->variant != 0 && i % desc->variant_every == 0) {
+            uint64_t other = desc->variant * 1000003 + i;
+            fill(pack->raw + pack->raw_size, size, &other);
+        }
         d->record.content_hash = XXH3_64bits(pack->raw + d->record.raw_offset, size);
         pack->raw_size = align_up(pack->raw_size + size, LEAT_PACK_RAW_ALIGNMENT);
     }

@@ -15,6 +15,8 @@ typedef struct test_pack_desc {
     uint32_t size_min, size_max; /* of an asset, raw */
     uint32_t chunk_raw_size; /* 0: 64 KiB */
     uint32_t stored_every; /* every n-th chunk is stored; 0: none on purpose */
+    uint64_t variant; /* not 0: another version of the same pack, in which */
+    uint32_t variant_every; /* every n-th asset has the same size and other bytes */
     bool textures; /* every other asset is an RGBA8 texture with its mips */
 } test_pack_desc;
 

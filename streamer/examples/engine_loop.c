@@ -156,7 +156,7 @@ static void end_object(object *o, object_state state)
 
 static void handle_event(engine *e, const leat_event *event)
 {
-    object *o = &e->objects[event->user];
+    object *o = &e->objects[event->user]; /* events of no request have 0 there */
     char text[512];
     switch (event->type) {
     case LEAT_EVENT_NEEDS_MEMORY: /* a staging buffer in a real engine */
@@ -183,6 +183,7 @@ static void handle_event(engine *e, const leat_event *event)
         end_object(o, OBJECT_AWAY);
         break;
     case LEAT_EVENT_BATCH:
+    case LEAT_EVENT_RELOADED: /* packs are not swapped here; an engine would read event->asset again */
         break;
     }
 }

@@ -16,18 +16,31 @@ static const void *metadata_of(const pack_slot *slot, uint32_t asset)
     return slot->index.metadata + record_of(slot, asset)->metadata_offset;
 }
 
+leat_result asset_locate(const pack_slot *slot, leat_asset asset, uint32_t *position)
+{
+    if (asset.index == 0 || asset.index > slot->ids.count) {
+        return LEAT_ERROR_ARGUMENT;
+    }
+    *position = asset_position(&slot->ids, asset.index - 1);
+    return *position == ASSET_NONE ? LEAT_ERROR_NOT_FOUND : LEAT_OK;
+}
+
 /* The checked slot and position of an asset handle of this type; NULL and *result otherwise. */
-static pack_slot *acquire(const leat_streamer *s, leat_asset asset, uint32_t type, leat_result *result)
+static pack_slot *acquire(const leat_streamer *s, leat_asset asset, uint32_t type, uint32_t *position,
+                          leat_result *result)
 {
     pack_slot *slot = pack_acquire(s, asset.pack);
-    *result = LEAT_OK;
+    *result = LEAT_ERROR_STALE;
     if (slot == NULL) {
-        *result = LEAT_ERROR_STALE;
-    } else if (asset.index == 0 || asset.index > slot->index.asset_count ||
-               (type != LEAT_ASSET_TYPE_COUNT && record_of(slot, asset.index - 1)->type != type)) {
+        return NULL;
+    }
+    *result = asset_locate(slot, asset, position);
+    if (*result == LEAT_OK && type != LEAT_ASSET_TYPE_COUNT && record_of(slot, *position)->type != type) {
         *result = LEAT_ERROR_ARGUMENT;
+    }
+    if (*result != LEAT_OK) {
         pack_release((leat_streamer *)s, slot);
-        slot = NULL;
+        return NULL;
     }
     return slot;
 }
@@ -166,9 +179,10 @@ leat_result leat_asset_part(const leat_streamer *s, leat_asset asset, const leat
 {
     *offset = *size = 0;
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TYPE_COUNT, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TYPE_COUNT, &at, &result);
     if (slot != NULL) {
-        result = asset_part(slot, asset.index - 1, part, offset, size);
+        result = asset_part(slot, at, part, offset, size);
         release(s, slot);
     }
     return result;
@@ -180,9 +194,10 @@ leat_result leat_asset_info_get(const leat_streamer *s, leat_asset asset, leat_a
 {
     *info = (leat_asset_info){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TYPE_COUNT, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TYPE_COUNT, &at, &result);
     if (slot != NULL) {
-        const leat_pack_asset_record *record = record_of(slot, asset.index - 1);
+        const leat_pack_asset_record *record = record_of(slot, at);
         *info = (leat_asset_info){
             .type = (leat_asset_type)record->type,
             .name_hash = record->name_hash,
@@ -201,9 +216,10 @@ leat_result leat_asset_texture(const leat_streamer *s, leat_asset asset, leat_te
 {
     *info = (leat_texture_info){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TEXTURE, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TEXTURE, &at, &result);
     if (slot != NULL) {
-        texture_info_of(metadata_of(slot, asset.index - 1), info);
+        texture_info_of(metadata_of(slot, at), info);
         release(s, slot);
     }
     return result;
@@ -230,9 +246,10 @@ leat_result leat_asset_mesh(const leat_streamer *s, leat_asset asset, leat_mesh_
 {
     *info = (leat_mesh_info){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MESH, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MESH, &at, &result);
     if (slot != NULL) {
-        const leat_pack_mesh_metadata *meta = metadata_of(slot, asset.index - 1);
+        const leat_pack_mesh_metadata *meta = metadata_of(slot, at);
         const leat_pack_lod_record *finest = lods_of(meta);
         *info = (leat_mesh_info){
             .lod_count = meta->lod_count,
@@ -255,9 +272,10 @@ leat_result leat_asset_lod(const leat_streamer *s, leat_asset asset, uint32_t lo
 {
     *info = (leat_lod_info){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MESH, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MESH, &at, &result);
     if (slot != NULL) {
-        const leat_pack_mesh_metadata *meta = metadata_of(slot, asset.index - 1);
+        const leat_pack_mesh_metadata *meta = metadata_of(slot, at);
         if (lod < meta->lod_count) {
             const leat_pack_lod_record *record = &lods_of(meta)[lod];
             *info = (leat_lod_info){
@@ -282,9 +300,10 @@ leat_result leat_asset_submesh(const leat_streamer *s, leat_asset asset, uint32_
 {
     *info = (leat_submesh_info){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MESH, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MESH, &at, &result);
     if (slot != NULL) {
-        const leat_pack_mesh_metadata *meta = metadata_of(slot, asset.index - 1);
+        const leat_pack_mesh_metadata *meta = metadata_of(slot, at);
         if (lod < meta->lod_count && submesh < meta->submesh_count) {
             const leat_pack_submesh_record *record = &submeshes_of(meta)[(uint64_t)lod * meta->submesh_count + submesh];
             *info = (leat_submesh_info){
@@ -304,9 +323,10 @@ leat_result leat_asset_material(const leat_streamer *s, leat_asset asset, leat_m
 {
     *info = (leat_material_info){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MATERIAL, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_MATERIAL, &at, &result);
     if (slot != NULL) {
-        const leat_pack_material_metadata *meta = metadata_of(slot, asset.index - 1);
+        const leat_pack_material_metadata *meta = metadata_of(slot, at);
         *info = (leat_material_info){
             .metallic = meta->metallic,
             .roughness = meta->roughness,
@@ -326,9 +346,10 @@ leat_result leat_asset_reference(const leat_streamer *s, leat_asset asset, uint3
 {
     *reference = (leat_reference){ 0 };
     leat_result result;
-    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TYPE_COUNT, &result);
+    uint32_t at;
+    pack_slot *slot = acquire(s, asset, LEAT_ASSET_TYPE_COUNT, &at, &result);
     if (slot != NULL) {
-        const leat_pack_asset_record *record = record_of(slot, asset.index - 1);
+        const leat_pack_asset_record *record = record_of(slot, at);
         if (position < record->reference_count) {
             const leat_pack_reference_record *r = &slot->index.references[record->reference_first + position];
             *reference =

@@ -39,10 +39,22 @@ bool finish_wanted(void *streamer, const decode_output *output)
     return !(request_flags(s, output->request) & (REQUEST_CANCELLED | REQUEST_FAILED));
 }
 
+/* A loose file has no hash that its bytes could be held to. If it is still the one that was listed, its bytes are those
+ * of that version: it was opened after it was listed, and read before this look. */
+static void check_loose(const leat_streamer *s, decode_task *task)
+{
+    const pack_slot *slot = &s->packs[s->reads[task->read].pack];
+    if (slot->index.loose && !task->skipped && task->result == LEAT_OK &&
+        !folder_unchanged(&slot->folder, task->record->parameter)) {
+        task->result = LEAT_ERROR_CHANGED;
+    }
+}
+
 void finish_task(void *streamer, decode_task *task)
 {
     leat_streamer *s = streamer;
     counters *c = &s->counters;
+    check_loose(s, task);
     if (task->skipped) {
         count_add(&c->chunks_skipped, 1);
     } else {
@@ -52,7 +64,7 @@ void finish_task(void *streamer, decode_task *task)
         if (task->bytes_copied > 0) {
             count_add(&c->bytes_copied, task->bytes_copied);
         }
-        if (task->result != LEAT_OK) {
+        if (task->result != LEAT_OK && task->result != LEAT_ERROR_CHANGED) {
             count_add(&c->chunks_damaged, 1);
         }
     }

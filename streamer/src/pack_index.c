@@ -447,7 +447,7 @@ uint64_t pack_directory_size(uint64_t asset_count)
 }
 
 /* directory[b] is the first asset whose hash has top bits >= b; one entry more closes the last bucket. */
-static void fill_directory(pack_index *index, uint32_t *directory)
+void pack_index_directory(pack_index *index, uint32_t *directory)
 {
     uint32_t bits = directory_bits(index->asset_count);
     uint64_t bucket_count = UINT64_C(1) << bits;
@@ -498,7 +498,7 @@ leat_result pack_index_check(const leat_pack_header *header, const void *bytes, 
         result = check_references(&c);
     }
     if (result == LEAT_OK && directory != NULL) {
-        fill_directory(index, directory);
+        pack_index_directory(index, directory);
     }
     return result;
 }
@@ -537,9 +537,18 @@ uint32_t pack_index_chunk_at(const pack_index *index, uint64_t raw_offset)
     return low;
 }
 
+uint64_t pack_index_packed_size(const pack_index *index, uint32_t first, uint32_t end)
+{
+    const leat_pack_chunk_record *a = &index->chunks[first];
+    const leat_pack_chunk_record *z = &index->chunks[end - 1];
+    return index->loose ? z->raw_offset + z->raw_size - a->raw_offset
+                        : z->file_offset + z->packed_size - a->file_offset;
+}
+
 leat_result pack_chunk_check(const leat_pack_chunk_record *record, const void *packed)
 {
-    return hash_matches(packed, record->packed_size, record->hash) ? LEAT_OK : LEAT_ERROR_DAMAGED;
+    bool good = (record->flags & PACK_CHUNK_LOOSE) || hash_matches(packed, record->packed_size, record->hash);
+    return good ? LEAT_OK : LEAT_ERROR_DAMAGED;
 }
 
 leat_result pack_chunk_decode(const leat_pack_chunk_record *record, const void *packed, void *raw)

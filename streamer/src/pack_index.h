@@ -29,6 +29,7 @@ typedef struct pack_index {
     uint64_t names_size;
     uint64_t metadata_size;
     uint64_t raw_size;
+    bool loose; /* of a folder (loose.h): chunks lie in files of their own, which `parameter` names */
     const uint32_t *directory; /* first asset whose hash has these top bits; may be NULL (binary search) */
     uint32_t directory_bits;
 } pack_index;
@@ -45,10 +46,18 @@ leat_result pack_index_check(const leat_pack_header *header, const void *bytes, 
 /* Entries (uint32_t) of the directory for that many assets; > 0. */
 uint64_t pack_directory_size(uint64_t asset_count);
 
+/* Fills the directory of an index whose assets are sorted; pack_index_check does it for packs. */
+void pack_index_directory(pack_index *index, uint32_t *directory);
+
 /* Position of an asset, or UINT32_MAX. O(1) with a directory. */
 uint32_t pack_index_find(const pack_index *index, uint64_t name_hash);
 /* The chunk that holds this byte of the raw space (< raw_size). O(log chunks). */
 uint32_t pack_index_chunk_at(const pack_index *index, uint64_t raw_offset);
+/* Bytes of the device from chunk `first` to before chunk `end` (> first): what a request for them waits for. */
+uint64_t pack_index_packed_size(const pack_index *index, uint32_t first, uint32_t end);
+
+/* In a chunk's flags, inside only (a pack that has it is refused): the bytes have no hash. */
+#define PACK_CHUNK_LOOSE 1u
 
 /* A valid name: see LEAT_PACK_NAME_SIZE_MAX in pack_format.h. */
 bool pack_name_valid(const char *name, size_t size);

@@ -1,25 +1,38 @@
 /* packs.c - packs are opened, found and closed, on any thread.
  *
- * A slot's control word holds its generation and a count of references: one is the pack's own until it is closed, one
- * more for each request, and one for each call that looks at the index. Closing raises the generation, so that no new
- * reference can be had, and drops the pack's own; the I/O thread frees the slot when the count is zero, because only it
- * may take a file out of the backend. No lock, and no reader ever waits. */
+ * A leat_pack names a mount, and a mount shows a slot: one version of the pack's content (swap.c shows another). The
+ * mount's word holds the generation of its handle and the slot. A slot counts references: one is its own as long as it
+ * is shown (and until a swap has been announced), one more for each request, and one for each call that looks at the
+ * index. Closing raises the mount's generation, so that no new reference can be had, and drops the slot's own; the I/O
+ * thread frees the slot when the count is zero, because only it may take a file out of the backend. No lock, and no
+ * reader ever waits. */
 #include "streamer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static uint64_t control_of(uint32_t generation, uint32_t references)
+#define FILE_COUNT_DEFAULT 65536u
+
+static bool slot_retain(pack_slot *slot, uint32_t count)
 {
-    return (uint64_t)generation << 32 | references;
+    /* Acquire pairs with the release in pack_slot_start: we see the whole index. */
+    uint32_t references = atomic_load_explicit(&slot->references, memory_order_acquire);
+    do {
+        if (references == 0) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&slot->references, &references, references + count,
+                                                    memory_order_acquire, memory_order_acquire));
+    return true;
 }
 
 bool pack_alive(const leat_streamer *s, leat_pack pack)
 {
     return pack.index < s->desc.pack_count_max &&
-           atomic_load_explicit(&s->packs[pack.index].control, memory_order_relaxed) >> 32 == pack.generation;
+           atomic_load_explicit(&s->mounts[pack.index].view, memory_order_relaxed) >> 32 == pack.generation;
 }
 
 pack_slot *pack_acquire_many(const leat_streamer *s, leat_pack pack, uint32_t count)
@@ -27,16 +40,40 @@ pack_slot *pack_acquire_many(const leat_streamer *s, leat_pack pack, uint32_t co
     if (pack.generation == 0 || pack.index >= s->desc.pack_count_max) {
         return NULL;
     }
-    pack_slot *slot = &s->packs[pack.index];
-    /* Acquire pairs with the release in leat_pack_open: we see the whole index. */
-    uint64_t control = atomic_load_explicit(&slot->control, memory_order_acquire);
-    do {
-        if ((uint32_t)(control >> 32) != pack.generation || (uint32_t)control == 0) {
+    const pack_mount *mount = &s->mounts[pack.index];
+    for (;;) {
+        uint64_t view = atomic_load_explicit(&mount->view, memory_order_acquire);
+        if ((uint32_t)(view >> 32) != pack.generation || (uint32_t)view == 0) {
             return NULL;
         }
-    } while (!atomic_compare_exchange_weak_explicit(&slot->control, &control, control + count, memory_order_acquire,
-                                                    memory_order_acquire));
-    return slot;
+        pack_slot *slot = &s->packs[(uint32_t)view - 1];
+        if (!slot_retain(slot, count)) {
+            continue; /* swapped or closed just now: the mount's word says so by now */
+        }
+        /* Between the look and the reference the slot may have been freed and filled for somebody else. Whoever did
+         * that had changed the mount's word before, and we have acquired the count that was written after it. */
+        if (atomic_load_explicit(&mount->view, memory_order_acquire) == view) {
+            return slot;
+        }
+        pack_release_many((leat_streamer *)s, slot, count);
+    }
+}
+
+pack_slot *pack_acquire_version(const leat_streamer *s, leat_asset asset)
+{
+    for (uint32_t i = 0; i < s->slot_count; ++i) {
+        pack_slot *slot = &s->packs[i];
+        uint32_t position;
+        if (!slot_retain(slot, 1)) {
+            continue;
+        }
+        if (slot->handle.index == asset.pack.index && slot->handle.generation == asset.pack.generation &&
+            asset_locate(slot, asset, &position) == LEAT_OK) {
+            return slot;
+        }
+        pack_release((leat_streamer *)s, slot);
+    }
+    return NULL;
 }
 
 pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack)
@@ -47,9 +84,9 @@ pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack)
 void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count)
 {
     /* Release: our reads of the index come before the I/O thread's free (acquire in packs_retire). */
-    uint64_t before = atomic_fetch_sub_explicit(&slot->control, count, memory_order_acq_rel);
-    if ((uint32_t)before == count) {
-        streamer_wake(s, true); /* it was closed, and we were the last: the I/O thread frees it */
+    if (atomic_fetch_sub_explicit(&slot->references, count, memory_order_acq_rel) == count) {
+        atomic_fetch_add_explicit(&s->pack_chores, 1, memory_order_release);
+        streamer_wake(s, true); /* it is shown no more, and we were the last: the I/O thread frees it */
     }
 }
 
@@ -58,11 +95,20 @@ void pack_release(leat_streamer *s, pack_slot *slot)
     pack_release_many(s, slot, 1);
 }
 
+void pack_let_go(leat_streamer *s, pack_slot *slot)
+{
+    atomic_store_explicit(&slot->stage, PACK_CLOSING, memory_order_release);
+    pack_release(s, slot);
+}
+
 static void slot_free_memory(leat_streamer *s, pack_slot *slot)
 {
     memory_free(&s->memory, slot->directory, slot->directory_count, sizeof(*slot->directory));
-    memory_free(&s->memory, slot->index_bytes, slot->header.index_size, 1);
+    memory_free(&s->memory, slot->index_bytes, slot->index_size, 1);
     memory_free(&s->memory, slot->path, slot->path_size, 1);
+    folder_close(&s->memory, &slot->folder);
+    asset_ids_free(&s->memory, &slot->ids);
+    reload_changes_free(&s->memory, &slot->changes);
     slot->directory = NULL;
     slot->index_bytes = NULL;
     slot->path = NULL;
@@ -70,10 +116,10 @@ static void slot_free_memory(leat_streamer *s, pack_slot *slot)
 
 void packs_retire(leat_streamer *s)
 {
-    for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
+    for (uint32_t i = 0; i < s->slot_count; ++i) {
         pack_slot *slot = &s->packs[i];
         if (atomic_load_explicit(&slot->stage, memory_order_acquire) != PACK_CLOSING ||
-            (uint32_t)atomic_load_explicit(&slot->control, memory_order_acquire) != 0) {
+            atomic_load_explicit(&slot->references, memory_order_acquire) != 0) {
             continue;
         }
         if (slot->io_file != IO_FILE_NONE) {
@@ -81,14 +127,14 @@ void packs_retire(leat_streamer *s)
         }
         file_close(&slot->file);
         slot_free_memory(s, slot);
-        atomic_fetch_sub_explicit(&s->packs_closing, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&s->pack_chores, 1, memory_order_relaxed);
         atomic_store_explicit(&slot->stage, PACK_FREE, memory_order_release);
     }
 }
 
 void packs_free(leat_streamer *s)
 {
-    for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
+    for (uint32_t i = 0; i < s->slot_count; ++i) {
         pack_slot *slot = &s->packs[i];
         uint32_t stage = atomic_load_explicit(&slot->stage, memory_order_acquire);
         if (stage == PACK_OPEN || stage == PACK_CLOSING) {
@@ -124,43 +170,50 @@ static leat_result read_fully(int fd, void *block, uint64_t size, uint64_t offse
     return LEAT_OK;
 }
 
+static bool allocate_directory(leat_streamer *s, pack_slot *slot, uint64_t asset_count)
+{
+    slot->directory_count = pack_directory_size(asset_count);
+    slot->directory = memory_allocate(&s->memory, slot->directory_count, sizeof(*slot->directory), CACHE_LINE_SIZE);
+    return slot->directory != NULL;
+}
+
 /* Reads the index once into private memory: what was checked cannot change any more. */
 static leat_result read_index(leat_streamer *s, pack_slot *slot, leat_error *error)
 {
     pack_limits limits = { .index_bytes_max = s->desc.pack_index_bytes_max,
                            .asset_bytes_max = s->desc.asset_bytes_max };
-    if (slot->file.size < sizeof(slot->header)) {
+    leat_pack_header header;
+    if (slot->file.size < sizeof(header)) {
         return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is no Leat pack (%llu bytes are less than a header)",
                          slot->path, (unsigned long long)slot->file.size);
     }
-    leat_result result = read_fully(slot->file.fd_buffered, &slot->header, sizeof(slot->header), 0, slot->path, error);
+    leat_result result = read_fully(slot->file.fd_buffered, &header, sizeof(header), 0, slot->path, error);
     if (result == LEAT_OK) {
-        result = pack_header_check(&slot->header, slot->file.size, &limits, slot->path, error);
+        result = pack_header_check(&header, slot->file.size, &limits, slot->path, error);
     }
     if (result != LEAT_OK) {
-        slot->header.index_size = 0;
         return result;
     }
-    slot->index_bytes = memory_allocate(&s->memory, slot->header.index_size, 1, LEAT_PACK_ALIGNMENT);
-    slot->directory_count =
-        pack_directory_size(slot->header.sections[LEAT_PACK_SECTION_ASSETS].size / sizeof(leat_pack_asset_record));
-    slot->directory = memory_allocate(&s->memory, slot->directory_count, sizeof(*slot->directory), CACHE_LINE_SIZE);
-    if (slot->index_bytes == NULL || slot->directory == NULL) {
+    slot->index_size = header.index_size;
+    slot->content_hash = header.content_hash;
+    slot->index_bytes = memory_allocate(&s->memory, header.index_size, 1, LEAT_PACK_ALIGNMENT);
+    uint64_t asset_count = header.sections[LEAT_PACK_SECTION_ASSETS].size / sizeof(leat_pack_asset_record);
+    if (slot->index_bytes == NULL || !allocate_directory(s, slot, asset_count)) {
         return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory for its index of %llu bytes", slot->path,
-                         (unsigned long long)slot->header.index_size);
+                         (unsigned long long)header.index_size);
     }
-    result = read_fully(slot->file.fd_buffered, slot->index_bytes, slot->header.index_size, slot->header.index_offset,
-                        slot->path, error);
+    result = read_fully(slot->file.fd_buffered, slot->index_bytes, header.index_size, header.index_offset, slot->path,
+                        error);
     if (result == LEAT_OK) {
-        result = pack_index_check(&slot->header, slot->index_bytes, &limits, slot->directory, &slot->index, slot->path,
-                                  error);
+        result =
+            pack_index_check(&header, slot->index_bytes, &limits, slot->directory, &slot->index, slot->path, error);
     }
     return result;
 }
 
-static pack_slot *claim_slot(leat_streamer *s)
+pack_slot *pack_slot_claim(leat_streamer *s)
 {
-    for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
+    for (uint32_t i = 0; i < s->slot_count; ++i) {
         uint32_t expected = PACK_FREE;
         if (atomic_compare_exchange_strong_explicit(&s->packs[i].stage, &expected, PACK_OPENING, memory_order_acq_rel,
                                                     memory_order_relaxed)) {
@@ -170,23 +223,136 @@ static pack_slot *claim_slot(leat_streamer *s)
     return NULL;
 }
 
-static leat_result open_slot(leat_streamer *s, pack_slot *slot, const char *path, leat_error *error)
+static leat_result fill_from_folder(leat_streamer *s, pack_slot *slot, const slot_source *source, bool *watched,
+                                    leat_error *error)
 {
-    slot->path_size = strlen(path) + 1;
-    slot->path = memory_allocate(&s->memory, slot->path_size, 1, 16);
-    if (slot->path == NULL) {
-        return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory", path);
-    }
-    memcpy(slot->path, path, slot->path_size);
-    leat_result result = file_open(path, s->desc.direct != LEAT_OFF, &s->log, &slot->file, error);
+    folder_desc desc = { .memory = &s->memory,
+                         .log = &s->log,
+                         .path = slot->path,
+                         .before =
+                             source->before != NULL && source->before->index.loose ? &source->before->folder : NULL,
+                         .watch_fd = source->watch_fd,
+                         .file_count_max = slot->options.file_count_max,
+                         .asset_bytes_max = s->desc.asset_bytes_max,
+                         .index_bytes_max = s->desc.pack_index_bytes_max };
+    leat_result result = folder_scan(&desc, &slot->folder, &slot->index, watched, error);
     if (result != LEAT_OK) {
         return result;
     }
-    result = read_index(s, slot, error);
-    if (result != LEAT_OK) {
-        file_close(&slot->file);
+    slot->content_hash = slot->folder.tables.content_hash;
+    slot->file.size = slot->folder.tables.file_bytes;
+    if (!allocate_directory(s, slot, slot->index.asset_count)) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory for the list of its files", slot->path);
+    }
+    pack_index_directory(&slot->index, slot->directory);
+    return LEAT_OK;
+}
+
+leat_result pack_slot_fill(leat_streamer *s, pack_slot *slot, const slot_source *source, bool *watched,
+                           leat_error *error)
+{
+    *watched = source->watch_fd >= 0;
+    slot->file = (disk_file){ .fd_buffered = -1, .fd_direct = -1 };
+    slot->index_size = 0;
+    slot->path_size = strlen(source->path) + 1;
+    slot->path = memory_allocate(&s->memory, slot->path_size, 1, 16);
+    if (slot->path == NULL) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory", source->path);
+    }
+    memcpy(slot->path, source->path, slot->path_size);
+    leat_result result;
+    if (folder_open(slot->path, &slot->folder.fd)) {
+        result = fill_from_folder(s, slot, source, watched, error);
+    } else {
+        result = file_open(slot->path, s->desc.direct != LEAT_OFF, &s->log, &slot->file, error);
+        result = result == LEAT_OK ? read_index(s, slot, error) : result;
+    }
+    if (result == LEAT_OK) {
+        asset_ids_init(&slot->ids, slot->index.asset_count);
     }
     return result;
+}
+
+void pack_slot_drop(leat_streamer *s, pack_slot *slot)
+{
+    file_close(&slot->file);
+    slot_free_memory(s, slot);
+    atomic_store_explicit(&slot->stage, PACK_FREE, memory_order_release);
+}
+
+void pack_slot_start(leat_streamer *s, pack_slot *slot, leat_pack handle)
+{
+    slot->handle = handle;
+    slot->order = atomic_fetch_add_explicit(&s->pack_order, 1, memory_order_relaxed);
+    slot->change_next = 0;
+    slot->io_file = IO_FILE_NONE;
+    slot->direct = slot->file.fd_direct >= 0 ||
+                   (!slot->index.loose && s->desc.backend == LEAT_BACKEND_SIM && s->desc.direct != LEAT_OFF);
+    slot->cached_score = slot->cached_skip = 0;
+    atomic_store_explicit(&slot->stage, PACK_OPEN, memory_order_release);
+    atomic_store_explicit(&slot->references, 1, memory_order_release);
+}
+
+static pack_mount *claim_mount(leat_streamer *s)
+{
+    for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
+        uint32_t expected = MOUNT_FREE;
+        if (atomic_compare_exchange_strong_explicit(&s->mounts[i].stage, &expected, MOUNT_OPENING, memory_order_acq_rel,
+                                                    memory_order_relaxed)) {
+            return &s->mounts[i];
+        }
+    }
+    return NULL;
+}
+
+static pack_options options_of(const leat_pack_desc *desc, bool loose)
+{
+    pack_options options = { .watched = loose, .file_count_max = FILE_COUNT_DEFAULT };
+    if (desc != NULL) {
+        options.layer = desc->layer;
+        options.watched = desc->watch == LEAT_DEFAULT ? loose : desc->watch == LEAT_ON;
+        options.file_count_max = desc->file_count_max != 0 ? desc->file_count_max : FILE_COUNT_DEFAULT;
+    }
+    return options;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* Fills a slot and shows it under the mount. What is watched is watched from before it is looked at. */
+static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *slot, const char *path, leat_pack *pack,
+                              leat_error *error)
+{
+    bool loose = is_folder(path), watched = false;
+    slot_source source = { .path = path, .watch_fd = -1 };
+    if (slot->options.watched) {
+        source.watch_fd = watch_open(&s->log, path, loose);
+    }
+    leat_result result = pack_slot_fill(s, slot, &source, &watched, error);
+    if (source.watch_fd >= 0 && (result != LEAT_OK || !watched)) {
+        close(source.watch_fd);
+    }
+    if (result != LEAT_OK) {
+        return result;
+    }
+    uint32_t generation = (uint32_t)(atomic_load_explicit(&mount->view, memory_order_relaxed) >> 32);
+    *pack = (leat_pack){ .index = (uint32_t)(mount - s->mounts), .generation = generation };
+    pack_slot_start(s, slot, *pack);
+    atomic_store_explicit(&mount->stage, MOUNT_OPEN, memory_order_release);
+    atomic_store_explicit(&mount->view, mount_view(generation, (uint32_t)(slot - s->packs)), memory_order_release);
+    if (watched) {
+        pthread_mutex_lock(&s->swap_lock);
+        watch_set(s, *pack, source.watch_fd, loose);
+        if (!watch_start(s)) {
+            log_line(&s->log, LEAT_LOG_WARNING, "%s: is not watched for changes: no thread can be had", path);
+        }
+        pthread_mutex_unlock(&s->swap_lock);
+        watch_wake(s);
+    }
+    return LEAT_OK;
 }
 
 leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_desc *desc, leat_pack *pack)
@@ -194,29 +360,28 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
     *pack = (leat_pack){ 0 };
     leat_error local;
     leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
-    pack_slot *slot = claim_slot(s);
-    if (slot == NULL) {
+    pack_mount *mount = claim_mount(s);
+    if (mount == NULL) {
         return error_set(error, LEAT_ERROR_FULL, 0, "%s: %u packs are open; raise leat_desc.pack_count_max", path,
                          s->desc.pack_count_max);
     }
-    leat_result result = open_slot(s, slot, path, error);
-    if (result != LEAT_OK) {
-        log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
-        slot_free_memory(s, slot);
-        atomic_store_explicit(&slot->stage, PACK_FREE, memory_order_release);
-        return result;
+    pack_slot *slot = pack_slot_claim(s);
+    leat_result result;
+    if (slot == NULL) {
+        result = error_set(error, LEAT_ERROR_FULL, 0,
+                           "%s: packs that were closed or replaced are still in use; take events and try again", path);
+    } else {
+        slot->options = options_of(desc, is_folder(path));
+        result = open_mount(s, mount, slot, path, pack, error);
+        if (result != LEAT_OK) {
+            log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
+            pack_slot_drop(s, slot);
+        }
     }
-    slot->layer = desc != NULL ? desc->layer : 0;
-    slot->order = atomic_fetch_add_explicit(&s->pack_order, 1, memory_order_relaxed);
-    slot->io_file = IO_FILE_NONE;
-    slot->direct = slot->file.fd_direct >= 0 || (s->desc.backend == LEAT_BACKEND_SIM && s->desc.direct != LEAT_OFF);
-    slot->cached_score = slot->cached_skip = 0;
-    uint32_t generation = (uint32_t)(atomic_load_explicit(&slot->control, memory_order_relaxed) >> 32);
-    atomic_store_explicit(&slot->swept, false, memory_order_relaxed);
-    atomic_store_explicit(&slot->stage, PACK_OPEN, memory_order_release);
-    atomic_store_explicit(&slot->control, control_of(generation, 1), memory_order_release);
-    *pack = (leat_pack){ .index = (uint32_t)(slot - s->packs), .generation = generation };
-    return LEAT_OK;
+    if (result != LEAT_OK) {
+        atomic_store_explicit(&mount->stage, MOUNT_FREE, memory_order_release);
+    }
+    return result;
 }
 
 leat_result leat_pack_close(leat_streamer *s, leat_pack pack)
@@ -224,25 +389,32 @@ leat_result leat_pack_close(leat_streamer *s, leat_pack pack)
     if (pack.generation == 0 || pack.index >= s->desc.pack_count_max) {
         return LEAT_ERROR_STALE;
     }
-    pack_slot *slot = &s->packs[pack.index];
-    uint64_t control = atomic_load_explicit(&slot->control, memory_order_acquire);
-    uint64_t closed;
+    pack_mount *mount = &s->mounts[pack.index];
+    uint64_t view = atomic_load_explicit(&mount->view, memory_order_acquire);
+    uint32_t generation = pack.generation + 1;
     do {
-        if ((uint32_t)(control >> 32) != pack.generation || (uint32_t)control == 0) {
+        if ((uint32_t)(view >> 32) != pack.generation || (uint32_t)view == 0) {
             return LEAT_ERROR_STALE;
         }
-        uint32_t generation = pack.generation + 1;
-        closed = control_of(generation == 0 ? 1 : generation, (uint32_t)control);
-    } while (!atomic_compare_exchange_weak_explicit(&slot->control, &control, closed, memory_order_acq_rel,
-                                                    memory_order_acquire));
-    atomic_fetch_add_explicit(&s->packs_closing, 1, memory_order_release);
-    atomic_store_explicit(&slot->stage, PACK_CLOSING, memory_order_release);
-    pack_release(s, slot);
+    } while (!atomic_compare_exchange_weak_explicit(&mount->view, &view, (uint64_t)(generation + !generation) << 32,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    mount->closing = pack.generation;
+    atomic_store_explicit(&mount->stage, MOUNT_CLOSING, memory_order_release); /* pairs with the acquire in pump.c */
+    atomic_fetch_add_explicit(&s->pack_chores, 1, memory_order_release);
+    pack_let_go(s, &s->packs[(uint32_t)view - 1]);
     streamer_wake(s, true);
+    watch_wake(s); /* if it was watched, that ends */
     return LEAT_OK;
 }
 
 /* ---- Finding ---- */
+
+/* The handle of a position; null for ASSET_NONE. */
+static leat_asset handle_of(const pack_slot *slot, uint32_t position)
+{
+    return position == ASSET_NONE ? (leat_asset){ 0 }
+                                  : (leat_asset){ .pack = slot->handle, .index = asset_id(&slot->ids, position) + 1 };
+}
 
 leat_asset leat_asset_find_in(const leat_streamer *s, leat_pack pack, uint64_t name_hash)
 {
@@ -250,9 +422,9 @@ leat_asset leat_asset_find_in(const leat_streamer *s, leat_pack pack, uint64_t n
     if (slot == NULL) {
         return (leat_asset){ 0 };
     }
-    uint32_t position = pack_index_find(&slot->index, name_hash);
+    leat_asset asset = handle_of(slot, pack_index_find(&slot->index, name_hash));
     pack_release((leat_streamer *)s, slot);
-    return position == UINT32_MAX ? (leat_asset){ 0 } : (leat_asset){ .pack = pack, .index = position + 1 };
+    return asset;
 }
 
 leat_asset leat_asset_find(const leat_streamer *s, uint64_t name_hash)
@@ -261,21 +433,20 @@ leat_asset leat_asset_find(const leat_streamer *s, uint64_t name_hash)
     int32_t best_layer = 0;
     uint64_t best_order = 0;
     for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
-        uint64_t control = atomic_load_explicit(&s->packs[i].control, memory_order_acquire);
-        if ((uint32_t)control == 0) {
+        uint64_t view = atomic_load_explicit(&s->mounts[i].view, memory_order_acquire);
+        if ((uint32_t)view == 0) {
             continue;
         }
-        leat_pack pack = { .index = i, .generation = (uint32_t)(control >> 32) };
+        leat_pack pack = { .index = i, .generation = (uint32_t)(view >> 32) };
         pack_slot *slot = pack_acquire(s, pack);
         if (slot == NULL) {
             continue;
         }
-        bool open = atomic_load_explicit(&slot->stage, memory_order_acquire) == PACK_OPEN;
-        uint32_t position = open ? pack_index_find(&slot->index, name_hash) : UINT32_MAX;
-        if (position != UINT32_MAX &&
-            (best.index == 0 || slot->layer > best_layer || (slot->layer == best_layer && slot->order > best_order))) {
-            best = (leat_asset){ .pack = pack, .index = position + 1 };
-            best_layer = slot->layer;
+        leat_asset asset = handle_of(slot, pack_index_find(&slot->index, name_hash));
+        if (asset.index != 0 && (best.index == 0 || slot->options.layer > best_layer ||
+                                 (slot->options.layer == best_layer && slot->order > best_order))) {
+            best = asset;
+            best_layer = slot->options.layer;
             best_order = slot->order;
         }
         pack_release((leat_streamer *)s, slot);
@@ -289,9 +460,9 @@ leat_asset leat_asset_at(const leat_streamer *s, leat_pack pack, uint32_t positi
     if (slot == NULL) {
         return (leat_asset){ 0 };
     }
-    bool there = position < slot->index.asset_count;
+    leat_asset asset = handle_of(slot, position < slot->index.asset_count ? position : ASSET_NONE);
     pack_release((leat_streamer *)s, slot);
-    return there ? (leat_asset){ .pack = pack, .index = position + 1 } : (leat_asset){ 0 };
+    return asset;
 }
 
 leat_result leat_pack_info_get(const leat_streamer *s, leat_pack pack, leat_pack_info *info)
@@ -306,10 +477,11 @@ leat_result leat_pack_info_get(const leat_streamer *s, leat_pack pack, leat_pack
         .chunk_count = slot->index.chunk_count,
         .file_bytes = slot->file.size,
         .raw_bytes = slot->index.raw_size,
-        .index_bytes = slot->header.index_size,
-        .content_hash = slot->header.content_hash,
-        .layer = slot->layer,
+        .index_bytes = slot->index.loose ? slot->folder.tables.block_size : slot->index_size,
+        .content_hash = slot->content_hash,
+        .layer = slot->options.layer,
         .direct = slot->file.fd_direct >= 0,
+        .folder = slot->index.loose,
     };
     pack_release((leat_streamer *)s, slot);
     return LEAT_OK;

@@ -27,9 +27,7 @@ static uint64_t position_of(const leat_streamer *s, const request *r)
 
 static uint64_t bytes_left(const leat_streamer *s, const request *r)
 {
-    const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
-    const leat_pack_chunk_record *last = &chunks[r->chunk_end - 1];
-    return last->file_offset + last->packed_size - chunks[r->chunk_next].file_offset;
+    return pack_index_packed_size(&s->packs[r->pack].index, r->chunk_next, r->chunk_end);
 }
 
 static sched_entry entry_of(const leat_streamer *s, const request *r)
@@ -111,12 +109,11 @@ void request_give_up(leat_streamer *s, uint32_t index)
 static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint64_t raw_size, uint64_t now_ns)
 {
     const pack_index *index = &s->packs[r->pack].index;
-    const leat_pack_chunk_record *last = &index->chunks[pack_index_chunk_at(index, r->raw_begin + raw_size - 1)];
+    uint32_t last = pack_index_chunk_at(index, r->raw_begin + raw_size - 1);
     estimate_query query = { .rank = r->rank,
                              .client = r->client,
                              .deadline_ns = r->deadline_ns,
-                             .packed_size =
-                                 last->file_offset + last->packed_size - index->chunks[r->chunk_next].file_offset,
+                             .packed_size = pack_index_packed_size(index, r->chunk_next, last + 1),
                              .raw_size = raw_size,
                              .decode_bytes_per_second = s->decode_bytes_per_second };
     return estimate_ready_ns(&s->estimate, s->sched, s->window, &query, now_ns);
@@ -152,9 +149,10 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
 {
     request *r = &s->requests[index];
     s->request_high = u32_max(s->request_high, index + 1);
+    leat_pack handle = s->packs[r->pack].handle;
     r->admitted.generation = r->generation;
-    r->admitted.pack_generation = r->pack_generation;
-    r->admitted_pack = r->pack;
+    r->admitted.pack_generation = handle.generation;
+    r->admitted_mount = (uint16_t)handle.index;
     r->admitted.batch = r->batch;
     r->admitted.tag = r->tag;
     r->admitted.ticket = r->ticket;
@@ -186,7 +184,6 @@ static void release_lent(leat_streamer *s, uint32_t index)
         arena_free(s->lent, r->memory);
         r->memory = NULL;
     }
-    pack_release(s, &s->packs[r->pack]);
     handles_release(&s->request_handles, index);
     count_own(&s->counters.slots_released, 1);
     if (!CANARY(FORGOTTEN)) {
@@ -286,7 +283,7 @@ static bool selected(const request *r, const leat_selection *selection, uint64_t
            (selection->batch.generation == 0 || (r->admitted.batch.index == selection->batch.index &&
                                                  r->admitted.batch.generation == selection->batch.generation)) &&
            (selection->pack.generation == 0 ||
-            (r->admitted_pack == selection->pack.index && r->admitted.pack_generation == selection->pack.generation));
+            (r->admitted_mount == selection->pack.index && r->admitted.pack_generation == selection->pack.generation));
 }
 
 /* O(requests): walks the slots that were ever used. */
@@ -332,21 +329,22 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
     return count > 0;
 }
 
-static bool close_packs(leat_streamer *s)
+/* Closed packs: their requests are cancelled, whichever version they hold. Slots that nobody holds are freed. */
+static bool tend_packs(leat_streamer *s)
 {
-    if (atomic_load_explicit(&s->packs_closing, memory_order_acquire) == 0) {
+    if (atomic_load_explicit(&s->pack_chores, memory_order_acquire) == 0) {
         return false;
     }
     bool worked = false;
     for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
-        pack_slot *slot = &s->packs[i];
-        if (atomic_load_explicit(&slot->stage, memory_order_acquire) == PACK_CLOSING &&
-            !atomic_exchange_explicit(&slot->swept, true, memory_order_acq_rel)) {
-            /* Closing has raised the generation; those to cancel were submitted under the one before. */
-            uint32_t generation = (uint32_t)(atomic_load_explicit(&slot->control, memory_order_relaxed) >> 32);
-            leat_pack closed = { .index = i, .generation = generation == 1 ? UINT32_MAX : generation - 1 };
-            command c = { .type = COMMAND_CANCEL_WHERE, .ticket = SWEEP_ALL, .selection = { .pack = closed } };
+        pack_mount *mount = &s->mounts[i];
+        if (atomic_load_explicit(&mount->stage, memory_order_acquire) == MOUNT_CLOSING) {
+            command c = { .type = COMMAND_CANCEL_WHERE,
+                          .ticket = SWEEP_ALL,
+                          .selection = { .pack = { .index = i, .generation = mount->closing } } };
             sweep(s, &c);
+            atomic_store_explicit(&mount->stage, MOUNT_FREE, memory_order_release);
+            atomic_fetch_sub_explicit(&s->pack_chores, 1, memory_order_relaxed);
             worked = true;
         }
     }
@@ -390,7 +388,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= take_commands(s, now_ns);
     worked |= reads_reap(s, now_ns);
     worked |= reads_take_back(s);
-    worked |= close_packs(s);
+    worked |= tend_packs(s);
     reads_issue(s, now_ns, &worked);
     count_own(&s->counters.io_rounds, 1);
     publish(s);

@@ -113,7 +113,9 @@ static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const re
 /* May the read grow to end at `end`? The first chunk of a read asks for everything that is scarce. */
 static bool read_fits(leat_streamer *s, const read_op *rd, uint64_t begin, uint64_t end, bool urgent, uint64_t now_ns)
 {
-    uint64_t size = end - (rd->task_count == 0 ? begin : rd->file_offset);
+    bool first = rd->task_count == 0;
+    uint64_t size = (first ? end : u64_max(end, rd->file_offset + rd->size)) -
+                    (first ? begin : u64_min(begin, rd->file_offset));
     /* The window decides whether a read goes out, not how large it is: a window that is nearly full must not cut the
      * reads to pieces, which cost as much each and bring less. It is overrun by less than one read. */
     if (rd->task_count == 0 && !window_allows(s->window, size, urgent, now_ns)) {
@@ -126,6 +128,12 @@ static bool read_fits(leat_streamer *s, const read_op *rd, uint64_t begin, uint6
     return room;
 }
 
+/* Where a read that begins with this chunk begins. Loose files are read through the page cache: any byte will do. */
+static uint64_t read_begin(const leat_pack_chunk_record *chunk)
+{
+    return chunk->flags & PACK_CHUNK_LOOSE ? chunk->file_offset : align_down(chunk->file_offset, LEAT_PACK_ALIGNMENT);
+}
+
 static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o)
 {
     const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
@@ -135,10 +143,13 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
     if (rd->task_count == 0) {
         rd->pack = r->pack;
         rd->rank = r->rank;
-        rd->file_offset = align_down(chunk->file_offset, LEAT_PACK_ALIGNMENT);
+        rd->file_offset = read_begin(chunk);
+        rd->size = 0;
     }
     ++rd->task_count;
-    rd->size = chunk->file_offset + chunk->packed_size - rd->file_offset;
+    uint64_t end = u64_max(rd->file_offset + rd->size, chunk->file_offset + chunk->packed_size);
+    rd->file_offset = u64_min(rd->file_offset, chunk->file_offset); /* lower only in loose files */
+    rd->size = end - rd->file_offset;
     o->next = NULL;
     task->decode.key = key_of(r);
     task->decode.record = chunk;
@@ -151,10 +162,22 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
 
 typedef enum add_result { ADD_REQUEST_DONE, ADD_READ_FULL } add_result;
 
+/* In a loose file: above what the read has, or below it, as the levels of a DDS file come. */
+static bool continues_loose_read(const leat_streamer *s, const read_op *rd, const leat_pack_chunk_record *chunk)
+{
+    uint64_t begin = u64_min(rd->file_offset, chunk->file_offset);
+    uint64_t end = u64_max(rd->file_offset + rd->size, chunk->file_offset + chunk->packed_size);
+    return chunk->parameter == rd->tasks[0].decode.record->parameter && end - begin <= s->desc.read_bytes_max &&
+           end - begin <= rd->size + chunk->packed_size + s->desc.read_gap_max;
+}
+
 static bool continues_read(const leat_streamer *s, const read_op *rd, const request *r)
 {
     const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
     uint64_t end = rd->file_offset + rd->size;
+    if (chunk->flags & PACK_CHUNK_LOOSE) {
+        return rd->pack == r->pack && rd->task_count < READ_TASK_COUNT_MAX && continues_loose_read(s, rd, chunk);
+    }
     return rd->pack == r->pack && rd->task_count < READ_TASK_COUNT_MAX && chunk->file_offset >= end &&
            chunk->file_offset - end <= s->desc.read_gap_max &&
            chunk->file_offset + chunk->packed_size - rd->file_offset <= s->desc.read_bytes_max;
@@ -182,7 +205,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
             count_own(&s->counters.chunks_shared, 1);
         } else {
             bool room = rd->task_count == 0 || continues_read(s, rd, r);
-            uint64_t begin = align_down(chunk->file_offset, LEAT_PACK_ALIGNMENT);
+            uint64_t begin = read_begin(chunk);
             if (!room || !read_fits(s, rd, begin, chunk->file_offset + chunk->packed_size, r->rank == 0, now_ns)) {
                 o->next = s->output_free;
                 s->output_free = o;
@@ -336,9 +359,33 @@ static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
     read_queue(s, rd);
 }
 
+static uint64_t read_user_data(const leat_streamer *s, const read_op *rd)
+{
+    return (uint64_t)rd->generation << 32 | (uint32_t)(rd - s->reads);
+}
+
+static io_read read_describe_loose(const leat_streamer *s, const read_op *rd)
+{
+    const folder *f = &s->packs[rd->pack].folder;
+    uint64_t at = rd->part_offset + rd->done;
+    return (io_read){
+        .op = IO_OP_READ_PATH,
+        .folder_fd = f->fd,
+        .path = folder_path_of(f, rd->tasks[0].decode.record->parameter),
+        .size = (uint32_t)(rd->part_size - rd->done),
+        .offset = rd->file_offset + at,
+        .memory = rd->buffer + at,
+        .flags = rd->urgent ? IO_READ_URGENT : 0u,
+        .user_data = read_user_data(s, rd),
+    };
+}
+
 static io_read read_describe(leat_streamer *s, const read_op *rd)
 {
     pack_slot *slot = &s->packs[rd->pack];
+    if (slot->index.loose) {
+        return read_describe_loose(s, rd);
+    }
     if (slot->io_file == IO_FILE_NONE) {
         slot->io_file = s->io_ops->file_add(s->io, &(io_file_desc){ .fd_buffered = slot->file.fd_buffered,
                                                                     .fd_direct = slot->file.fd_direct,
@@ -354,7 +401,7 @@ static io_read read_describe(leat_streamer *s, const read_op *rd)
         .memory = rd->buffer + at,
         .flags =
             (direct ? IO_READ_DIRECT : 0u) | (rd->cached ? IO_READ_NOWAIT : 0u) | (rd->urgent ? IO_READ_URGENT : 0u),
-        .user_data = (uint64_t)rd->generation << 32 | (uint32_t)(rd - s->reads),
+        .user_data = read_user_data(s, rd),
     };
 }
 
@@ -524,9 +571,34 @@ static void read_retry(leat_streamer *s, read_op *rd)
     read_queue(s, rd);
 }
 
+/* What an errno means for a loose file: that it is not there any more, or is something else by now. LEAT_OK: neither,
+ * it is an error of the device like any other. */
+static leat_result loose_error(int os_error)
+{
+    switch (os_error) {
+    case ENOENT:
+    case ENOTDIR:
+        return LEAT_ERROR_NOT_FOUND;
+    case ELOOP: /* a link, which leads out of the folder */
+    case EXDEV:
+    case EISDIR:
+    case ENXIO: /* a socket */
+    case ESPIPE: /* a FIFO, a terminal */
+    case EINVAL:
+        return LEAT_ERROR_CHANGED;
+    default:
+        return LEAT_OK;
+    }
+}
+
 static void completed_error(leat_streamer *s, read_op *rd, int os_error)
 {
     pack_slot *slot = &s->packs[rd->pack];
+    leat_result gone = slot->index.loose ? loose_error(os_error) : LEAT_OK;
+    if (gone != LEAT_OK) {
+        read_failed(s, rd, gone, os_error);
+        return;
+    }
     if (rd->cached && (os_error == EAGAIN || os_error == EOPNOTSUPP)) {
         rd->cached = false; /* not all of it was there */
         slot->cached_score = 0;
@@ -553,6 +625,7 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
     read_op *rd = &s->reads[(uint32_t)c->user_data];
     ASSERT((uint32_t)c->user_data < READ_COUNT_MAX && rd->generation == (uint32_t)(c->user_data >> 32) &&
            rd->stage == READ_IN_FLIGHT);
+    bool loose = s->packs[rd->pack].index.loose;
     if (rd->window_size > 0 && !(rd->cached && c->result == -EAGAIN)) {
         bool ok = c->result > 0;
         window_complete(s->window, rd->window_size, rd->urgent, now_ns - u64_min(now_ns, rd->issued_ns), ok, rd->cached,
@@ -567,16 +640,18 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
     } else if (c->result < 0) {
         completed_error(s, rd, -c->result);
     } else if (c->result == 0) {
-        read_failed(s, rd, LEAT_ERROR_TRUNCATED, 0);
+        read_failed(s, rd, loose ? LEAT_ERROR_CHANGED : LEAT_ERROR_TRUNCATED, 0);
     } else {
         count_own(&s->counters.bytes_read, (uint64_t)c->result);
         count_own(&s->counters.reads_cached, rd->cached ? 1 : 0);
         rd->done += (uint64_t)c->result;
         if (rd->done < rd->part_size && !CANARY(SHORT)) {
             count_own(&s->counters.reads_short, 1);
-            rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT); /* O_DIRECT resumes at a block */
+            if (!loose) {
+                rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT); /* O_DIRECT resumes at a block */
+            }
             if ((uint64_t)c->result < LEAT_PACK_ALIGNMENT && rd->retries++ >= READ_RETRY_COUNT_MAX) {
-                read_failed(s, rd, LEAT_ERROR_TRUNCATED, 0); /* no progress */
+                read_failed(s, rd, loose ? LEAT_ERROR_CHANGED : LEAT_ERROR_TRUNCATED, 0); /* no progress */
             } else {
                 read_queue(s, rd);
             }

@@ -9,6 +9,7 @@
 #include "resolve.h"
 #include "threads.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -65,7 +66,11 @@ static bool create_tables(leat_streamer *s)
     s->post_links = memory_allocate(m, d->request_count_max, sizeof(*s->post_links), CACHE_LINE_SIZE);
     s->ended_batch = memory_allocate(m, d->event_count_max, sizeof(*s->ended_batch), CACHE_LINE_SIZE);
     s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
-    s->packs = memory_allocate(m, d->pack_count_max, sizeof(*s->packs), CACHE_LINE_SIZE);
+    s->mounts = memory_allocate(m, d->pack_count_max, sizeof(*s->mounts), CACHE_LINE_SIZE);
+    s->watches = memory_allocate(m, d->pack_count_max, sizeof(*s->watches), CACHE_LINE_SIZE);
+    s->watch_polls = memory_allocate(m, d->pack_count_max + 1u, sizeof(*s->watch_polls), CACHE_LINE_SIZE);
+    s->slot_count = d->pack_count_max + SPARE_SLOT_COUNT;
+    s->packs = memory_allocate(m, s->slot_count, sizeof(*s->packs), CACHE_LINE_SIZE);
     s->reads = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->reads), CACHE_LINE_SIZE);
     s->submit_ring = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->submit_ring), CACHE_LINE_SIZE);
     s->outputs = memory_allocate(m, OUTPUT_COUNT_MAX, sizeof(*s->outputs), CACHE_LINE_SIZE);
@@ -76,13 +81,18 @@ static bool create_tables(leat_streamer *s)
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
         !command_queue_init(&s->commands, power_of_two_above(u32_min(d->request_count_max, COMMAND_COUNT_MAX)), m) ||
         s->requests == NULL || s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL ||
-        s->packs == NULL || s->reads == NULL || s->submit_ring == NULL || s->outputs == NULL ||
-        s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL) {
+        s->mounts == NULL || s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
+        s->submit_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL ||
+        s->events == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {
-        atomic_init(&s->packs[i].control, UINT64_C(1) << 32);
+        atomic_init(&s->mounts[i].view, UINT64_C(1) << 32);
+        s->watches[i].fd = -1;
+    }
+    for (uint32_t i = 0; i < s->slot_count; ++i) {
         s->packs[i].io_file = IO_FILE_NONE;
+        s->packs[i].folder.fd = FOLDER_NONE;
     }
     for (uint32_t i = 0; i < READ_COUNT_MAX; ++i) {
         s->reads[i].next_free = i + 1 < READ_COUNT_MAX ? i + 1 : TASK_NONE;
@@ -131,7 +141,7 @@ static leat_result open_backend(leat_streamer *s, leat_error *error)
                      .pool = s->pool_region.memory,
                      .pool_size = s->pool_region.size,
                      .read_count_max = READ_COUNT_MAX,
-                     .file_count_max = s->desc.pack_count_max };
+                     .file_count_max = s->slot_count };
     leat_backend wanted = s->desc.backend;
     leat_error reason = { 0 };
     if (wanted == LEAT_BACKEND_SIM) {
@@ -222,6 +232,8 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
                           .huge_pages = resolved.huge_pages != LEAT_OFF };
     s->decode_bytes_per_second = DECODE_BYTES_PER_SECOND_GUESS;
     atomic_init(&s->event_fd, -1);
+    pthread_mutex_init(&s->swap_lock, NULL);
+    s->watch_event_fd = -1;
     result = create_all(s, error);
     if (result != LEAT_OK) {
         log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
@@ -244,7 +256,10 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->outputs, OUTPUT_COUNT_MAX, sizeof(*s->outputs));
     memory_free(m, s->submit_ring, READ_COUNT_MAX, sizeof(*s->submit_ring));
     memory_free(m, s->reads, READ_COUNT_MAX, sizeof(*s->reads));
-    memory_free(m, s->packs, d->pack_count_max, sizeof(*s->packs));
+    memory_free(m, s->packs, s->slot_count, sizeof(*s->packs));
+    memory_free(m, s->watch_polls, d->pack_count_max + 1u, sizeof(*s->watch_polls));
+    memory_free(m, s->watches, d->pack_count_max, sizeof(*s->watches));
+    memory_free(m, s->mounts, d->pack_count_max, sizeof(*s->mounts));
     memory_free(m, s->batches, d->batch_count_max, sizeof(*s->batches));
     memory_free(m, s->ended_batch, d->event_count_max, sizeof(*s->ended_batch));
     memory_free(m, s->post_links, d->request_count_max, sizeof(*s->post_links));
@@ -261,6 +276,7 @@ void leat_destroy(leat_streamer *s)
         return;
     }
     atomic_store_explicit(&s->stopping, true, memory_order_seq_cst);
+    watch_stop(s);
     if (s->io_thread_runs) {
         streamer_wake(s, true);
         pthread_join(s->io_thread, NULL);
@@ -298,6 +314,7 @@ void leat_destroy(leat_streamer *s)
         close(fd);
     }
     free_tables(s);
+    pthread_mutex_destroy(&s->swap_lock);
     memory last = { .allocator = s->desc.allocator };
     memory_free(&last, s, 1, sizeof(*s));
 }

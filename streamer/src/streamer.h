@@ -7,6 +7,7 @@
  *     finish.c     workers: a chunk is decoded; the last one of a request ends it
  *     update.c     the update thread: endings become events
  *     packs.c      packs are opened, found and closed
+ *     swap.c       a pack's content is replaced while it is in use
  *     assets.c     what the index says of an asset
  *
  * WHO OWNS A REQUEST. The submitting thread until its mail is posted; then the I/O thread until all its chunks have
@@ -25,12 +26,15 @@
 #include "decode.h"
 #include "estimate.h"
 #include "file.h"
+#include "folder.h"
 #include "handles.h"
 #include "io.h"
 #include "mpsc.h"
 #include "pack_index.h"
 #include "region.h"
+#include "reload.h"
 #include "scheduler.h"
+#include "watch.h"
 #include "window.h"
 
 #include <pthread.h>
@@ -46,6 +50,7 @@
 #define READ_ERROR_RETRY_COUNT_MAX 1u
 #define BIND_BYTES_MAX MIB(64) /* asked of the engine ahead of the reads: some frames' worth on a fast disk */
 #define TASK_NONE UINT32_MAX
+#define SPARE_SLOT_COUNT 16u /* versions of packs that were replaced and are still in use */
 
 /* Flags in a request's control word, beside HANDLE_FLAG_LIVE. */
 enum {
@@ -59,7 +64,13 @@ enum {
 /* Mail to the I/O thread. */
 enum { MAIL_SUBMIT = 1 << 0, MAIL_CANCEL = 1 << 1, MAIL_RELEASE = 1 << 2 };
 /* Mail to the update thread. */
-enum { POST_LATE = 1 << 0, POST_NEEDS_MEMORY = 1 << 1, POST_TERMINAL = 1 << 2, POST_BATCH = 1 << 3 };
+enum {
+    POST_LATE = 1 << 0,
+    POST_NEEDS_MEMORY = 1 << 1,
+    POST_TERMINAL = 1 << 2,
+    POST_BATCH = 1 << 3,
+    POST_RELOAD = 1 << 4
+};
 
 /* The I/O thread's view of where a request is. */
 typedef enum request_stage {
@@ -85,9 +96,8 @@ typedef struct request {
     uint64_t size; /* raw bytes wanted; shrinks when the request degrades */
     uint64_t latency_ns; /* from submit to the end; by whoever ends it */
     uint32_t generation;
-    uint32_t asset;
-    uint32_t pack_generation; /* of the caller's handle */
-    uint16_t pack; /* slot; a reference is held until the request ends */
+    uint32_t asset; /* position in that slot's index */
+    uint16_t pack; /* slot, whose `handle` is the caller's; a reference is held until the terminal event is out */
     uint8_t bind; /* leat_bind_kind */
     bool degraded; /* by the I/O thread */
 
@@ -117,7 +127,7 @@ typedef struct request {
         leat_batch batch;
         uint32_t generation, pack_generation;
     } admitted;
-    uint16_t admitted_pack;
+    uint16_t admitted_mount;
     uint8_t stage; /* request_stage; stays STAGE_ISSUED until the slot's next request is admitted */
     uint8_t rank;
     uint64_t deadline_ns;
@@ -137,23 +147,48 @@ typedef struct batch {
 /* Flags in a batch's control word. */
 enum { BATCH_SEALED = 1 << 0, BATCH_DELIVERED = 1 << 1 };
 
+/* What a leat_pack names is a mount; what it shows is a slot: one version of the pack's content. A swap fills another
+ * slot and lets the mount show that. Requests hold the slot that they were submitted to, so each ends with the content
+ * that it began with. */
+typedef enum mount_stage { MOUNT_FREE = 0, MOUNT_OPENING, MOUNT_OPEN, MOUNT_CLOSING } mount_stage;
+
+typedef struct pack_mount {
+    _Atomic uint64_t view; /* generation << 32 | slot + 1; 0 in the lower half: shows nothing */
+    _Atomic uint32_t stage; /* mount_stage */
+    uint32_t closing; /* MOUNT_CLOSING: the generation whose requests are to be cancelled */
+} pack_mount;
+
+/* What leat_pack_open was given, resolved; a swap hands it on. */
+typedef struct pack_options {
+    int32_t layer;
+    bool watched;
+    uint32_t file_count_max;
+} pack_options;
+
 typedef enum pack_stage { PACK_FREE = 0, PACK_OPENING, PACK_OPEN, PACK_CLOSING } pack_stage;
 
 typedef struct pack_slot {
-    _Atomic uint64_t control; /* generation << 32 | references; the pack itself is one until it is closed */
+    _Atomic uint32_t references; /* 0: cannot be had. One is the slot's own until it shows nothing any more. */
     _Atomic uint32_t stage; /* pack_stage */
-    _Atomic bool swept; /* closing: its requests have been cancelled */
-    /* constant while open */
-    int32_t layer;
+    /* constant while open; on another line than the count that everybody writes */
+    _Alignas(CACHE_LINE_SIZE) leat_pack handle;
+    pack_options options;
     uint64_t order; /* of opening: breaks ties of layers */
-    disk_file file;
-    leat_pack_header header;
+    pack_index index;
+    asset_ids ids;
+    disk_file file; /* of a pack */
+    folder folder; /* of loose files: index.loose */
+    uint64_t content_hash;
     void *index_bytes;
+    uint64_t index_size;
     uint32_t *directory;
     uint64_t directory_count;
-    pack_index index;
     char *path;
     uint64_t path_size;
+    /* replaced by a swap: written by the swapping thread, then the update thread's (swap.c) */
+    reload_changes changes;
+    uint32_t change_next;
+    mpsc_link post;
     /* I/O thread */
     uint32_t io_file;
     bool direct; /* O_DIRECT works, as far as is known */
@@ -236,9 +271,18 @@ struct leat_streamer {
     mpsc_link *post_links; /* the requests' links to the update thread; those to the I/O thread are in the handles */
     handle_table batch_handles;
     batch *batches;
-    pack_slot *packs;
+    pack_mount *mounts; /* pack_count_max */
+    pack_slot *packs; /* slot_count: one for each mount, and SPARE_SLOT_COUNT */
+    uint32_t slot_count;
     _Atomic uint64_t pack_order;
-    _Atomic uint32_t packs_closing; /* packs that the I/O thread must sweep or retire */
+    pthread_mutex_t swap_lock; /* between those who swap packs; held while the new index is read */
+    mount_watch *watches; /* of mounts; this and the next four: guarded by swap_lock */
+    struct pollfd *watch_polls; /* the thread's */
+    bool watch_runs;
+    pthread_t watch_thread;
+    int watch_event_fd; /* wakes the thread */
+    _Atomic bool watching; /* something has been watched: watch_event_fd is there, if there may be a thread */
+    _Atomic uint32_t pack_chores; /* mounts that the I/O thread must sweep, slots that it must free */
     mpsc_list mail;
     command_queue commands;
     _Atomic uint64_t ticket; /* counts selections; a request remembers those before it */
@@ -273,12 +317,13 @@ struct leat_streamer {
     _Atomic bool starving; /* the I/O thread waits for returned reads */
 
     /* the update thread */
-    _Alignas(CACHE_LINE_SIZE) mpsc_list post; /* requests, and batches from request_count_max on */
+    _Alignas(CACHE_LINE_SIZE) mpsc_list post; /* requests; then batches; then slots that a swap has replaced */
     uint32_t inbox_head; /* taken, oldest first */
     uint32_t inbox_tail;
     uint32_t *ended; /* slots to free at the next update */
     uint32_t ended_count;
     uint32_t *ended_batch; /* those of them that are freed with one push */
+    uint32_t release_slot, release_count; /* references to packs that are given back together */
     leat_event *events;
     _Atomic int event_fd;
     _Atomic bool event_signalled;
@@ -293,13 +338,44 @@ pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack); /* NULL: stale.
 bool pack_alive(const leat_streamer *s, leat_pack pack); /* is this handle one of an open pack? */
 pack_slot *pack_acquire_many(const leat_streamer *s, leat_pack pack,
                              uint32_t count); /* references of one pack at once */
-void pack_retain(pack_slot *slot); /* a reference is held already */
+/* Some version of the pack, replaced ones included, that has this asset; NULL: none is alive. */
+pack_slot *pack_acquire_version(const leat_streamer *s, leat_asset asset);
 void pack_release(leat_streamer *s, pack_slot *slot);
-void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count); /* references of one pack at once */
-void packs_retire(leat_streamer *s); /* the I/O thread: frees closed packs without references */
+void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count); /* references of one slot at once */
+void pack_let_go(leat_streamer *s, pack_slot *slot); /* the slot's own reference: it is freed after the last other */
+pack_slot *pack_slot_claim(leat_streamer *s); /* NULL: all are in use */
+/* Opens what is at `path`, a pack or a folder. before: the version that is replaced, or NULL. watch_fd: inotify, or -1;
+ * *watched says whether all of it could be watched. */
+typedef struct slot_source {
+    const char *path;
+    const pack_slot *before;
+    int watch_fd;
+} slot_source;
+leat_result pack_slot_fill(leat_streamer *s, pack_slot *slot, const slot_source *source, bool *watched,
+                           leat_error *error);
+void pack_slot_drop(leat_streamer *s, pack_slot *slot); /* gives a claimed slot back, filled or not */
+void pack_slot_start(leat_streamer *s, pack_slot *slot, leat_pack handle); /* filled: may be shown */
+void packs_retire(leat_streamer *s); /* the I/O thread: frees slots without references */
 void packs_free(leat_streamer *s); /* destroy */
+static inline uint64_t mount_view(uint32_t generation, uint32_t slot)
+{
+    return (uint64_t)generation << 32 | (slot + 1);
+}
+
+/* watch.c; all but watch_wake with the swap lock held, or alone */
+const char *watch_name_of(const char *path); /* the last component */
+bool watch_start(leat_streamer *s); /* the thread, where there may be one */
+void watch_set(leat_streamer *s, leat_pack pack, int fd, bool loose); /* takes the descriptor over */
+uint64_t watch_tend(leat_streamer *s, uint64_t now_ns); /* swaps what is due; when the next is, or UINT64_MAX */
+void watch_wake(leat_streamer *s); /* any thread */
+void watch_stop(leat_streamer *s);
+
+/* swap.c */
+leat_result swap_locked(leat_streamer *s, leat_pack pack, const char *path, leat_error *error);
+uint32_t swap_events(leat_streamer *s, uint32_t slot, leat_event *events, uint32_t room, bool *done);
 
 /* assets.c */
+leat_result asset_locate(const pack_slot *slot, leat_asset asset, uint32_t *position); /* ARGUMENT, NOT_FOUND */
 leat_result asset_part(const pack_slot *slot, uint32_t asset, const leat_part *part, uint64_t *offset, uint64_t *size);
 /* Parts that can be made coarser by one number: "this level and all coarser ones", which is a prefix of the asset. */
 uint16_t asset_level(const pack_slot *slot, uint32_t asset, const leat_part *part); /* LEVEL_NONE: is not such a part */

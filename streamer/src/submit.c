@@ -38,19 +38,26 @@ static leat_result check_memory(const leat_streamer *s, const leat_read_desc *de
     return LEAT_ERROR_ARGUMENT;
 }
 
-/* The range of the pack's raw space that a desc asks for, if it can be asked for at all. */
-static leat_result check(leat_streamer *s, const leat_read_desc *desc, const pack_slot *slot, uint64_t *raw_begin,
-                         uint64_t *size)
+/* What a desc asks for. */
+typedef struct target {
+    uint32_t position; /* of the asset in the slot's index */
+    uint64_t raw_begin, size; /* in the pack's raw space */
+} target;
+
+/* Finds it, if it can be asked for at all. */
+static leat_result check(leat_streamer *s, const leat_read_desc *desc, const pack_slot *slot, target *t)
 {
-    if ((uint32_t)desc->priority >= LEAT_PRIORITY_COUNT || desc->client >= LEAT_CLIENT_COUNT ||
-        desc->asset.index == 0 || desc->asset.index > slot->index.asset_count) {
+    if ((uint32_t)desc->priority >= LEAT_PRIORITY_COUNT || desc->client >= LEAT_CLIENT_COUNT) {
         return LEAT_ERROR_ARGUMENT;
     }
     uint64_t offset;
-    leat_result result = asset_part(slot, desc->asset.index - 1, &desc->part, &offset, size);
+    leat_result result = asset_locate(slot, desc->asset, &t->position);
     if (result == LEAT_OK) {
-        *raw_begin = slot->index.assets[desc->asset.index - 1].raw_offset + offset;
-        result = check_memory(s, desc, *size);
+        result = asset_part(slot, t->position, &desc->part, &offset, &t->size);
+    }
+    if (result == LEAT_OK) {
+        t->raw_begin = slot->index.assets[t->position].raw_offset + offset;
+        result = check_memory(s, desc, t->size);
     }
     return result == LEAT_OK ? check_batch(s, desc) : result;
 }
@@ -64,21 +71,20 @@ typedef struct submission {
 } submission;
 
 static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *desc, const pack_slot *slot,
-                 uint32_t index, uint64_t raw_begin, uint64_t size)
+                 uint32_t index, const target *t)
 {
     request *r = &s->requests[index];
     r->user = desc->user;
     r->tag = desc->tag;
     r->batch = desc->batch;
     r->memory = desc->bind == LEAT_BIND_CALLER ? desc->memory : NULL;
-    r->size = size;
+    r->size = t->size;
     r->generation = handles_generation_at(&s->request_handles, index);
-    r->asset = desc->asset.index - 1;
-    r->pack_generation = desc->asset.pack.generation;
-    r->pack = (uint16_t)desc->asset.pack.index;
+    r->asset = t->position;
+    r->pack = (uint16_t)(slot - s->packs);
     r->bind = (uint8_t)desc->bind;
     r->submitted_ns = sub->now_ns;
-    r->raw_begin = raw_begin;
+    r->raw_begin = t->raw_begin;
     r->ticket = sub->ticket;
     r->deadline_wanted_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns;
     /* Only who has a deadline can be told of a coarser part. */
@@ -123,8 +129,8 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
     uint32_t taken = 0, had = 0;
     for (; taken < count; ++taken) {
         const leat_read_desc *desc = &descs[taken];
-        uint64_t raw_begin, size;
-        *result = check(s, desc, slot, &raw_begin, &size);
+        target t;
+        *result = check(s, desc, slot, &t);
         if (*result != LEAT_OK) {
             break;
         }
@@ -141,7 +147,7 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
             break;
         }
         uint32_t index = indices[taken];
-        fill(s, sub, desc, slot, index, raw_begin, size);
+        fill(s, sub, desc, slot, index, &t);
         if (requests != NULL) {
             requests[taken] = (leat_request){ .index = index, .generation = s->requests[index].generation };
         }
@@ -337,10 +343,13 @@ leat_result leat_estimate(const leat_streamer *s, const leat_read_desc *desc, le
         return LEAT_ERROR_STALE;
     }
     uint64_t offset = 0, size = 0;
+    uint32_t position = 0;
     leat_result result = LEAT_ERROR_ARGUMENT;
-    if ((uint32_t)desc->priority < LEAT_PRIORITY_COUNT && desc->asset.index != 0 &&
-        desc->asset.index <= slot->index.asset_count) {
-        result = asset_part(slot, desc->asset.index - 1, &desc->part, &offset, &size);
+    if ((uint32_t)desc->priority < LEAT_PRIORITY_COUNT) {
+        result = asset_locate(slot, desc->asset, &position);
+    }
+    if (result == LEAT_OK) {
+        result = asset_part(slot, position, &desc->part, &offset, &size);
     }
     if (result == LEAT_OK) {
         const counters *c = &s->counters;
@@ -351,11 +360,9 @@ leat_result leat_estimate(const leat_streamer *s, const leat_read_desc *desc, le
         uint64_t bandwidth = u64_max(atomic_load_explicit(&c->bandwidth, memory_order_relaxed), 1);
         uint64_t packed = 0;
         if (size > 0) {
-            uint64_t raw_begin = slot->index.assets[desc->asset.index - 1].raw_offset + offset;
-            const leat_pack_chunk_record *chunks = slot->index.chunks;
-            uint32_t last = pack_index_chunk_at(&slot->index, raw_begin + size - 1);
-            packed = chunks[last].file_offset + chunks[last].packed_size -
-                     chunks[pack_index_chunk_at(&slot->index, raw_begin)].file_offset;
+            uint64_t raw_begin = slot->index.assets[position].raw_offset + offset;
+            packed = pack_index_packed_size(&slot->index, pack_index_chunk_at(&slot->index, raw_begin),
+                                            pack_index_chunk_at(&slot->index, raw_begin + size - 1) + 1);
         }
         double seconds =
             (double)(ahead + packed) / (double)bandwidth + (double)size / (double)s->decode_bytes_per_second;

@@ -39,6 +39,8 @@ const char *leat_result_text(leat_result result)
         return "not supported here";
     case LEAT_ERROR_TIMEOUT:
         return "nothing came in time";
+    case LEAT_ERROR_CHANGED:
+        return "the file was changed since its folder was listed";
     case LEAT_RESULT_FORCE_32:
         break;
     }
@@ -60,6 +62,10 @@ static const char *advice(leat_result result)
         return "the file was cut short; copy or pack it again";
     case LEAT_ERROR_OS:
         return "look at the device and the kernel's log";
+    case LEAT_ERROR_CHANGED:
+        return "read it again after its RELOADED event, or call leat_pack_swap";
+    case LEAT_ERROR_NOT_FOUND:
+        return "the file was removed or renamed since its folder was listed";
     case LEAT_ERROR_TOO_SMALL:
         return "bind at least the size that NEEDS_MEMORY named";
     default:
@@ -73,16 +79,25 @@ const char *leat_event_text(const leat_streamer *s, const leat_event *event, cha
         [LEAT_EVENT_READY] = "ready",         [LEAT_EVENT_FAILED] = "failed",
         [LEAT_EVENT_CANCELLED] = "cancelled", [LEAT_EVENT_NEEDS_MEMORY] = "needs memory",
         [LEAT_EVENT_LATE] = "will be late",   [LEAT_EVENT_BATCH] = "batch ended",
+        [LEAT_EVENT_RELOADED] = "reloaded",
     };
+    static const char *const changes[] = { [LEAT_CHANGE_CHANGED] = "changed",
+                                           [LEAT_CHANGE_ADDED] = "added",
+                                           [LEAT_CHANGE_REMOVED] = "removed" };
     if (text_size == 0) {
         return "";
     }
     const char *name = (uint32_t)event->type < COUNT_OF(names) && names[event->type] != NULL ? names[event->type] : "?";
-    pack_slot *slot = pack_acquire(s, event->asset.pack);
-    if (slot == NULL || event->asset.index == 0 || event->asset.index > slot->index.asset_count) {
+    if ((uint32_t)event->change < COUNT_OF(changes) && changes[event->change] != NULL) {
+        name = changes[event->change];
+    }
+    pack_slot *slot = event->change == LEAT_CHANGE_REMOVED ? pack_acquire_version(s, event->asset)
+                                                           : pack_acquire(s, event->asset.pack);
+    uint32_t position = 0;
+    if (slot == NULL || asset_locate(slot, event->asset, &position) != LEAT_OK) {
         snprintf(text, text_size, "%s: %s", name, leat_result_text(event->result));
     } else {
-        const leat_pack_asset_record *record = &slot->index.assets[event->asset.index - 1];
+        const leat_pack_asset_record *record = &slot->index.assets[position];
         const char *asset = slot->index.names + record->name_offset;
         int used = snprintf(text, text_size, "%s: %.*s: %s", slot->path, (int)record->name_size, asset, name);
         size_t at = used < 0 ? 0 : (size_t)used < text_size ? (size_t)used : text_size - 1;

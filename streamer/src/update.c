@@ -14,8 +14,17 @@
 
 #define STEPPED_ROUNDS_MAX 1000000u /* a stepped update that does not come to rest has a bug */
 
+/* Numbers of what is posted: requests, then batches, then slots of packs. */
+static uint32_t batches_end(const leat_streamer *s)
+{
+    return s->desc.request_count_max + s->desc.batch_count_max;
+}
+
 static mpsc_link *post_link(leat_streamer *s, uint32_t index)
 {
+    if (index >= batches_end(s)) {
+        return &s->packs[index - batches_end(s)].post;
+    }
     return index < s->desc.request_count_max ? &s->post_links[index]
                                              : &s->batch_handles.slots[index - s->desc.request_count_max].mail;
 }
@@ -41,33 +50,48 @@ void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reas
 
 /* ---- Slots whose last event is out ---- */
 
+/* References to a slot are given back in runs: the events of a frame are mostly of one pack. */
+static void release_flush(leat_streamer *s)
+{
+    if (s->release_count > 0) {
+        pack_release_many(s, &s->packs[s->release_slot], s->release_count);
+        s->release_count = 0;
+    }
+}
+
+static void release_later(leat_streamer *s, uint32_t slot)
+{
+    if (s->release_slot != slot) {
+        release_flush(s);
+        s->release_slot = slot;
+    }
+    ++s->release_count;
+}
+
 static void free_ended(leat_streamer *s)
 {
     bool mailed = false;
-    uint32_t batch_count = 0, pack = 0, pack_count = 0;
+    uint32_t batch_count = 0;
     for (uint32_t i = 0; i < s->ended_count; ++i) {
         uint32_t index = s->ended[i];
+        if (index >= batches_end(s)) {
+            pack_let_go(s, &s->packs[index - batches_end(s)]);
+            continue;
+        }
         if (index >= s->desc.request_count_max) {
             handles_release(&s->batch_handles, index - s->desc.request_count_max);
             continue;
         }
         request *r = &s->requests[index];
+        release_later(s, r->pack);
         if (r->bind == LEAT_BIND_LEAT && r->memory != NULL && !CANARY(LEAK)) { /* the arena is the I/O thread's */
             mpsc_post(&s->mail, mail_link(s, index), index, MAIL_RELEASE);
             mailed = true;
             continue;
         }
-        if (pack_count > 0 && pack != r->pack) {
-            pack_release_many(s, &s->packs[pack], pack_count);
-            pack_count = 0;
-        }
-        pack = r->pack;
-        ++pack_count;
         s->ended_batch[batch_count++] = index;
     }
-    if (pack_count > 0) {
-        pack_release_many(s, &s->packs[pack], pack_count);
-    }
+    release_flush(s);
     handles_release_many(&s->request_handles, s->ended_batch, batch_count);
     count_own(&s->counters.slots_freed, batch_count);
     s->ended_count = 0;
@@ -78,15 +102,16 @@ static void free_ended(leat_streamer *s)
 
 /* ---- Events ---- */
 
-static leat_event event_of(const request *r, uint32_t index, leat_event_type type)
+static leat_event event_of(const leat_streamer *s, const request *r, uint32_t index, leat_event_type type)
 {
+    const pack_slot *slot = &s->packs[r->pack];
     return (leat_event){
         .type = type,
         .request = { .index = index, .generation = r->generation },
         .batch = r->batch,
         .user = r->user,
         .tag = r->tag,
-        .asset = { .pack = { .index = r->pack, .generation = r->pack_generation }, .index = r->asset + 1 },
+        .asset = { .pack = slot->handle, .index = asset_id(&slot->ids, r->asset) + 1 },
         .chunk = UINT32_MAX,
     };
 }
@@ -111,7 +136,7 @@ static void count_deadline(leat_streamer *s, const request *r)
 static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
 {
     counters *c = &s->counters;
-    leat_event e = event_of(r, index, LEAT_EVENT_READY);
+    leat_event e = event_of(s, r, index, LEAT_EVENT_READY);
     e.latency_ns = r->latency_ns;
     bool lent = r->bind == LEAT_BIND_LEAT && r->memory != NULL;
     if (!(request_flags(s, index) & REQUEST_FAILED) &&
@@ -125,7 +150,9 @@ static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
         count_own(&c->ready, 1);
         count_own(&c->bytes_delivered, e.size);
         count_deadline(s, r);
-        if (!lent) {
+        if (lent) {
+            release_later(s, r->pack); /* the memory is lent until its release; the pack is needed no more */
+        } else {
             s->ended[s->ended_count++] = index;
         }
         return e;
@@ -206,7 +233,7 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
         return count;
     }
     if (reasons & POST_LATE) {
-        out[count] = event_of(r, index, LEAT_EVENT_LATE);
+        out[count] = event_of(s, r, index, LEAT_EVENT_LATE);
         if (r->level_possible != LEVEL_NONE) {
             out[count].part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
         }
@@ -215,7 +242,7 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
     if ((reasons & POST_NEEDS_MEMORY) && count == room) {
         post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
     } else if ((reasons & POST_NEEDS_MEMORY) && !(request_flags(s, index) & REQUEST_CANCELLED)) {
-        out[count] = event_of(r, index, LEAT_EVENT_NEEDS_MEMORY);
+        out[count] = event_of(s, r, index, LEAT_EVENT_NEEDS_MEMORY);
         out[count++].size = r->size;
     }
     return count;
@@ -275,14 +302,25 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max && s->inbox_head != MPSC_END; ++seen) {
         uint32_t index = s->inbox_head;
         mpsc_link *link = post_link(s, index);
+        if (index >= batches_end(s)) {
+            bool done;
+            count += swap_events(s, index - batches_end(s), &s->events[count], limit - count, &done);
+            if (!done) {
+                break; /* it stays at the head: what has changed is told in order */
+            }
+            s->ended[s->ended_count++] = index;
+        }
         s->inbox_head = link->next;
         prefetch(s, s->inbox_head);
         uint32_t reasons = mpsc_open(link);
-        count += take_events(s, index, reasons, &s->events[count], limit - count);
+        if (index < batches_end(s)) {
+            count += take_events(s, index, reasons, &s->events[count], limit - count);
+        }
         if ((seen & 15u) == 15u && time_limit != UINT64_MAX && streamer_now(s) >= time_limit) {
             break;
         }
     }
+    release_flush(s);
     if (fd >= 0 && s->inbox_head != MPSC_END) {
         signal_event_fd(s); /* what is left must keep the descriptor readable */
     }
@@ -323,11 +361,22 @@ static void step_to(leat_streamer *s, uint64_t target_ns)
     }
 }
 
+/* Without threads, changes of files are looked for here. */
+static void watch_stepped(leat_streamer *s)
+{
+    if (atomic_load_explicit(&s->watching, memory_order_acquire)) {
+        pthread_mutex_lock(&s->swap_lock);
+        watch_tend(s, streamer_now(s));
+        pthread_mutex_unlock(&s->swap_lock);
+    }
+}
+
 leat_events leat_update(leat_streamer *s, const leat_tick *tick)
 {
     free_ended(s);
     if (s->desc.stepped) {
         step_to(s, tick != NULL ? tick->now_ns : 0);
+        watch_stepped(s);
     }
     return gather(s, tick);
 }

@@ -15,6 +15,8 @@
 #include <xxhash.h>
 
 #define PACK_COUNT 2u
+#define VERSION_COUNT 2u /* of each pack, swapped while it is open */
+#define CONTENT_COUNT (PACK_COUNT * VERSION_COUNT)
 #define WISH_COUNT_MAX 4000u
 #define STEPS_MAX 120u
 #define CROWD_BYTES_MIN (1u << 20) /* of packs whose requests do not all share a few chunks; the window is 16 KiB */
@@ -27,6 +29,7 @@ typedef struct wish {
     wish_state state;
     leat_request handle;
     uint32_t pack;
+    uint32_t content; /* version of the pack that was shown at submit: the bytes are of that one */
     uint32_t asset;
     uint64_t offset, size; /* of the asset's bytes */
     leat_bind_kind bind;
@@ -37,9 +40,10 @@ typedef struct wish {
 typedef struct sim {
     uint64_t random;
     sim_report *report;
-    test_pack packs[PACK_COUNT];
-    char paths[PACK_COUNT][64];
-    int fds[PACK_COUNT];
+    test_pack packs[CONTENT_COUNT]; /* of pack p: p, p + PACK_COUNT, ... */
+    char paths[CONTENT_COUNT][64];
+    int fds[CONTENT_COUNT];
+    uint32_t shown[PACK_COUNT]; /* content of each pack */
     leat_pack handles[PACK_COUNT];
     bool open[PACK_COUNT];
     leat_streamer *s;
@@ -106,6 +110,15 @@ static void quiet(leat_log_level level, const char *text, void *user)
     (void)user;
 }
 
+static void publish(sim *m, uint32_t i)
+{
+    m->fds[i] = memfd_create("leat-sim", MFD_CLOEXEC);
+    if (m->fds[i] < 0 || write(m->fds[i], m->packs[i].bytes, m->packs[i].size) != (ssize_t)m->packs[i].size) {
+        abort();
+    }
+    snprintf(m->paths[i], sizeof(m->paths[i]), "/proc/self/fd/%d", m->fds[i]);
+}
+
 static void make_pack(sim *m, uint32_t i)
 {
     bool large =
@@ -117,11 +130,12 @@ static void make_pack(sim *m, uint32_t i)
                             .chunk_raw_size = 1024u << below(m, 5),
                             .stored_every = (uint32_t)below(m, 4) };
     test_pack_make(&desc, &m->packs[i]);
-    m->fds[i] = memfd_create("leat-sim", MFD_CLOEXEC);
-    if (m->fds[i] < 0 || write(m->fds[i], m->packs[i].bytes, m->packs[i].size) != (ssize_t)m->packs[i].size) {
-        abort();
-    }
-    snprintf(m->paths[i], sizeof(m->paths[i]), "/proc/self/fd/%d", m->fds[i]);
+    publish(m, i);
+    desc.variant = 1 + below(m, 1000);
+    desc.variant_every = 1 + (uint32_t)below(m, 5);
+    desc.asset_count += (uint32_t)below(m, 3); /* names come and go */
+    test_pack_make(&desc, &m->packs[i + PACK_COUNT]);
+    publish(m, i + PACK_COUNT);
 }
 
 /* Swarm: each kind of fault is in a run or not, so that rare combinations come up. */
@@ -194,6 +208,7 @@ static void open_pack(sim *m, uint32_t i)
     /* FULL: the slot of the last one may wait for its last read */
     CHECK(m, result == LEAT_OK || result == LEAT_ERROR_FULL, "pack_open: %s", leat_result_text(result));
     m->open[i] = result == LEAT_OK;
+    m->shown[i] = i;
 }
 
 /* ---- The model takes events ---- */
@@ -210,7 +225,7 @@ static void end_wish(sim *m, wish *w)
 
 static void check_ready(sim *m, wish *w, const leat_event *e)
 {
-    const test_pack *pack = &m->packs[w->pack];
+    const test_pack *pack = &m->packs[w->content];
     const uint8_t *expected = pack->raw + pack->assets[w->asset].raw_offset + w->offset;
     CHECK(m, !w->cancel_accepted, "request %llu: READY after an accepted cancel", (unsigned long long)e->user);
     CHECK(m, e->size == w->size, "request %llu: %llu bytes instead of %llu", (unsigned long long)e->user,
@@ -234,7 +249,7 @@ static void take_event(sim *m, const leat_event *e)
                                 m->now_ns };
     m->hash = XXH64(words, sizeof(words), m->hash);
     ++m->report->events;
-    if (e->type == LEAT_EVENT_BATCH) {
+    if (e->type == LEAT_EVENT_BATCH || e->type == LEAT_EVENT_RELOADED) {
         return;
     }
     CHECK(m, e->user < m->wish_count, "an event for a request that was never made");
@@ -270,6 +285,7 @@ static void take_event(sim *m, const leat_event *e)
         break;
     case LEAT_EVENT_LATE:
     case LEAT_EVENT_BATCH:
+    case LEAT_EVENT_RELOADED:
         break;
     }
 }
@@ -300,9 +316,10 @@ static void op_submit(sim *m, leat_priority priority)
     wish *w = &m->wishes[m->wish_count];
     *w = (wish){ .state = WISH_LIVE,
                  .pack = p,
-                 .asset = (uint32_t)below(m, m->packs[p].asset_count),
+                 .content = m->shown[p],
+                 .asset = (uint32_t)below(m, m->packs[m->shown[p]].asset_count),
                  .bind = (leat_bind_kind)below(m, 3) };
-    uint64_t raw = m->packs[p].assets[w->asset].raw_size;
+    uint64_t raw = m->packs[w->content].assets[w->asset].raw_size;
     w->size = raw;
     leat_read_desc read = { .asset = leat_asset_at(m->s, m->handles[p], w->asset),
                             .priority = priority,
@@ -390,6 +407,19 @@ static void op_swap(sim *m)
     }
 }
 
+/* Other content for an open pack, whatever is in flight on it. */
+static void op_replace(sim *m)
+{
+    uint32_t p = (uint32_t)below(m, PACK_COUNT);
+    uint32_t content = p + PACK_COUNT * (uint32_t)below(m, VERSION_COUNT);
+    leat_result result = leat_pack_swap(m->s, m->handles[p], m->paths[content], NULL);
+    CHECK(m, m->open[p] ? result == LEAT_OK || result == LEAT_ERROR_FULL : result == LEAT_ERROR_STALE, "swap: %s",
+          leat_result_text(result));
+    if (result == LEAT_OK) {
+        m->shown[p] = content;
+    }
+}
+
 static void op_release(sim *m)
 {
     for (uint32_t i = 0; i < m->wish_count; ++i) {
@@ -416,6 +446,8 @@ static void step(sim *m)
         op_where(m);
     } else if (choice < 63) {
         op_swap(m);
+    } else if (choice < 65) {
+        op_replace(m);
     } else if (choice < 70) {
         op_release(m);
     } else {
@@ -522,7 +554,7 @@ bool sim_run(uint64_t seed, sim_report *report)
             free(m->wishes[i].memory);
         }
     }
-    for (uint32_t i = 0; i < PACK_COUNT; ++i) {
+    for (uint32_t i = 0; i < CONTENT_COUNT; ++i) {
         close(m->fds[i]);
         test_pack_free(&m->packs[i]);
     }

@@ -37,11 +37,12 @@
  *
  * THREADS
  *     any thread, at any time     leat_submit, leat_read, leat_cancel*, leat_reprioritise*, leat_bind, leat_release, leat_batch_*,
- *                                 leat_asset_*, leat_pack_open, leat_pack_close, leat_pack_info_get, leat_stats_get, leat_info_get,
- *                                 leat_estimate, leat_event_fd; pure: leat_*_text, leat_format_*, leat_name_hash
+ *                                 leat_asset_*, leat_pack_open, leat_pack_swap, leat_pack_close, leat_pack_info_get,
+ *                                 leat_stats_get, leat_info_get, leat_estimate, leat_event_fd; pure: leat_*_text,
+ *                                 leat_format_*, leat_name_hash
  *     one thread at a time        leat_update, leat_wait (the "update thread")
  *     alone                       leat_create, leat_destroy: no other call on this streamer runs beside them
- * Nothing blocks but leat_wait, leat_pack_open (reads the pack's index), leat_create and leat_destroy.
+ * Nothing blocks but leat_wait, leat_pack_open and leat_pack_swap (read the pack's index), leat_create and leat_destroy.
  *
  * ERRORS are leat_result values. Misuse that a program can survive (a stale handle, a full queue, a bad range) is an
  * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event.
@@ -81,7 +82,7 @@ typedef enum leat_result {
     LEAT_ERROR_MEMORY = -2,      /* the allocator returned NULL */
     LEAT_ERROR_STALE = -3,       /* a handle whose object has ended */
     LEAT_ERROR_FULL = -4,        /* a bounded table or queue is full; try again after leat_update */
-    LEAT_ERROR_NOT_FOUND = -5,   /* no such file or asset */
+    LEAT_ERROR_NOT_FOUND = -5,   /* no such file or asset; an asset that has vanished from its pack (leat_pack_swap) */
     LEAT_ERROR_OS = -6,          /* a system call failed; os_error holds errno */
     LEAT_ERROR_FORMAT = -7,      /* not a Leat pack, or one whose index contradicts itself */
     LEAT_ERROR_VERSION = -8,     /* a pack newer than this library */
@@ -92,6 +93,7 @@ typedef enum leat_result {
     LEAT_ERROR_LIMIT = -13,      /* larger than a limit of the desc allows */
     LEAT_ERROR_UNSUPPORTED = -14, /* this kernel, file system or build cannot do it */
     LEAT_ERROR_TIMEOUT = -15,    /* leat_wait: nothing came in time */
+    LEAT_ERROR_CHANGED = -16,    /* a loose file is not the one any more that its folder was seen to hold */
     LEAT_RESULT_FORCE_32 = 0x7fffffff
 } leat_result;
 
@@ -120,7 +122,9 @@ typedef struct leat_request {
 typedef struct leat_batch {
     uint32_t index, generation;
 } leat_batch;
-/* An asset of one mounted pack. index counts from 1; a null pack is the null asset. Stale once the pack is closed. */
+/* An asset of one mounted pack. index counts from 1; a null pack is the null asset. Stale once the pack is closed. It
+ * stays with its name when the pack's content is replaced (leat_pack_swap): while there is no asset of that name, calls
+ * answer NOT_FOUND. */
 typedef struct leat_asset {
     leat_pack pack;
     uint32_t index;
@@ -202,7 +206,8 @@ typedef struct leat_vertex {
 
 /* ---- Creating ----------------------------------------------------------------------------------------------------- */
 
-/* alignment is a power of two; free gets the size that was asked for. Called in create, open, close and destroy only. */
+/* alignment is a power of two; free gets the size that was asked for. Called in create, open, swap, close and destroy
+ * only, on those threads and, for what is freed later, on Leat's. */
 typedef struct leat_allocator {
     void *(*allocate)(size_t size, size_t alignment, void *user);
     void (*free)(void *memory, size_t size, void *user);
@@ -370,9 +375,30 @@ LEAT_API void leat_info_get(const leat_streamer *streamer, leat_info *info);
 typedef struct leat_pack_desc {
     int32_t layer;     /* higher layers hide assets of the same name in lower ones; on a tie the later pack wins */
     leat_error *error; /* optional */
+    leat_switch watch; /* swap by itself (leat_pack_swap) when it changes; by default on for folders, off for packs */
+    uint32_t file_count_max; /* a folder with more files is refused; 0: 65536 */
 } leat_pack_desc;
 
 /* Opens a pack: reads its index into memory and checks it (O(index); milliseconds for 10^5 assets). desc may be NULL.
+ *
+ * A FOLDER is mounted as it is, for development: each regular file in it and in its subfolders is an asset, with its path
+ * from the folder on as name and the same requests and events as in a pack. Files are opened, read and closed for each read
+ * (in pieces of leat_desc.read_bytes_max), so that none is kept open. What a file is:
+ *  - LEAT_ASSET_TEXTURE, if it is a DDS file in a format of leat_format, with the mips that it has, and stored so that
+ *    nothing must be converted. Its bytes are its texels in Leat's order, as if it were packed, without the header. Files
+ *    that do not tell sRGB from linear are taken for sRGB; for the rest of what the packer finds out, it has to be packed.
+ *  - LEAT_ASSET_BLOB otherwise: the bytes of the file.
+ * Names that packs cannot have, devices, sockets, links that lead out of the folder and links to folders are left out, and
+ * their number is logged in one line; names that begin with a dot are left out silently. content_hash stands for a version
+ * of the file (device, inode, size, time of change), not for its bytes.
+ * A READY holds bytes of the version that was listed, never a mixture: a file that was changed, replaced or removed since
+ * ends as FAILED with CHANGED or NOT_FOUND, and its RELOADED event comes when the change is noticed (or leat_pack_swap with
+ * a NULL path looks). While a file is being written for long, that may happen more than once.
+ *
+ * WATCHED folders are listed again some 10 to 50 ms after the last of a burst of changes, by a thread of Leat's that sleeps
+ * otherwise; a watched pack is swapped when a new file is renamed over it. If watching cannot be had (limits of inotify),
+ * one line is logged and leat_pack_swap does it by hand. A folder that is itself removed or renamed keeps its last list.
+ *
  * Errors: NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
 LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
                                                leat_pack *pack);
@@ -380,12 +406,28 @@ LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const ch
 /* Closes a pack. Its queued requests end as CANCELLED; reads in flight end first, and then the file is closed. */
 LEAT_API leat_result leat_pack_close(leat_streamer *streamer, leat_pack pack);
 
+/* Replaces the content of an open pack by that of the file or folder at `path` (NULL: the pack's own path, which may have a
+ * new file under it; a folder is listed again), while anything may be in flight. The handle of the pack stays; so do
+ * handles of assets, by name.
+ *
+ * Requests that were submitted before end with the content that they were submitted to, from the old file, which is
+ * closed after the last of them; new ones get the new content. Each asset whose bytes, type, metadata or references
+ * differ, or that came or went, is announced by LEAT_EVENT_RELOADED; others are not, whatever moved. error may be NULL.
+ *
+ * A file that cannot be opened or does not check out is refused, and the old content stays. Write new packs to another
+ * name and rename them over the old one, as `leat pack` does: a file that is overwritten in place changes under the
+ * requests in flight, which then end as DAMAGED.
+ *
+ * Errors: as leat_pack_open; STALE; FULL while 16 replaced versions are still in use by requests or wait for leat_update. */
+LEAT_API LEAT_CHECK leat_result leat_pack_swap(leat_streamer *streamer, leat_pack pack, const char *path, leat_error *error);
+
 typedef struct leat_pack_info {
     uint32_t asset_count, chunk_count;
     uint64_t file_bytes, raw_bytes, index_bytes;
     uint64_t content_hash;
     int32_t layer;
     bool direct; /* an O_DIRECT descriptor is open */
+    bool folder; /* loose files: file_bytes is their sum, chunk_count the pieces that they are read in */
 } leat_pack_info;
 LEAT_API LEAT_CHECK leat_result leat_pack_info_get(const leat_streamer *streamer, leat_pack pack, leat_pack_info *info);
 
@@ -417,7 +459,8 @@ typedef struct leat_asset_info {
     uint64_t size; /* raw bytes */
     uint32_t reference_count;
     uint32_t name_size;
-    const char *name; /* UTF-8, NOT zero-terminated; valid while the pack is open */
+    const char *name; /* UTF-8, NOT zero-terminated; valid while the pack is open, or until the leat_update after the
+                       * one that returned the last RELOADED event of a swap */
 } leat_asset_info;
 LEAT_API LEAT_CHECK leat_result leat_asset_info_get(const leat_streamer *streamer, leat_asset asset, leat_asset_info *info);
 
@@ -586,8 +629,16 @@ typedef enum leat_event_type {
     LEAT_EVENT_CANCELLED = 3,    /* terminal */
     LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
     LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (count 0: none) */
-    LEAT_EVENT_BATCH = 6         /* batch, count, failed_count, and the first failure as in FAILED */
+    LEAT_EVENT_BATCH = 6,        /* batch, count, failed_count, and the first failure as in FAILED */
+    LEAT_EVENT_RELOADED = 7      /* asset, change: the pack has other content for it from now on; of no request */
 } leat_event_type;
+
+typedef enum leat_change {
+    LEAT_CHANGE_NONE = 0,
+    LEAT_CHANGE_CHANGED = 1, /* other bytes, type, metadata or references: ask and read again */
+    LEAT_CHANGE_ADDED = 2,   /* there was no asset of this name in this pack (or it had vanished) */
+    LEAT_CHANGE_REMOVED = 3  /* the handle answers NOT_FOUND, until an asset of this name is added again */
+} leat_change;
 
 typedef struct leat_event {
     leat_event_type type;
@@ -601,6 +652,7 @@ typedef struct leat_event {
     uint64_t size; /* READY: bytes there; NEEDS_MEMORY: bytes needed */
     leat_part part_possible; /* LATE; READY after LEAT_READ_DEGRADE: the part that was read */
     uint32_t chunk;          /* FAILED: index in the pack, or UINT32_MAX */
+    leat_change change;      /* RELOADED */
     uint64_t file_offset;    /* FAILED: of that chunk */
     uint32_t count, failed_count; /* BATCH */
     uint64_t latency_ns;     /* terminal: from submit to the end of its last stage */
