@@ -36,7 +36,8 @@ static uint32_t publish(io_backend *io)
             sq->array[tail & sq->ring_mask] = sq->sqe_head & sq->ring_mask;
         }
     }
-    io_uring_smp_store_release(sq->ktail, tail); /* pairs with the kernel's acquire: entries before the tail */
+    /* The entries before the tail, for the kernel's acquire; and the tail before what must_wake() reads. */
+    __atomic_exchange_n(sq->ktail, tail, __ATOMIC_SEQ_CST);
     return tail - io_uring_smp_load_acquire(sq->khead);
 }
 
@@ -50,8 +51,8 @@ static void judge(io_backend *io, int result)
 /* True if the kernel's thread sleeps, and must be called. */
 static bool must_wake(io_backend *io)
 {
-    atomic_thread_fence(memory_order_seq_cst); /* the tail before the flag: it looks at the tail before it sleeps */
-    return (ring_flags(io) & IORING_SQ_NEED_WAKEUP) != 0;
+    /* After the tail (publish): it sets the flag, and looks at the tail once more, before it sleeps. */
+    return (__atomic_load_n(io->ring.sq.kflags, __ATOMIC_SEQ_CST) & IORING_SQ_NEED_WAKEUP) != 0;
 }
 
 static void enter(io_backend *io, uint32_t wait_count, bool events, enter_argument *argument)

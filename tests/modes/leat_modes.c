@@ -107,6 +107,7 @@ static void place_remove(const place *p)
         unlinkat(p->folder_fd, p->loose[i], 0);
     }
     unlinkat(p->folder_fd, "leat-modes.pack", 0);
+    free(p->bytes);
 }
 
 /* ---- Reading ---- */
