@@ -252,7 +252,7 @@ static bool try_dont_cache(io_backend *io, const io_file_desc *file)
     struct iovec part = { .iov_base = &byte, .iov_len = 1 };
     bool works = preadv2(file->fd_buffered, &part, 1, 0, READ_DONT_CACHE) == 1;
     io->dont_cache_tried = true;
-    mode_set(io, LEAT_MODE_DONT_CACHE, works ? NULL : "neither kernel nor file system may lack it (6.14 has it)");
+    mode_set(io, LEAT_MODE_DONT_CACHE, works ? NULL : "not in this kernel (6.14 has it), or not on this file system");
     return works;
 }
 

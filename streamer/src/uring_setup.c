@@ -36,10 +36,11 @@ void mode_set(io_backend *io, leat_mode mode, const char *why)
     bool asked = io_mode_asked(io->desc, mode);
     pthread_mutex_lock(&io->lock);
     leat_mode_info *told = &io->told.modes[mode];
+    bool news = why != NULL && strcmp(told->why, why) != 0;
     *told = (leat_mode_info){ .asked = asked, .granted = asked && why == NULL };
     snprintf(told->why, sizeof(told->why), "%s", !asked ? "not asked for" : why != NULL ? why : "");
     pthread_mutex_unlock(&io->lock);
-    if (asked && why != NULL) {
+    if (asked && news) { /* once, not for each file */
         log_line(io->log, LEAT_LOG_INFO, "io_uring: no %s: %s; %s", leat_mode_text(mode), why,
                  leat_mode_fallback_text(mode));
     }
