@@ -233,16 +233,6 @@ static void limit_workers(io_backend *io)
 
 /* ---- Memory and files ---- */
 
-/* The process's own soft limit, up to what it is allowed. */
-static void raise_locked_memory(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_MEMLOCK, &limit);
-    }
-}
-
 /* As much of the pool as the limit on locked memory allows, halving; the rest is read into as plain memory. */
 static void register_pool(io_backend *io)
 {
@@ -251,7 +241,6 @@ static void register_pool(io_backend *io)
         mode_set(io, LEAT_MODE_FIXED_BUFFERS, NULL);
         return;
     }
-    raise_locked_memory();
     int result = -ENOMEM;
     for (uint64_t size = io->pool_size; size >= FIXED_BYTES_MIN && result == -ENOMEM; size /= 2) {
         struct iovec all = { .iov_base = io->pool, .iov_len = size };
@@ -338,6 +327,16 @@ static void decide_links(io_backend *io)
     io->chains = told(io, LEAT_MODE_LINKS);
 }
 
+/* The process's own soft limit, up to what it is allowed. */
+static void raise_locked_memory(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_MEMLOCK, &limit);
+    }
+}
+
 int ring_build(io_backend *io)
 {
     for (uint32_t i = 0; i < LEAT_MODE_COUNT; ++i) {
@@ -345,6 +344,7 @@ int ring_build(io_backend *io)
             mode_idle(io, (leat_mode)i, io_mode_asked(io->desc, (leat_mode)i) ? "not known yet" : "not asked for");
         }
     }
+    raise_locked_memory(); /* before the ring as well, whose queues count on some kernels */
     int cause = make_ring(io);
     if (cause != 0) {
         return cause;

@@ -3,6 +3,8 @@
  * fallen back from as documented. Older kernels and limits are played by a shim (unit_ring.h). */
 #include "unit_ring.h"
 
+#include "uring.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -350,6 +352,51 @@ static void the_kernels_thread_is_woken_when_it_sleeps(void **state)
     }
 }
 
+typedef struct looker {
+    unit_io *u;
+    _Atomic bool woken;
+} looker;
+
+static void *wake_while_looking(void *argument)
+{
+    looker *l = argument;
+    while (atomic_load(&l->u->io->asleep)) { /* until it looks for completions, without a call that would be woken */
+    }
+    l->u->ops->wake(l->u->io);
+    atomic_store(&l->woken, true);
+    return NULL;
+}
+
+/* With a read out that does not complete: of a pipe that nobody has written to yet. */
+static void a_wake_ends_the_looking_for_completions(void **state)
+{
+    unit_io *u = *state;
+    looker l = { .u = u };
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    u->desc.uring.sqpoll = LEAT_ON;
+    u->desc.uring.sqpoll_idle_ms = 60000;
+    unit_ring_open(u);
+    uint32_t file = u->ops->file_add(u->io, &(io_file_desc){ .fd_buffered = ends[0], .fd_direct = -1, .size = 16 });
+    io_read item = { .file = file, .size = 16, .memory = u->pool.memory, .user_data = 5 };
+    assert_int_equal(u->ops->submit(u->io, &item, 1, 0), 1);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wake_while_looking, &l), 0);
+    io_completion completion = { 0 };
+    while (!atomic_load(&l.woken)) { /* hangs if the wake is lost */
+        u->ops->wait(u->io, IO_WAIT_FOREVER);
+        assert_int_equal(u->ops->reap(u->io, &completion, 1, 0), 0);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(write(ends[1], "0123456789abcdef", 16), 16);
+    assert_int_equal(unit_io_reap(u, &completion, 1), 1);
+    assert_int_equal(completion.result, 16);
+    assert_int_equal(completion.user_data, 5);
+    u->ops->file_remove(u->io, file);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* While the kernel's thread is awake, reads and wakes cost no call at all: counted by the backend, and by the shim. */
 static void reads_of_an_awake_thread_cost_no_call(void **state)
 {
@@ -420,6 +467,7 @@ int main(void)
         TEST(a_refused_ring_says_why),
         TEST(waits_are_woken_in_all_modes),
         TEST(the_kernels_thread_is_woken_when_it_sleeps),
+        TEST(a_wake_ends_the_looking_for_completions),
         TEST(reads_of_an_awake_thread_cost_no_call),
         TEST(a_batch_costs_few_calls_and_single_reads_one_each),
     };
