@@ -206,6 +206,7 @@ void doctor_probe_leat(const doctor_path *p, doctor_leat *l)
         leat_info_get(s, &l->info);
         if (p->kind == DOCTOR_PACK || p->trial_pack[0] != '\0') {
             pack_read(s, p, l);
+            leat_info_get(s, &l->info); /* some modes are known once a file was read */
         }
     }
     leat_destroy(s);

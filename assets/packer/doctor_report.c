@@ -308,6 +308,39 @@ static void report_path(out *o, const doctor_path *p)
     row_try(o, "uring_iopoll", "IOPOLL (a read)", p->iopoll, "");
 }
 
+/* Each mode of io_uring: granted, off, or refused, with the reason and what happens instead. */
+static void report_modes(const out *o, const leat_info *info)
+{
+    const char *names[LEAT_MODE_COUNT + 1] = { NULL };
+    bool granted[LEAT_MODE_COUNT], off[LEAT_MODE_COUNT];
+    cJSON *list = o->root != NULL ? cJSON_AddObjectToObject(o->section, "modes") : NULL;
+    for (uint32_t i = 0; i < LEAT_MODE_COUNT; ++i) {
+        const leat_mode_info *m = &info->modes[i];
+        names[i] = leat_mode_text((leat_mode)i);
+        granted[i] = m->granted;
+        off[i] = !m->asked && !m->granted;
+        if (list != NULL) {
+            cJSON *item = cJSON_AddObjectToObject(list, names[i]);
+            cJSON_AddBoolToObject(item, "asked", m->asked);
+            cJSON_AddBoolToObject(item, "granted", m->granted);
+            cJSON_AddStringToObject(item, "why", m->why);
+        }
+    }
+    if (list != NULL || info->backend != LEAT_BACKEND_URING) {
+        return;
+    }
+    words_row(o, "modes granted", names, granted);
+    words_row(o, "off by default", names, off);
+    for (uint32_t i = 0; i < LEAT_MODE_COUNT; ++i) {
+        char text[400];
+        bool spare = i == LEAT_MODE_COOP_TASKRUN && info->defer_taskrun; /* the better one is in its place */
+        if (info->modes[i].asked && !info->modes[i].granted && !spare) {
+            snprintf(text, sizeof(text), "no: %s; %s", info->modes[i].why, leat_mode_fallback_text((leat_mode)i));
+            row(o, names[i], MARK_FAIR, text);
+        }
+    }
+}
+
 static void report_leat(out *o, const doctor_leat *l)
 {
     static const char *const backends[] = { "auto", "io_uring", "threads", "simulated" };
@@ -318,8 +351,10 @@ static void report_leat(out *o, const doctor_leat *l)
              l->created ? l->info.backend_text : l->error.text);
     row_number(o, "worker_count", "decode threads", MARK_NONE, l->info.worker_count, NULL);
     row_bool(o, "fixed_buffers", "registered buffers", MARK_NONE, l->info.fixed_buffers, NULL);
-    row_bool(o, "fixed_files", "registered files", MARK_NONE, l->info.fixed_files, NULL);
-    row_bool(o, "defer_taskrun", "DEFER_TASKRUN", MARK_NONE, l->info.defer_taskrun, NULL);
+    row_bool(o, "fixed_files", NULL, MARK_NONE, l->info.fixed_files, NULL);
+    row_bool(o, "defer_taskrun", NULL, MARK_NONE, l->info.defer_taskrun, NULL);
+    report_modes(o, &l->info);
+    row_number(o, "fixed_bytes", NULL, MARK_NONE, (double)l->info.fixed_bytes, NULL);
     row_bool(o, "huge_pages", "huge pages", MARK_NONE, l->info.huge_pages, NULL);
     row_bool(o, "read_tried", NULL, MARK_NONE, l->read_tried, NULL);
     row_bool(o, "direct", "direct reads", MARK_NONE, l->direct, l->read_tried ? NULL : "not tried");
