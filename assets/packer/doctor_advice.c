@@ -116,6 +116,17 @@ static void advise_ring(const doctor_facts *f, advice_list *list)
     }
 }
 
+/* What is no disk of its own: its host, or the device below, knows better than the flag. */
+static bool turns(const doctor_device *d)
+{
+    static const char *const virtual_names[] = { "vd", "xvd", "loop", "zram", "ram", "nbd" };
+    bool virtual = false;
+    for (uint32_t i = 0; i < COUNT_OF(virtual_names); ++i) {
+        virtual |= strncmp(d->name, virtual_names[i], strlen(virtual_names[i])) == 0;
+    }
+    return d->rotational == 1 && !virtual;
+}
+
 static void advise_place(const doctor_facts *f, advice_list *list)
 {
     const doctor_path *p = &f->path;
@@ -125,8 +136,8 @@ static void advise_place(const doctor_facts *f, advice_list *list)
             p->network ? "on the network" : "served by a process (FUSE)");
     } else if (p->compressed && strcmp(p->type, "btrfs") == 0) {
         a = add(list, "compression", "twice the speed of what is not cached",
-                "btrfs compresses here, which rules direct reads out; packs are compressed already: write the pack "
-                "again after");
+                "what btrfs has compressed is not read directly, and packs are compressed already; write them again "
+                "after");
         command(a, 0, "chattr +m FOLDER            # or: btrfs property set FOLDER compression none");
         command(a, 1, "cp --reflink=never OLD NEW  # what was compressed stays so until it is written again");
     } else if (p->direct.tried && !doctor_works(p->direct) && !p->in_memory) {
@@ -134,8 +145,7 @@ static void advise_place(const doctor_facts *f, advice_list *list)
             "no direct reads on %s: keep packs on ext4, xfs or btrfs without compression",
             p->type[0] != '\0' ? p->type : "this file system");
     }
-    /* What calls itself vd or xvd is a virtual disk, whose host knows better than the flag. */
-    if (p->device.rotational == 1 && strstr(p->device.name, "vd") == NULL) {
+    if (turns(&p->device)) {
         add(list, "rotational", "no seek for each read", "%s turns: keep packs on an SSD", p->device.name);
     }
 }
@@ -210,8 +220,7 @@ static void advise_device(const doctor_facts *f, advice_list *list)
 {
     const doctor_device *d = &f->path.device;
     char line[160];
-    bool turns = d->rotational == 1 && strstr(d->name, "vd") == NULL;
-    if (d->found && d->scheduler[0] != '\0' && strcmp(d->scheduler, "none") != 0 && !turns) {
+    if (d->found && d->scheduler[0] != '\0' && strcmp(d->scheduler, "none") != 0 && !turns(d)) {
         doctor_advice *a = add(list, "scheduler", "a little CPU time per read (measure it: leat-bench methods)",
                                "%s is scheduled by %s; Leat orders its reads itself", d->name, d->scheduler);
         snprintf(line, sizeof(line), "echo none | sudo tee /sys/block/%.60s/queue/scheduler", d->name);
