@@ -8,15 +8,15 @@
 #define OWN_CLASS_SHARE 0.5
 #define BANDWIDTH_SHARE_MIN 0.02 /* what the lowest class is assumed to get in any case */
 
-static double decay(const estimate *e, uint64_t now_ns)
+static double decay(uint64_t since_ns, uint64_t now_ns)
 {
-    return now_ns > e->updated_ns ? exp(-(double)(now_ns - e->updated_ns) / RATE_MEMORY_NS) : 1;
+    return now_ns > since_ns ? exp(-(double)(now_ns - since_ns) / RATE_MEMORY_NS) : 1;
 }
 
 /* A decaying sum that began a short while ago has not seen a full memory: this makes up for it. */
-static double correction(const estimate *e, uint64_t now_ns)
+static double correction(uint64_t begun_ns, uint64_t now_ns)
 {
-    double age_ns = fmax((double)(now_ns - u64_min(now_ns, e->begun_ns)), RATE_NS_MIN);
+    double age_ns = fmax((double)(now_ns - u64_min(now_ns, begun_ns)), RATE_NS_MIN);
     return 1 / (1 - exp(-age_ns / RATE_MEMORY_NS));
 }
 
@@ -26,7 +26,7 @@ void estimate_admit(estimate *e, uint32_t rank, uint64_t packed_size, uint64_t n
         e->begun = true;
         e->begun_ns = e->updated_ns = now_ns;
     }
-    double kept = decay(e, now_ns);
+    double kept = decay(e->updated_ns, now_ns);
     for (uint32_t i = 0; i < SCHED_CLASS_COUNT; ++i) {
         e->rates[i] *= kept;
     }
@@ -34,18 +34,102 @@ void estimate_admit(estimate *e, uint32_t rank, uint64_t packed_size, uint64_t n
     e->updated_ns = u64_max(e->updated_ns, now_ns);
 }
 
+/* Bytes per second that will come before what is in this class; not corrected. */
+static double rate_to_come(const estimate *e, uint32_t rank, uint64_t now_ns)
+{
+    double to_come = OWN_CLASS_SHARE * e->rates[rank];
+    for (uint32_t higher = 0; higher < rank; ++higher) {
+        to_come += e->rates[higher];
+    }
+    return to_come * decay(e->updated_ns, now_ns);
+}
+
+static uint64_t ready_ns(double read_ns, double to_come, uint64_t bandwidth, const estimate_query *query,
+                         uint64_t now_ns)
+{
+    double share = fmax(1 - to_come / (double)u64_max(bandwidth, 1), BANDWIDTH_SHARE_MIN);
+    double decode_ns = (double)query->raw_size * (double)NS_PER_S / (double)u64_max(query->decode_bytes_per_second, 1);
+    return now_ns + (uint64_t)(read_ns / share + decode_ns);
+}
+
 uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
                            uint64_t now_ns)
 {
-    double to_come = OWN_CLASS_SHARE * e->rates[query->rank];
-    for (uint32_t higher = 0; higher < query->rank; ++higher) {
-        to_come += e->rates[higher];
-    }
-    to_come *= decay(e, now_ns) * correction(e, now_ns);
-    double bandwidth = (double)u64_max(window_bandwidth(w), 1);
-    double share = fmax(1 - to_come / bandwidth, BANDWIDTH_SHARE_MIN);
     uint64_t ahead = sched_bytes_ahead(s, query->rank, query->client, query->deadline_ns) + window_in_flight(w);
-    double read_ns = (double)window_predict_ns(w, ahead, query->packed_size, now_ns) / share;
-    double decode_ns = (double)query->raw_size * (double)NS_PER_S / (double)u64_max(query->decode_bytes_per_second, 1);
-    return now_ns + (uint64_t)(read_ns + decode_ns);
+    double read_ns = (double)window_predict_ns(w, ahead, query->packed_size, now_ns);
+    double to_come = rate_to_come(e, query->rank, now_ns) * correction(e->begun_ns, now_ns);
+    return ready_ns(read_ns, to_come, window_bandwidth(w), query, now_ns);
+}
+
+/* ---- For other threads ---- */
+
+#define SIZE_MIN UINT64_C(4096)
+
+/* From now to each horizon: 0, 4 ms, then twice as far each time, to where the scheduler tells deadlines apart no more.
+ * The last one is no deadline at all. */
+#define HORIZON_NS_MAX (8 * NS_PER_S)
+static uint64_t horizon_ns(uint32_t i)
+{
+    return i == 0 ? 0 : u64_min((4 * NS_PER_MS) << (i - 1), HORIZON_NS_MAX);
+}
+
+void estimate_levels_take(const estimate *e, const sched *s, const window *w, uint64_t now_ns, estimate_levels *levels)
+{
+    levels->now_ns = now_ns;
+    levels->begun_ns = e->begun_ns;
+    levels->in_flight = window_in_flight(w);
+    levels->bandwidth = u64_max(window_bandwidth(w), 1);
+    for (uint32_t i = 0; i < ESTIMATE_SIZE_COUNT; ++i) {
+        levels->latencies_ns[i] = window_predict_ns(w, 0, SIZE_MIN << i, now_ns);
+    }
+    for (uint32_t rank = 0; rank < SCHED_CLASS_COUNT; ++rank) {
+        levels->to_come[rank] = (uint64_t)rate_to_come(e, rank, now_ns);
+        for (uint32_t i = 0; i < ESTIMATE_HORIZON_COUNT; ++i) {
+            bool last = i + 1 == ESTIMATE_HORIZON_COUNT;
+            levels->ahead[rank][i] = sched_bytes_ahead(s, rank, 0, last ? NO_DEADLINE : now_ns + horizon_ns(i));
+        }
+    }
+}
+
+static double between(double from, double to, double part)
+{
+    return from + (to - from) * part;
+}
+
+static double bytes_before(const estimate_levels *levels, uint32_t rank, uint64_t deadline_ns)
+{
+    const uint64_t *ahead = levels->ahead[rank];
+    uint64_t left_ns = deadline_ns - u64_min(deadline_ns, levels->now_ns);
+    uint32_t after = 0;
+    while (after + 1 < ESTIMATE_HORIZON_COUNT && left_ns > horizon_ns(after)) {
+        ++after;
+    }
+    if (after == 0 || after + 1 == ESTIMATE_HORIZON_COUNT) {
+        return (double)ahead[after];
+    }
+    uint64_t from_ns = horizon_ns(after - 1);
+    return between((double)ahead[after - 1], (double)ahead[after],
+                   (double)(left_ns - from_ns) / (double)(horizon_ns(after) - from_ns));
+}
+
+static double latency_ns(const estimate_levels *levels, uint64_t size)
+{
+    uint32_t i = 0;
+    while (i + 2 < ESTIMATE_SIZE_COUNT && size > SIZE_MIN << (i + 1)) {
+        ++i;
+    }
+    double from = (double)(SIZE_MIN << i);
+    double part = fmax((double)size - from, 0) / from; /* more than 1 beyond the largest: as it goes on */
+    return between((double)levels->latencies_ns[i], (double)levels->latencies_ns[i + 1], part);
+}
+
+uint64_t estimate_from_levels(const estimate_levels *levels, const estimate_query *query, uint64_t now_ns,
+                              uint64_t *bytes_ahead)
+{
+    double ahead = bytes_before(levels, query->rank, query->deadline_ns) + (double)levels->in_flight;
+    double transfer_ns = ahead * (double)NS_PER_S / (double)u64_max(levels->bandwidth, 1);
+    *bytes_ahead = (uint64_t)ahead;
+    double to_come =
+        (double)levels->to_come[query->rank] * decay(levels->now_ns, now_ns) * correction(levels->begun_ns, now_ns);
+    return ready_ns(transfer_ns + latency_ns(levels, query->packed_size), to_come, levels->bandwidth, query, now_ns);
 }

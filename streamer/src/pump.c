@@ -51,30 +51,41 @@ void pump_requeue(leat_streamer *s, uint32_t index)
     r->stage = STAGE_QUEUED;
 }
 
-/* Requests that wait for memory go back into the queue, best first, as far as memory is there now. */
-void pump_release_waiting(leat_streamer *s)
+sched *pump_waiting_queue(const leat_streamer *s, const request *r)
 {
-    uint64_t lent_free = s->desc.lent_bytes;
+    return r->bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
+}
+
+/* Requests that wait for memory go back into the queue, best first, as far as there is room now. The two kinds of
+ * memory are apart: what waits for a release must not hold back what waits for an answer, nor the other way. */
+static void requeue_waiting_lent(leat_streamer *s)
+{
+    uint64_t room = s->desc.lent_bytes; /* so that a release does not move more than could be had at all */
     for (;;) {
-        uint32_t index = sched_peek(s->waiting, 0);
-        if (index == SCHED_NONE) {
+        uint32_t index = sched_peek(s->waiting_lent, 0);
+        if (index == SCHED_NONE || s->requests[index].size > room ||
+            !arena_can_allocate(s->lent, s->requests[index].size)) {
             return;
         }
-        request *r = &s->requests[index];
-        uint64_t size = r->size;
-        if (r->bind == LEAT_BIND_LEAT) {
-            if (size > lent_free || !arena_can_allocate(s->lent, size)) {
-                return;
-            }
-            lent_free -= size; /* so that a release does not move more than could be had at all */
-        } else if (s->bind_bytes_asked > 0 && s->bind_bytes_asked + size > BIND_BYTES_MAX) {
-            return;
-        }
-        sched_remove(s->waiting, index);
+        room -= s->requests[index].size;
+        sched_remove(s->waiting_lent, index);
         pump_requeue(s, index);
-        if (r->bind == LEAT_BIND_LATE) {
-            return; /* each answer moves one; asking raises bind_bytes_asked only when it is selected */
+    }
+}
+
+static void requeue_waiting_bind(leat_streamer *s)
+{
+    uint64_t room = BIND_BYTES_MAX - u64_min(s->bind_bytes_asked, BIND_BYTES_MAX);
+    bool none = s->bind_bytes_asked == 0; /* one may always ask, however large */
+    for (;;) {
+        uint32_t index = sched_peek(s->waiting_bind, 0);
+        if (index == SCHED_NONE || (s->requests[index].size > room && !none)) {
+            return;
         }
+        room -= u64_min(s->requests[index].size, room);
+        none = false;
+        sched_remove(s->waiting_bind, index);
+        pump_requeue(s, index);
     }
 }
 
@@ -87,7 +98,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
         sched_remove(s->sched, index);
         break;
     case STAGE_WAITING:
-        sched_remove(s->waiting, index);
+        sched_remove(pump_waiting_queue(s, r), index);
         break;
     case STAGE_NEEDS_BIND:
         s->bind_bytes_asked -= r->size;
@@ -100,7 +111,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
     r->stage = STAGE_ISSUED;
     request_drop(s, r, index);
     if (asked) {
-        pump_release_waiting(s);
+        requeue_waiting_bind(s);
     }
 }
 
@@ -187,7 +198,7 @@ static void release_lent(leat_streamer *s, uint32_t index)
     handles_release(&s->request_handles, index);
     count_own(&s->counters.slots_released, 1);
     if (!CANARY(FORGOTTEN)) {
-        pump_release_waiting(s);
+        requeue_waiting_lent(s);
     }
 }
 
@@ -249,7 +260,7 @@ static void bind_memory(leat_streamer *s, const command *c)
         r->memory = c->memory;
         pump_requeue(s, c->request.index);
     }
-    pump_release_waiting(s);
+    requeue_waiting_bind(s);
 }
 
 static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, leat_priority priority,
@@ -263,7 +274,7 @@ static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, 
     if (r->stage == STAGE_QUEUED) {
         sched_change(s->sched, index, rank, deadline_ns);
     } else if (r->stage == STAGE_WAITING) {
-        sched_change(s->waiting, index, rank, deadline_ns);
+        sched_change(pump_waiting_queue(s, r), index, rank, deadline_ns);
     }
     if (r->stage != STAGE_ISSUED) {
         r->rank = (uint8_t)rank;
@@ -354,15 +365,25 @@ static bool tend_packs(leat_streamer *s)
 
 /* ---- Rounds ---- */
 
+/* Words that go together are not published together: each is whole, and that is enough for an estimate. */
+void pump_publish(leat_streamer *s, uint64_t now_ns)
+{
+    union {
+        estimate_levels levels;
+        uint64_t words[ESTIMATE_LEVEL_WORDS];
+    } u;
+    estimate_levels_take(&s->estimate, s->sched, s->window, now_ns, &u.levels);
+    for (size_t i = 0; i < ESTIMATE_LEVEL_WORDS; ++i) {
+        level_set(&s->counters.levels[i], u.words[i]);
+    }
+}
+
 static void publish(leat_streamer *s)
 {
     counters *c = &s->counters;
     level_set(&c->requests_queued, sched_count(s->sched));
-    level_set(&c->requests_waiting_memory, sched_count(s->waiting));
+    level_set(&c->requests_waiting_memory, sched_count(s->waiting_lent) + sched_count(s->waiting_bind));
     level_set(&c->bytes_queued, sched_bytes(s->sched));
-    for (uint32_t rank = 0; rank < SCHED_CLASS_COUNT; ++rank) {
-        level_set(&c->bytes_queued_by_rank[rank], sched_bytes_of(s->sched, rank));
-    }
     level_set(&c->reads_in_flight, s->reads_in_flight);
     level_set(&c->bytes_in_flight, window_in_flight(s->window));
     level_set(&c->window_bytes, window_bytes(s->window));
@@ -392,6 +413,9 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     reads_issue(s, now_ns, &worked);
     count_own(&s->counters.io_rounds, 1);
     publish(s);
+    if (worked) {
+        pump_publish(s, now_ns);
+    }
     return worked;
 }
 

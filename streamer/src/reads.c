@@ -224,9 +224,9 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
 
 static void wait_for_memory(leat_streamer *s, uint32_t index)
 {
-    sched_entry entry = *sched_get(s->sched, index);
+    sched_entry entry = sched_get(s->sched, index);
     sched_remove(s->sched, index);
-    sched_push(s->waiting, index, &entry);
+    sched_push(pump_waiting_queue(s, &s->requests[index]), index, &entry);
     s->requests[index].stage = STAGE_WAITING;
 }
 

@@ -2,7 +2,8 @@
  *
  * One heap per class and client. They share their memory: a heap is a list of pages of nodes, taken from one pool that
  * is large enough for the capacity however the entries are spread, so that 64 heaps cost no more than one. The nodes
- * carry their keys, and a node has four children: a sift touches few cache lines, also with a million entries.
+ * carry their keys, and a node has four children: a sift touches few cache lines, also with a million entries. What a
+ * node says of an entry is said nowhere else, so that an entry costs 64 bytes, its node included.
  *
  * Ageing needs the entry that has waited longest in each class: entries are admitted in the order of time, so an
  * intrusive list per class, appended at its end, has it at its head.
@@ -32,11 +33,25 @@ typedef struct heap {
 } heap;
 
 typedef struct item {
-    sched_entry entry;
+    uint64_t bytes, queued_ns;
     uint32_t heap_index; /* SCHED_NONE: not queued */
     uint32_t older, newer; /* in the class's list */
+    uint8_t rank, client;
+    uint8_t queue; /* of those that share the store */
     bool far; /* its bytes are in far_bytes: no deadline, or one beyond the ring */
 } item;
+
+struct sched_store {
+    memory *memory;
+    uint32_t capacity;
+    item *items;
+    node *nodes; /* the pool: page p is nodes[p << PAGE_BITS ...] */
+    uint32_t *free_pages;
+    uint32_t free_page_count;
+    uint32_t page_count; /* capacity / PAGE_NODE_COUNT, and HEAP_COUNT a queue: enough however entries are spread */
+    uint32_t queue_count; /* made so far */
+    uint32_t queue_count_max;
+};
 
 typedef struct class_state {
     uint64_t clock; /* virtual time of what was served last */
@@ -54,12 +69,11 @@ typedef struct class_state {
 
 struct sched {
     sched_desc desc;
-    item *items;
-    node *nodes; /* the pool: page p is nodes[p << PAGE_BITS ...] */
+    sched_store *store;
+    item *items; /* the store's */
+    node *nodes;
+    uint8_t queue; /* its number in the store */
     uint32_t *page_tables; /* HEAP_COUNT x pages_per_heap */
-    uint32_t *free_pages;
-    uint32_t free_page_count;
-    uint32_t page_count;
     uint32_t pages_per_heap;
     heap heaps[HEAP_COUNT];
     class_state classes[SCHED_CLASS_COUNT];
@@ -70,9 +84,14 @@ struct sched {
 
 /* ---- Heaps ---- */
 
-static heap *heap_of(sched *s, const sched_entry *e)
+static uint32_t heap_number(const item *it)
 {
-    return &s->heaps[e->rank * LEAT_CLIENT_COUNT + e->client];
+    return (uint32_t)it->rank * LEAT_CLIENT_COUNT + it->client;
+}
+
+static heap *heap_of(sched *s, const item *it)
+{
+    return &s->heaps[heap_number(it)];
 }
 
 static node *node_at(const sched *s, const heap *h, uint32_t index)
@@ -150,8 +169,8 @@ static void sift(sched *s, heap *h, uint32_t index, const node *n)
 static void heap_insert(sched *s, heap *h, const node *n)
 {
     if ((h->count & (PAGE_NODE_COUNT - 1)) == 0) {
-        ASSERT(s->free_page_count > 0); /* capacity / PAGE_NODE_COUNT + HEAP_COUNT pages are always enough */
-        h->pages[h->count >> PAGE_BITS] = s->free_pages[--s->free_page_count];
+        ASSERT(s->store->free_page_count > 0);
+        h->pages[h->count >> PAGE_BITS] = s->store->free_pages[--s->store->free_page_count];
     }
     sift_up(s, h, h->count++, n);
 }
@@ -163,15 +182,14 @@ static void heap_remove(sched *s, heap *h, uint32_t index)
         sift(s, h, index, &last);
     }
     if ((h->count & (PAGE_NODE_COUNT - 1)) == 0) {
-        s->free_pages[s->free_page_count++] = h->pages[h->count >> PAGE_BITS];
+        s->store->free_pages[s->store->free_page_count++] = h->pages[h->count >> PAGE_BITS];
     }
 }
 
-static node node_of(const item *it, uint32_t id)
+/* The node of a queued entry. */
+static node *node_of(const sched *s, const item *it)
 {
-    return (node){
-        .deadline_ns = it->entry.deadline_ns, .sequence = it->entry.sequence, .position = it->entry.position, .id = id
-    };
+    return node_at(s, &s->heaps[heap_number(it)], it->heap_index);
 }
 
 /* ---- Bytes by deadline ---- */
@@ -211,22 +229,22 @@ static void advance_base(class_state *c, uint64_t now_ns)
     c->base = base;
 }
 
-static void deadline_add(class_state *c, item *it)
+static void deadline_add(class_state *c, item *it, uint64_t deadline_ns)
 {
-    uint64_t bucket = it->entry.deadline_ns / BUCKET_NS;
+    uint64_t bucket = deadline_ns / BUCKET_NS;
     it->far = bucket >= c->base + BUCKET_COUNT;
     if (it->far) {
-        c->far_bytes += it->entry.bytes;
+        c->far_bytes += it->bytes;
     } else if (bucket < c->base) {
-        c->early_bytes += it->entry.bytes;
+        c->early_bytes += it->bytes;
     } else {
-        tree_add(c, (uint32_t)(bucket % BUCKET_COUNT), it->entry.bytes);
+        tree_add(c, (uint32_t)(bucket % BUCKET_COUNT), it->bytes);
     }
 }
 
-static void deadline_take(class_state *c, const item *it, uint64_t bytes)
+static void deadline_take(class_state *c, const item *it, uint64_t deadline_ns, uint64_t bytes)
 {
-    uint64_t bucket = it->entry.deadline_ns / BUCKET_NS;
+    uint64_t bucket = deadline_ns / BUCKET_NS;
     if (it->far) {
         c->far_bytes -= bytes;
     } else if (bucket < c->base) {
@@ -266,40 +284,80 @@ static void list_remove(sched *s, class_state *c, uint32_t id)
     }
 }
 
-static void enter(sched *s, uint32_t id)
+static void enter(sched *s, const node *n)
 {
-    item *it = &s->items[id];
-    class_state *c = &s->classes[it->entry.rank];
-    heap *h = heap_of(s, &it->entry);
+    item *it = &s->items[n->id];
+    class_state *c = &s->classes[it->rank];
+    heap *h = heap_of(s, it);
     if (h->count == 0) {
         /* A client that was idle begins at the present: it has not saved up a share. */
-        c->times[it->entry.client] = u64_max(c->times[it->entry.client], c->clock);
-        c->waiting_clients |= 1u << it->entry.client;
+        c->times[it->client] = u64_max(c->times[it->client], c->clock);
+        c->waiting_clients |= 1u << it->client;
     }
-    node n = node_of(it, id);
-    heap_insert(s, h, &n);
-    list_append(s, c, id);
-    deadline_add(c, it);
+    heap_insert(s, h, n);
+    list_append(s, c, n->id);
+    deadline_add(c, it, n->deadline_ns);
     ++c->count;
-    c->bytes += it->entry.bytes;
+    c->bytes += it->bytes;
 }
 
-static void leave(sched *s, uint32_t id)
+/* Its node, for the next enter. */
+static node leave(sched *s, uint32_t id)
 {
     item *it = &s->items[id];
-    class_state *c = &s->classes[it->entry.rank];
-    heap *h = heap_of(s, &it->entry);
+    class_state *c = &s->classes[it->rank];
+    heap *h = heap_of(s, it);
+    node n = *node_of(s, it);
     heap_remove(s, h, it->heap_index);
     if (h->count == 0) {
-        c->waiting_clients &= ~(1u << it->entry.client);
+        c->waiting_clients &= ~(1u << it->client);
     }
     list_remove(s, c, id);
-    deadline_take(c, it, it->entry.bytes);
+    deadline_take(c, it, n.deadline_ns, it->bytes);
     --c->count;
-    c->bytes -= it->entry.bytes;
+    c->bytes -= it->bytes;
+    return n;
 }
 
 /* ---- Public ---- */
+
+sched_store *sched_store_create(memory *m, uint32_t capacity, uint32_t queue_count)
+{
+    ASSERT(queue_count > 0 && queue_count <= SCHED_QUEUE_COUNT_MAX);
+    sched_store *store = memory_allocate(m, 1, sizeof(*store), CACHE_LINE_SIZE);
+    if (store == NULL) {
+        return NULL;
+    }
+    *store = (sched_store){ .memory = m, .capacity = capacity, .queue_count_max = queue_count };
+    store->page_count = (capacity + PAGE_NODE_COUNT - 1) / PAGE_NODE_COUNT + HEAP_COUNT * queue_count;
+    store->items = memory_allocate(m, capacity, sizeof(*store->items), CACHE_LINE_SIZE);
+    store->nodes =
+        memory_allocate(m, (uint64_t)store->page_count * PAGE_NODE_COUNT, sizeof(*store->nodes), CACHE_LINE_SIZE);
+    store->free_pages = memory_allocate(m, store->page_count, sizeof(*store->free_pages), CACHE_LINE_SIZE);
+    if (store->items == NULL || store->nodes == NULL || store->free_pages == NULL) {
+        sched_store_destroy(store);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < capacity; ++i) {
+        store->items[i].heap_index = SCHED_NONE;
+    }
+    for (uint32_t i = 0; i < store->page_count; ++i) {
+        store->free_pages[store->free_page_count++] = store->page_count - 1 - i;
+    }
+    return store;
+}
+
+void sched_store_destroy(sched_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    memory *m = store->memory;
+    memory_free(m, store->free_pages, store->page_count, sizeof(*store->free_pages));
+    memory_free(m, store->nodes, (uint64_t)store->page_count * PAGE_NODE_COUNT, sizeof(*store->nodes));
+    memory_free(m, store->items, store->capacity, sizeof(*store->items));
+    memory_free(m, store, 1, sizeof(*store));
+}
 
 sched *sched_create(const sched_desc *desc)
 {
@@ -309,23 +367,18 @@ sched *sched_create(const sched_desc *desc)
         return NULL;
     }
     s->desc = *desc;
+    s->store = desc->store != NULL ? desc->store : sched_store_create(m, desc->capacity, 1);
     s->pages_per_heap = (desc->capacity + PAGE_NODE_COUNT - 1) / PAGE_NODE_COUNT;
-    s->page_count = s->pages_per_heap + HEAP_COUNT;
-    s->items = memory_allocate(m, desc->capacity, sizeof(*s->items), CACHE_LINE_SIZE);
-    s->nodes = memory_allocate(m, (uint64_t)s->page_count * PAGE_NODE_COUNT, sizeof(*s->nodes), CACHE_LINE_SIZE);
     s->page_tables =
         memory_allocate(m, (uint64_t)s->pages_per_heap * HEAP_COUNT, sizeof(*s->page_tables), CACHE_LINE_SIZE);
-    s->free_pages = memory_allocate(m, s->page_count, sizeof(*s->free_pages), CACHE_LINE_SIZE);
-    if (s->items == NULL || s->nodes == NULL || s->page_tables == NULL || s->free_pages == NULL) {
+    if (s->store == NULL || s->page_tables == NULL) {
         sched_destroy(s);
         return NULL;
     }
-    for (uint32_t i = 0; i < desc->capacity; ++i) {
-        s->items[i].heap_index = SCHED_NONE;
-    }
-    for (uint32_t i = 0; i < s->page_count; ++i) {
-        s->free_pages[s->free_page_count++] = s->page_count - 1 - i;
-    }
+    ASSERT(s->store->capacity == desc->capacity && s->store->queue_count < s->store->queue_count_max);
+    s->queue = (uint8_t)s->store->queue_count++;
+    s->items = s->store->items;
+    s->nodes = s->store->nodes;
     for (uint32_t i = 0; i < HEAP_COUNT; ++i) {
         s->heaps[i].pages = s->page_tables + (uint64_t)i * s->pages_per_heap;
     }
@@ -342,10 +395,10 @@ void sched_destroy(sched *s)
         return;
     }
     memory *m = s->desc.memory;
-    memory_free(m, s->free_pages, s->page_count, sizeof(*s->free_pages));
     memory_free(m, s->page_tables, (uint64_t)s->pages_per_heap * HEAP_COUNT, sizeof(*s->page_tables));
-    memory_free(m, s->nodes, (uint64_t)s->page_count * PAGE_NODE_COUNT, sizeof(*s->nodes));
-    memory_free(m, s->items, s->desc.capacity, sizeof(*s->items));
+    if (s->desc.store == NULL) {
+        sched_store_destroy(s->store);
+    }
     memory_free(m, s, 1, sizeof(*s));
 }
 
@@ -353,9 +406,15 @@ void sched_push(sched *s, uint32_t id, const sched_entry *entry)
 {
     ASSERT(id < s->desc.capacity && s->items[id].heap_index == SCHED_NONE);
     ASSERT(entry->rank < SCHED_CLASS_COUNT && entry->client < LEAT_CLIENT_COUNT);
-    s->items[id].entry = *entry;
+    s->items[id] = (item){ .bytes = entry->bytes,
+                           .queued_ns = entry->queued_ns,
+                           .heap_index = SCHED_NONE,
+                           .rank = (uint8_t)entry->rank,
+                           .client = (uint8_t)entry->client,
+                           .queue = s->queue };
     advance_base(&s->classes[entry->rank], entry->queued_ns);
-    enter(s, id);
+    node n = { .deadline_ns = entry->deadline_ns, .sequence = entry->sequence, .position = entry->position, .id = id };
+    enter(s, &n);
     ++s->count;
     s->bytes += entry->bytes;
 }
@@ -366,37 +425,45 @@ void sched_remove(sched *s, uint32_t id)
     leave(s, id);
     s->items[id].heap_index = SCHED_NONE;
     --s->count;
-    s->bytes -= s->items[id].entry.bytes;
+    s->bytes -= s->items[id].bytes;
 }
 
 bool sched_contains(const sched *s, uint32_t id)
 {
-    return id < s->desc.capacity && s->items[id].heap_index != SCHED_NONE;
+    return id < s->desc.capacity && s->items[id].heap_index != SCHED_NONE && s->items[id].queue == s->queue;
 }
 
-const sched_entry *sched_get(const sched *s, uint32_t id)
+sched_entry sched_get(const sched *s, uint32_t id)
 {
     ASSERT(sched_contains(s, id));
-    return &s->items[id].entry;
+    const item *it = &s->items[id];
+    const node *n = node_of(s, it);
+    return (sched_entry){ .rank = it->rank,
+                          .client = it->client,
+                          .deadline_ns = n->deadline_ns,
+                          .sequence = n->sequence,
+                          .position = n->position,
+                          .bytes = it->bytes,
+                          .queued_ns = it->queued_ns };
 }
 
 void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns)
 {
     ASSERT(sched_contains(s, id) && rank < SCHED_CLASS_COUNT);
     item *it = &s->items[id];
-    if (it->entry.rank == rank) { /* in place: it keeps its turn in the list of the class */
+    if (it->rank == rank) { /* in place: it keeps its turn in the list of the class */
         class_state *c = &s->classes[rank];
-        deadline_take(c, it, it->entry.bytes);
-        it->entry.deadline_ns = deadline_ns;
-        deadline_add(c, it);
-        node n = node_of(it, id);
-        sift(s, heap_of(s, &it->entry), it->heap_index, &n);
+        node n = *node_of(s, it);
+        deadline_take(c, it, n.deadline_ns, it->bytes);
+        n.deadline_ns = deadline_ns;
+        deadline_add(c, it, deadline_ns);
+        sift(s, heap_of(s, it), it->heap_index, &n);
         return;
     }
-    leave(s, id);
-    it->entry.rank = rank;
-    it->entry.deadline_ns = deadline_ns;
-    enter(s, id);
+    node n = leave(s, id);
+    it->rank = (uint8_t)rank;
+    n.deadline_ns = deadline_ns;
+    enter(s, &n);
 }
 
 static uint32_t top_rank(const sched *s)
@@ -420,9 +487,9 @@ static uint32_t aged_entry(const sched *s, uint32_t rank, uint64_t now_ns)
         if (oldest == SCHED_NONE) {
             continue;
         }
-        uint64_t queued_ns = s->items[oldest].entry.queued_ns;
+        uint64_t queued_ns = s->items[oldest].queued_ns;
         if (now_ns >= queued_ns && now_ns - queued_ns >= s->desc.ageing_ns &&
-            (best == SCHED_NONE || queued_ns < s->items[best].entry.queued_ns)) {
+            (best == SCHED_NONE || queued_ns < s->items[best].queued_ns)) {
             best = oldest;
         }
     }
@@ -454,20 +521,19 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
 {
     ASSERT(sched_contains(s, id));
     item *it = &s->items[id];
-    class_state *c = &s->classes[it->entry.rank];
+    class_state *c = &s->classes[it->rank];
+    node n = *node_of(s, it);
     advance_base(c, now_ns);
-    uint64_t taken = u64_min(bytes, it->entry.bytes);
-    deadline_take(c, it, taken);
-    it->entry.bytes -= taken;
+    uint64_t taken = u64_min(bytes, it->bytes);
+    deadline_take(c, it, n.deadline_ns, taken);
+    it->bytes -= taken;
     c->bytes -= taken;
     s->bytes -= taken;
-    uint32_t client = it->entry.client;
-    c->clock = u64_max(c->clock, c->times[client]);
-    c->times[client] += bytes * WEIGHT_SCALE / s->desc.client_weights[client];
-    s->charges_since_aged = it->entry.rank > top_rank(s) ? 0 : u32_min(s->charges_since_aged + 1, SCHED_AGED_SHARE);
-    it->entry.position = position_next;
-    node n = node_of(it, id);
-    sift(s, heap_of(s, &it->entry), it->heap_index, &n);
+    c->clock = u64_max(c->clock, c->times[it->client]);
+    c->times[it->client] += bytes * WEIGHT_SCALE / s->desc.client_weights[it->client];
+    s->charges_since_aged = it->rank > top_rank(s) ? 0 : u32_min(s->charges_since_aged + 1, SCHED_AGED_SHARE);
+    n.position = position_next;
+    sift(s, heap_of(s, it), it->heap_index, &n);
 }
 
 uint32_t sched_count(const sched *s)

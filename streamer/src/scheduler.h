@@ -14,7 +14,10 @@
  *      disk, then id.
  *
  * An entry stays in place while its reads are issued one after another (sched_charge); the caller removes it when its
- * last read is out, or when it waits for memory. */
+ * last read is out, or when it waits for memory.
+ *
+ * Several queues may share one store, when an id is in at most one of them at a time: a second queue of a million costs
+ * what its heaps' page tables cost, and no second million of entries. */
 #ifndef LEAT_SCHEDULER_H
 #define LEAT_SCHEDULER_H
 
@@ -25,10 +28,12 @@
 #define SCHED_AGED_SHARE 8u /* at most every 8th charge goes to an aged entry while higher classes wait */
 
 typedef struct sched sched;
+typedef struct sched_store sched_store;
 
 typedef struct sched_desc {
     memory *memory;
-    uint32_t capacity; /* ids are 0 .. capacity - 1 */
+    sched_store *store; /* shared with other queues; NULL: one of its own */
+    uint32_t capacity; /* ids are 0 .. capacity - 1; as the store's */
     uint64_t ageing_ns; /* > 0 */
     uint32_t client_weights[LEAT_CLIENT_COUNT]; /* > 0 */
 } sched_desc;
@@ -51,6 +56,12 @@ static inline uint32_t sched_rank(leat_priority priority)
     return CANARY(PRIORITY) ? 2 : rank[priority];
 }
 
+#define SCHED_QUEUE_COUNT_MAX 4u
+/* Room for entries of `queue_count` queues, each of which is made with sched_create and ended before the store. NULL if
+ * memory is refused. */
+sched_store *sched_store_create(memory *m, uint32_t capacity, uint32_t queue_count);
+void sched_store_destroy(sched_store *store);
+
 /* NULL if memory is refused. */
 sched *sched_create(const sched_desc *desc);
 void sched_destroy(sched *s);
@@ -60,7 +71,7 @@ void sched_push(sched *s, uint32_t id, const sched_entry *entry);
 /* id is queued. */
 void sched_remove(sched *s, uint32_t id);
 bool sched_contains(const sched *s, uint32_t id);
-const sched_entry *sched_get(const sched *s, uint32_t id);
+sched_entry sched_get(const sched *s, uint32_t id); /* id is queued */
 /* New class and deadline of a queued entry; its sequence and the time that it has waited are kept. */
 void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns);
 

@@ -111,8 +111,13 @@ static bool create_stages(leat_streamer *s)
     const leat_desc *d = &s->desc;
     sched_desc queue = { .memory = m, .capacity = d->request_count_max, .ageing_ns = d->ageing_ns };
     memcpy(queue.client_weights, d->client_weights, sizeof(queue.client_weights));
+    queue.store = s->queues = sched_store_create(m, d->request_count_max, 3);
+    if (s->queues == NULL) {
+        return false;
+    }
     s->sched = sched_create(&queue);
-    s->waiting = sched_create(&queue);
+    s->waiting_lent = sched_create(&queue);
+    s->waiting_bind = sched_create(&queue);
     s->window = window_create(&(window_desc){ .memory = m,
                                               .bytes_fixed = d->window_bytes,
                                               .bytes_min = LEAT_PACK_ALIGNMENT,
@@ -128,8 +133,8 @@ static bool create_stages(leat_streamer *s)
                                               .owner = s,
                                               .wanted = finish_wanted,
                                               .done = finish_task });
-    return s->sched != NULL && s->waiting != NULL && s->window != NULL && s->pool != NULL && s->lent != NULL &&
-           s->decode != NULL;
+    return s->sched != NULL && s->waiting_lent != NULL && s->waiting_bind != NULL && s->window != NULL &&
+           s->pool != NULL && s->lent != NULL && s->decode != NULL;
 }
 
 /* io_uring where it is to be had, else threads; each step is told. */
@@ -205,6 +210,7 @@ static leat_result create_all(leat_streamer *s, leat_error *error)
     s->info.huge_pages = s->pool_region.huge;
     s->io_ops->info(s->io, &s->info);
     log_line(&s->log, LEAT_LOG_INFO, "reading with %s", s->info.backend_text);
+    pump_publish(s, streamer_now(s)); /* leat_estimate may be asked before the first round */
     return start_io_thread(s) ? LEAT_OK : error_set(error, LEAT_ERROR_OS, 0, "cannot start the I/O thread");
 }
 
@@ -305,8 +311,10 @@ void leat_destroy(leat_streamer *s)
     arena_destroy(s->lent);
     arena_destroy(s->pool);
     window_destroy(s->window);
-    sched_destroy(s->waiting);
+    sched_destroy(s->waiting_bind);
+    sched_destroy(s->waiting_lent);
     sched_destroy(s->sched);
+    sched_store_destroy(s->queues);
     region_destroy(&s->lent_region);
     region_destroy(&s->pool_region);
     int fd = atomic_load_explicit(&s->event_fd, memory_order_relaxed);

@@ -77,7 +77,7 @@ typedef enum request_stage {
     STAGE_NONE = 0,
     STAGE_QUEUED, /* in sched */
     STAGE_NEEDS_BIND, /* NEEDS_MEMORY is out */
-    STAGE_WAITING, /* in waiting, for lent memory or for the engine to bind what it was asked for */
+    STAGE_WAITING, /* in waiting_lent or waiting_bind */
     STAGE_ISSUED, /* all its chunks are planned, or given up */
 } request_stage;
 
@@ -238,9 +238,9 @@ typedef struct counters {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t reads_issued, reads_completed, reads_retried, reads_short, /* I/O */
         bytes_read, chunks_shared, reads_cached, deadlines_announced, submit_calls, wait_calls;
     _Atomic uint64_t requests_queued, requests_waiting_memory, reads_in_flight, bytes_queued, bytes_in_flight,
-        window_bytes, pool_used, lent_used, slots_released, bandwidth, latency_min,
-        bytes_queued_by_rank[SCHED_CLASS_COUNT];
+        window_bytes, pool_used, lent_used, slots_released, bandwidth, latency_min;
     _Atomic uint64_t io_rounds;
+    _Atomic uint64_t levels[ESTIMATE_LEVEL_WORDS]; /* an estimate_levels, for leat_estimate */
     _Atomic uint64_t sq_ready, sq_space, cq_ready, cq_overflows, sqpoll_wakeups, ring_losses;
 } counters;
 
@@ -293,8 +293,10 @@ struct leat_streamer {
     counters counters;
 
     /* the I/O thread */
-    _Alignas(CACHE_LINE_SIZE) sched *sched;
-    sched *waiting; /* requests that may not ask for memory yet, in the same order */
+    _Alignas(CACHE_LINE_SIZE) sched_store *queues; /* a request is in one of these three: */
+    sched *sched;
+    sched *waiting_lent; /* for memory of ours, until something is released */
+    sched *waiting_bind; /* for the engine to answer what it was asked before; in the same order, both */
     uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
     window *window;
     estimate estimate;
@@ -383,10 +385,11 @@ bool asset_level_size(const pack_slot *slot, uint32_t asset, uint16_t level, uin
 leat_part asset_level_part(const pack_slot *slot, uint32_t asset, uint16_t level);
 
 /* pump.c */
+void pump_publish(leat_streamer *s, uint64_t now_ns); /* levels for other threads */
 bool pump_run(leat_streamer *s, uint64_t now_ns); /* true if anything was done */
 void *pump_main(void *streamer);
 void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own key */
-void pump_release_waiting(leat_streamer *s);
+sched *pump_waiting_queue(const leat_streamer *s, const request *r); /* where it waits for memory of its kind */
 void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
 
 /* finish.c, any inner thread */

@@ -336,6 +336,23 @@ leat_result leat_batch_end(leat_streamer *s, leat_batch handle)
     return LEAT_OK;
 }
 
+/* What admission would be asked about this desc (pump.c). */
+static estimate_query query_of(const leat_streamer *s, const leat_read_desc *desc, const pack_slot *slot,
+                               uint32_t position, uint64_t offset, uint64_t size)
+{
+    estimate_query query = { .rank = sched_rank(desc->priority),
+                             .client = desc->client,
+                             .deadline_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns,
+                             .raw_size = size,
+                             .decode_bytes_per_second = s->decode_bytes_per_second };
+    if (size > 0) {
+        uint64_t raw_begin = slot->index.assets[position].raw_offset + offset;
+        query.packed_size = pack_index_packed_size(&slot->index, pack_index_chunk_at(&slot->index, raw_begin),
+                                                   pack_index_chunk_at(&slot->index, raw_begin + size - 1) + 1);
+    }
+    return query;
+}
+
 leat_result leat_estimate(const leat_streamer *s, const leat_read_desc *desc, leat_estimate_info *info)
 {
     pack_slot *slot = pack_acquire(s, desc->asset.pack);
@@ -345,33 +362,24 @@ leat_result leat_estimate(const leat_streamer *s, const leat_read_desc *desc, le
     uint64_t offset = 0, size = 0;
     uint32_t position = 0;
     leat_result result = LEAT_ERROR_ARGUMENT;
-    if ((uint32_t)desc->priority < LEAT_PRIORITY_COUNT) {
+    if ((uint32_t)desc->priority < LEAT_PRIORITY_COUNT && desc->client < LEAT_CLIENT_COUNT) {
         result = asset_locate(slot, desc->asset, &position);
     }
     if (result == LEAT_OK) {
         result = asset_part(slot, position, &desc->part, &offset, &size);
     }
     if (result == LEAT_OK) {
-        const counters *c = &s->counters;
-        uint64_t ahead = atomic_load_explicit(&c->bytes_in_flight, memory_order_relaxed);
-        for (uint32_t rank = 0; rank <= sched_rank(desc->priority); ++rank) {
-            ahead += atomic_load_explicit(&c->bytes_queued_by_rank[rank], memory_order_relaxed);
+        union {
+            estimate_levels levels;
+            uint64_t words[ESTIMATE_LEVEL_WORDS];
+        } u;
+        for (size_t i = 0; i < ESTIMATE_LEVEL_WORDS; ++i) {
+            u.words[i] = atomic_load_explicit(&s->counters.levels[i], memory_order_relaxed);
         }
-        uint64_t bandwidth = u64_max(atomic_load_explicit(&c->bandwidth, memory_order_relaxed), 1);
-        uint64_t packed = 0;
-        if (size > 0) {
-            uint64_t raw_begin = slot->index.assets[position].raw_offset + offset;
-            packed = pack_index_packed_size(&slot->index, pack_index_chunk_at(&slot->index, raw_begin),
-                                            pack_index_chunk_at(&slot->index, raw_begin + size - 1) + 1);
-        }
-        double seconds =
-            (double)(ahead + packed) / (double)bandwidth + (double)size / (double)s->decode_bytes_per_second;
-        *info = (leat_estimate_info){
-            .ready_ns = streamer_now(s) + atomic_load_explicit(&c->latency_min, memory_order_relaxed) +
-                        (uint64_t)(seconds * (double)NS_PER_S),
-            .bytes_ahead = ahead,
-            .bytes_per_second = bandwidth,
-        };
+        uint64_t now_ns = streamer_now(s);
+        estimate_query query = query_of(s, desc, slot, position, offset, size);
+        *info = (leat_estimate_info){ .bytes_per_second = u.levels.bandwidth };
+        info->ready_ns = size == 0 ? now_ns : estimate_from_levels(&u.levels, &query, now_ns, &info->bytes_ahead);
     }
     pack_release((leat_streamer *)s, slot);
     return result;

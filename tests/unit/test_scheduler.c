@@ -141,7 +141,7 @@ static void many_come_out_in_order(void **state)
     sched_entry last = { 0 };
     for (uint32_t i = 0; i < left; ++i) {
         uint32_t id = sched_peek(s, 0);
-        sched_entry e = *sched_get(s, id);
+        sched_entry e = sched_get(s, id);
         assert_true(e.rank > last.rank || (e.rank == last.rank && e.deadline_ns >= last.deadline_ns));
         last = e;
         sched_remove(s, id);
@@ -172,7 +172,7 @@ static void clients_get_their_weights(void **state)
     }
     for (uint32_t i = 0; i < 1000; ++i) {
         uint32_t id = sched_peek(s, 0);
-        served[sched_get(s, id)->client] += 1000;
+        served[sched_get(s, id).client] += 1000;
         sched_charge(s, id, 1000, 0, 0);
         sched_remove(s, id);
     }
@@ -202,7 +202,7 @@ static void idle_clients_save_nothing(void **state)
     }
     for (uint32_t i = 0; i < 100; ++i) {
         uint32_t id = sched_peek(s, 0);
-        ++served[sched_get(s, id)->client];
+        ++served[sched_get(s, id).client];
         sched_charge(s, id, 1000, 0, 0);
         sched_remove(s, id);
     }
@@ -261,6 +261,63 @@ static void bytes_ahead_follow_class_and_deadline(void **state)
     sched_destroy(s);
 }
 
+/* ---- Queues that share a store ---- */
+
+static void queues_share_a_store(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000, QUEUES = 3 };
+    uint64_t live = 0, random = 7;
+    memory m = unit_memory(&live);
+    sched_store *store = sched_store_create(&m, COUNT, QUEUES);
+    assert_non_null(store);
+    sched_desc desc = { .memory = &m, .store = store, .capacity = COUNT, .ageing_ns = AGEING_NS };
+    for (uint32_t i = 0; i < LEAT_CLIENT_COUNT; ++i) {
+        desc.client_weights[i] = 1;
+    }
+    sched *queues[QUEUES];
+    for (uint32_t i = 0; i < QUEUES; ++i) {
+        queues[i] = sched_create(&desc);
+        assert_non_null(queues[i]);
+    }
+    uint32_t where[COUNT];
+    for (uint32_t id = 0; id < COUNT; ++id) { /* spread over all heaps of all queues: the worst for pages */
+        where[id] = (uint32_t)unit_below(&random, QUEUES);
+        sched_push(queues[where[id]], id,
+                   &(sched_entry){ .rank = id % SCHED_CLASS_COUNT,
+                                   .client = (uint32_t)unit_below(&random, LEAT_CLIENT_COUNT),
+                                   .deadline_ns = unit_below(&random, 1000),
+                                   .sequence = id,
+                                   .position = id * 3u,
+                                   .bytes = id + 1 });
+    }
+    for (uint32_t round = 0; round < 20000; ++round) { /* from one to another, whole */
+        uint32_t id = (uint32_t)unit_below(&random, COUNT), to = (uint32_t)unit_below(&random, QUEUES);
+        assert_true(sched_contains(queues[where[id]], id));
+        assert_false(sched_contains(queues[(where[id] + 1) % QUEUES], id));
+        sched_entry e = sched_get(queues[where[id]], id);
+        assert_true(e.sequence == id && e.position == id * 3u && e.bytes == id + 1 && e.rank == id % SCHED_CLASS_COUNT);
+        sched_remove(queues[where[id]], id);
+        where[id] = to;
+        sched_push(queues[to], id, &e);
+    }
+    uint32_t drained = 0;
+    for (uint32_t i = 0; i < QUEUES; ++i) {
+        uint64_t last_rank = 0;
+        for (uint32_t id; (id = sched_peek(queues[i], 0)) != SCHED_NONE; ++drained) {
+            assert_int_equal(where[id], i);
+            assert_true(sched_get(queues[i], id).rank >= last_rank);
+            last_rank = sched_get(queues[i], id).rank;
+            sched_remove(queues[i], id);
+        }
+        assert_int_equal(sched_bytes(queues[i]), 0);
+        sched_destroy(queues[i]);
+    }
+    assert_int_equal(drained, COUNT);
+    sched_store_destroy(store);
+    assert_int_equal(live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +327,7 @@ int main(void)
         cmocka_unit_test(idle_clients_save_nothing),
         cmocka_unit_test(nobody_starves),
         cmocka_unit_test(bytes_ahead_follow_class_and_deadline),
+        cmocka_unit_test(queues_share_a_store),
     };
     return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
 }

@@ -1,0 +1,330 @@
+/* Shows that cancel and re-prioritise take hold wherever a request is: not yet seen by the I/O thread, queued, between
+ * its chunks, waiting for a decode, between two decodes, ready but not delivered. Each by handle, tag, batch, pack,
+ * all, and by closing the pack. A cancelled request costs what was in flight already, is decoded no further, and ends
+ * once. */
+#include "stepped.h"
+
+#include <string.h>
+
+#define ASSET_CHUNKS 4u
+#define TAG 0x70u
+#define VICTIM 1u
+#define BLOCKER 0u
+
+typedef enum stage {
+    AT_SUBMITTED, /* its mail is on the way */
+    AT_QUEUED, /* behind another one */
+    AT_BETWEEN_CHUNKS, /* one of its chunks is in flight */
+    AT_WAITING_DECODE, /* one has been read */
+    AT_DECODING, /* one has been decoded, others have not */
+    AT_READY, /* all have been; the event is not out */
+    STAGE_COUNT
+} stage;
+
+typedef enum way { BY_HANDLE, BY_TAG, BY_BATCH, BY_PACK, BY_ALL, BY_CLOSE, WAY_COUNT } way;
+
+static stepped_ends ends;
+
+/* One chunk at a time goes to the device. */
+static const leat_desc one_by_one = { .window_bytes = CHUNK_SIZE, .read_bytes_max = CHUNK_SIZE };
+
+static leat_read_desc describe(const stepped *f, uint32_t position, uint32_t user)
+{
+    return (leat_read_desc){ .asset = stepped_asset(f, position), .user = user, .tag = user == VICTIM ? TAG | 3u : 1 };
+}
+
+/* Brings the victim to a stage. Its blocker, where there is one, is another asset. */
+static leat_request bring_to(stepped *f, stage at, leat_batch group)
+{
+    if (at == AT_QUEUED) {
+        stepped_read(f, describe(f, 0, BLOCKER));
+        stepped_pump(f);
+    }
+    leat_read_desc read = describe(f, 1, VICTIM);
+    read.batch = group;
+    leat_request victim = stepped_read(f, read);
+    if (at >= AT_QUEUED) {
+        stepped_pump(f);
+    }
+    if (at >= AT_WAITING_DECODE) {
+        stepped_complete(f);
+    }
+    if (at >= AT_DECODING) {
+        assert_true(decode_step(f->s->decode));
+    }
+    if (at == AT_READY) {
+        for (uint32_t i = 1; i < ASSET_CHUNKS; ++i) {
+            stepped_complete(f);
+            assert_true(decode_step(f->s->decode));
+        }
+    }
+    const request *r = &f->s->requests[victim.index];
+    assert_int_equal(atomic_load(&r->chunks_open) == 0, at == AT_READY);
+    assert_int_equal(decode_queued(f->s->decode), at == AT_WAITING_DECODE ? 1 : 0);
+    return victim;
+}
+
+static void cancel(stepped *f, way by, leat_request victim, leat_batch group)
+{
+    leat_selection selection = { 0 };
+    switch (by) {
+    case BY_HANDLE:
+        assert_int_equal(leat_cancel(f->s, victim), LEAT_OK);
+        return;
+    case BY_CLOSE:
+        assert_int_equal(leat_pack_close(f->s, f->handle), LEAT_OK);
+        return;
+    case BY_TAG:
+        selection.tag_mask = 0xf0;
+        selection.tag = TAG;
+        break;
+    case BY_BATCH:
+        selection.batch = group;
+        break;
+    case BY_PACK:
+        selection.pack = f->handle;
+        break;
+    case BY_ALL:
+    case WAY_COUNT:
+        selection.all = true;
+        break;
+    }
+    assert_int_equal(leat_cancel_where(f->s, &selection), LEAT_OK);
+}
+
+static void a_cancel_takes_hold_at_each_stage(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < STAGE_COUNT * WAY_COUNT; ++i) {
+        stage at = (stage)(i / WAY_COUNT);
+        way by = (way)(i % WAY_COUNT);
+        stepped f = { 0 };
+        stepped_open(&f, 2, ASSET_CHUNKS * CHUNK_SIZE, one_by_one);
+        ends = (stepped_ends){ 0 };
+        leat_batch group;
+        assert_int_equal(leat_batch_begin(f.s, NULL, &group), LEAT_OK);
+        leat_request victim = bring_to(&f, at, group);
+        leat_stats before = stepped_stats(&f);
+        cancel(&f, by, victim, group);
+        stepped_finish(&f, &ends, at == AT_QUEUED ? 2 : 1);
+        assert_int_equal(ends.type[VICTIM], LEAT_EVENT_CANCELLED);
+        leat_stats after = stepped_stats(&f);
+        if (at != AT_QUEUED) { /* there the blocker is read */
+            assert_int_equal(after.reads_issued, before.reads_issued);
+            assert_int_equal(after.chunks_decoded, before.chunks_decoded);
+        } else if (by != BY_PACK && by != BY_ALL && by != BY_CLOSE) {
+            assert_int_equal(ends.type[BLOCKER], LEAT_EVENT_READY);
+            assert_int_equal(after.chunks_decoded, ASSET_CHUNKS); /* its own, and none of the victim's */
+        }
+        assert_int_equal(after.pool_bytes_used, 0);
+        assert_int_equal(after.lent_bytes_used, 0);
+        assert_int_equal(leat_cancel(f.s, victim), LEAT_ERROR_STALE);
+        stepped_close(&f);
+    }
+}
+
+/* What a selection does not fit stays. */
+static void a_selection_meets_only_its_own(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 1, CHUNK_SIZE, (leat_desc){ .window_bytes = CHUNK_SIZE });
+    ends = (stepped_ends){ 0 };
+    leat_batch batches[2];
+    for (uint32_t i = 0; i < 2; ++i) {
+        assert_int_equal(leat_batch_begin(f.s, NULL, &batches[i]), LEAT_OK);
+    }
+    for (uint32_t i = 0; i < 64; ++i) {
+        leat_read_desc read = { .asset = stepped_asset(&f, 0), .user = i, .tag = i, .batch = batches[i / 32] };
+        stepped_read(&f, read);
+    }
+    leat_selection selection = { .tag_mask = 3, .tag = 2, .batch = batches[1] };
+    assert_int_equal(leat_cancel_where(f.s, &selection), LEAT_OK);
+    stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0), .user = 64, .tag = 2, .batch = batches[1] });
+    stepped_finish(&f, &ends, 65);
+    for (uint32_t i = 0; i < 65; ++i) { /* the last one was submitted after the selection */
+        assert_int_equal(ends.type[i], i >= 32 && i < 64 && i % 4 == 2 ? LEAT_EVENT_CANCELLED : LEAT_EVENT_READY);
+    }
+    stepped_close(&f);
+}
+
+/* A handle of a pack that was closed does not select what is read from the next one in its place. */
+static void a_stale_selection_is_an_error(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 1, CHUNK_SIZE, (leat_desc){ .pack_count_max = 1 });
+    ends = (stepped_ends){ 0 };
+    leat_pack old = f.handle;
+    leat_batch group;
+    assert_int_equal(leat_batch_begin(f.s, NULL, &group), LEAT_OK);
+    assert_int_equal(leat_pack_close(f.s, old), LEAT_OK);
+    stepped_update(&f);
+    assert_int_equal(leat_pack_open(f.s, f.path, NULL, &f.handle), LEAT_OK);
+    assert_int_equal(f.handle.index, old.index);
+    stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0), .user = 0 });
+    assert_int_equal(leat_cancel_where(f.s, &(leat_selection){ .pack = old }), LEAT_ERROR_STALE);
+    assert_int_equal(leat_reprioritise_where(f.s, &(leat_selection){ .pack = old }, LEAT_HIGH, 0), LEAT_ERROR_STALE);
+    assert_int_equal(leat_batch_end(f.s, group), LEAT_OK);
+    stepped_finish(&f, &ends, 1);
+    assert_int_equal(leat_cancel_where(f.s, &(leat_selection){ .batch = group }), LEAT_ERROR_STALE);
+    assert_int_equal(ends.type[0], LEAT_EVENT_READY);
+    stepped_close(&f);
+}
+
+/* ---- Re-prioritise ---- */
+
+static void raise_one(stepped *f, bool by_tag, leat_request handle, leat_priority priority)
+{
+    if (by_tag) {
+        leat_selection selection = { .tag_mask = 0xf0, .tag = TAG };
+        assert_int_equal(leat_reprioritise_where(f->s, &selection, priority, 0), LEAT_OK);
+    } else {
+        assert_int_equal(leat_reprioritise(f->s, handle, priority, 0), LEAT_OK);
+    }
+}
+
+/* Behind a dozen of its class it is the last; raised, the first. */
+static void a_queued_request_overtakes(void **state)
+{
+    (void)state;
+    for (uint32_t by_tag = 0; by_tag < 2; ++by_tag) {
+        stepped f = { 0 };
+        stepped_open(&f, 14, CHUNK_SIZE, one_by_one);
+        ends = (stepped_ends){ 0 };
+        for (uint32_t i = 0; i < 14; ++i) {
+            if (i != VICTIM) {
+                stepped_read(&f, describe(&f, i, i));
+                stepped_pump(&f);
+            }
+        }
+        leat_request victim = stepped_read(&f, describe(&f, VICTIM, VICTIM));
+        stepped_pump(&f);
+        raise_one(&f, by_tag, victim, LEAT_HIGH);
+        stepped_finish(&f, &ends, 14);
+        assert_int_equal(ends.order[0], 0); /* it was in flight */
+        assert_int_equal(ends.order[1], VICTIM);
+        stepped_close(&f);
+    }
+}
+
+/* Lowered while its first chunk is in flight, it lets the other one pass before its second. */
+static void between_chunks_it_gives_way(void **state)
+{
+    (void)state;
+    for (uint32_t by_tag = 0; by_tag < 2; ++by_tag) {
+        stepped f = { 0 };
+        stepped_open(&f, 2, ASSET_CHUNKS * CHUNK_SIZE, one_by_one);
+        ends = (stepped_ends){ 0 };
+        leat_request victim = stepped_read(&f, describe(&f, 1, VICTIM));
+        stepped_pump(&f);
+        stepped_read(&f, describe(&f, 0, BLOCKER));
+        stepped_pump(&f);
+        raise_one(&f, by_tag, victim, LEAT_PREFETCH);
+        stepped_finish(&f, &ends, 2);
+        assert_int_equal(ends.order[0], BLOCKER);
+        stepped_close(&f);
+    }
+}
+
+/* Both have been read, and wait for a worker. */
+static void waiting_for_decode_it_overtakes(void **state)
+{
+    (void)state;
+    for (uint32_t by_tag = 0; by_tag < 2; ++by_tag) {
+        stepped f = { 0 };
+        stepped_open(&f, 3, CHUNK_SIZE, one_by_one);
+        ends = (stepped_ends){ 0 };
+        leat_request requests[3];
+        static const uint32_t users[3] = { BLOCKER, 2, VICTIM };
+        for (uint32_t i = 0; i < 3; ++i) {
+            requests[i] = stepped_read(&f, describe(&f, i, users[i]));
+            stepped_pump(&f);
+        }
+        for (uint32_t i = 0; i < 3; ++i) {
+            stepped_complete(&f);
+        }
+        assert_int_equal(decode_queued(f.s->decode), 3);
+        raise_one(&f, by_tag, requests[2], LEAT_HIGH);
+        stepped_finish(&f, &ends, 3);
+        assert_int_equal(ends.order[0], VICTIM);
+        assert_int_equal(ends.order[1], BLOCKER);
+        stepped_close(&f);
+    }
+}
+
+/* Ready already: nothing is left to hurry, and nothing is lost. */
+static void ready_it_stays_ready(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 2, ASSET_CHUNKS * CHUNK_SIZE, one_by_one);
+    ends = (stepped_ends){ 0 };
+    leat_request victim = bring_to(&f, AT_READY, (leat_batch){ 0 });
+    assert_int_equal(leat_reprioritise(f.s, victim, LEAT_PREFETCH, 1), LEAT_OK);
+    assert_int_equal(leat_reprioritise_where(f.s, &(leat_selection){ .all = true }, LEAT_HIGH, 0), LEAT_OK);
+    stepped_finish(&f, &ends, 1);
+    assert_int_equal(ends.type[VICTIM], LEAT_EVENT_READY);
+    stepped_close(&f);
+}
+
+/* ---- Order ---- */
+
+/* What was submitted together and is equally urgent goes in the order of the disk, however it was listed. */
+static void equals_go_in_disk_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 };
+    stepped f = { 0 };
+    stepped_open(&f, COUNT, CHUNK_SIZE, one_by_one);
+    ends = (stepped_ends){ 0 };
+    leat_read_desc reads[COUNT];
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        uint32_t n = (i * 7 + 3) % COUNT; /* each once */
+        reads[i] = (leat_read_desc){ .asset = stepped_asset(&f, stepped_on_disk(&f, n)), .user = n };
+    }
+    assert_int_equal(leat_submit(f.s, reads, COUNT, NULL, NULL), LEAT_OK);
+    stepped_finish(&f, &ends, COUNT);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        assert_int_equal(ends.order[i], i);
+    }
+    stepped_close(&f);
+}
+
+/* One client floods; another asks for little, later. It gets its half from then on, through the whole streamer. */
+static void a_flood_takes_no_share(void **state)
+{
+    (void)state;
+    enum { FLOOD = 200, FEW = 20 };
+    stepped f = { 0 };
+    stepped_open(&f, FLOOD + FEW, CHUNK_SIZE, one_by_one);
+    ends = (stepped_ends){ 0 };
+    for (uint32_t i = 0; i < FLOOD + FEW; ++i) {
+        leat_read_desc read = describe(&f, i, i);
+        read.client = i < FLOOD ? 1 : 2;
+        stepped_read(&f, read);
+    }
+    stepped_finish(&f, &ends, FLOOD + FEW);
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < FLOOD + FEW; ++i) {
+        last = ends.order[i] >= FLOOD ? i : last;
+    }
+    assert_in_range(last, 2 * FEW - 3, 2 * FEW + 3);
+    stepped_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cancel_takes_hold_at_each_stage),
+        cmocka_unit_test(a_selection_meets_only_its_own),
+        cmocka_unit_test(a_stale_selection_is_an_error),
+        cmocka_unit_test(a_queued_request_overtakes),
+        cmocka_unit_test(between_chunks_it_gives_way),
+        cmocka_unit_test(waiting_for_decode_it_overtakes),
+        cmocka_unit_test(ready_it_stays_ready),
+        cmocka_unit_test(equals_go_in_disk_order),
+        cmocka_unit_test(a_flood_takes_no_share),
+    };
+    return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}
