@@ -284,7 +284,10 @@ static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, 
             atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
         }
     }
-    decode_change(s->decode, index, rank, deadline_ns);
+    /* A million that only wait in the queue must not each look through what waits for a decode. */
+    if (atomic_load_explicit(&r->chunks_open, memory_order_relaxed) > (r->stage == STAGE_ISSUED ? 0u : 1u)) {
+        decode_change(s->decode, index, rank, deadline_ns);
+    }
 }
 
 static bool selected(const request *r, const leat_selection *selection, uint64_t ticket)

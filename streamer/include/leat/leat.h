@@ -585,11 +585,12 @@ LEAT_API leat_result leat_release(leat_streamer *streamer, leat_request request)
  * ends with one event, CANCELLED, unless its terminal event is out already. Errors: STALE. */
 LEAT_API leat_result leat_cancel(leat_streamer *streamer, leat_request request);
 
-/* New class and deadline, in force at every stage that the request has still before it. Errors: STALE, ARGUMENT. */
+/* New class and deadline, in force at every stage that the request has still before it. Errors: STALE, ARGUMENT, FULL. */
 LEAT_API leat_result leat_reprioritise(leat_streamer *streamer, leat_request request, leat_priority priority, uint64_t deadline_ns);
 
 /* Many requests at once: those that fit all criteria which are not zero. Applied by the I/O thread, in order with the
- * submissions of this thread; requests submitted later are not touched. */
+ * submissions of this thread; requests submitted later are not touched. Errors: ARGUMENT (no criterion), STALE (a batch or
+ * pack that has ended), FULL. */
 typedef struct leat_selection {
     uint64_t tag_mask, tag; /* (request tag & tag_mask) == tag, if tag_mask is not 0 */
     leat_batch batch;
@@ -613,7 +614,8 @@ LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const 
 /* No member will be added any more; LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none). */
 LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
 
-/* What a request would get if it were submitted now. ready_ns is on the clock of deadlines. Errors: STALE, ARGUMENT. */
+/* What a request would get if it were submitted now: what admission would predict, from levels that the I/O thread published
+ * last. ready_ns is on the clock of deadlines. Errors: STALE, ARGUMENT. */
 typedef struct leat_estimate_info {
     uint64_t ready_ns;
     uint64_t bytes_ahead;      /* packed bytes queued and in flight before it */
@@ -628,7 +630,7 @@ typedef enum leat_event_type {
     LEAT_EVENT_FAILED = 2,       /* terminal: result, os_error, chunk, file_offset; leat_event_text() */
     LEAT_EVENT_CANCELLED = 3,    /* terminal */
     LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
-    LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (count 0: none) */
+    LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (kind 0: none) */
     LEAT_EVENT_BATCH = 6,        /* batch, count, failed_count, and the first failure as in FAILED */
     LEAT_EVENT_RELOADED = 7      /* asset, change: the pack has other content for it from now on; of no request */
 } leat_event_type;
