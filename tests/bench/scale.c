@@ -1,7 +1,10 @@
 /* scale.c - submit, cancel and re-prioritise while a thousand, and a million, requests wait.
  *
  * All requests bind their memory late, and nobody answers, so that they stay queued: what is measured is the caller's
- * thread alone, in batches of 64 calls, with the queue at its level. Cancelled requests are replaced by new ones. */
+ * thread alone, in batches of 64 single calls on requests picked at random, with the queue at its level. A batch begins
+ * when the I/O thread has nothing left to do and sleeps, so that the call that wakes it is in each of them, at a
+ * thousand as at a million. Cancelled requests are replaced by new ones. A figure is the median of its batches' means.
+ */
 #include "bench.h"
 
 #include <stdio.h>
@@ -17,12 +20,41 @@ typedef struct costs {
     samples submit, cancel, reprioritise; /* ns per call */
     uint32_t full; /* re-prioritisations that were answered "full" */
     uint32_t stale; /* calls that met no request: must stay 0, or the costs are of nothing */
+    double bytes; /* of the streamer with its tables, without the pools */
 } costs;
 
 /* Only assets with bytes: the others would be ready at once. */
 static uint32_t position_of(const uint32_t *assets, uint64_t number)
 {
     return assets[number % ASSET_COUNT];
+}
+
+/* Until all mail and all commands are taken and the I/O thread sleeps: its rounds stand still. The events of requests
+ * that were asked for their memory are taken and not answered. */
+static void settle(leat_streamer *s)
+{
+    uint64_t rounds = UINT64_MAX;
+    for (uint32_t still = 0, i = 0; still < 3 && i < 100000; ++i) {
+        leat_stats stats;
+        leat_update(s, NULL);
+        bench_sleep_ns(100000);
+        leat_stats_get(s, &stats);
+        still = stats.io_rounds == rounds ? still + 1 : 0;
+        rounds = stats.io_rounds;
+    }
+}
+
+/* Takes events until `wanted` requests have ended; the slots are free after it. */
+static bool take_cancelled(leat_streamer *s, uint32_t wanted)
+{
+    for (uint32_t tries = 0; wanted > 0 && tries < 100000; ++tries) {
+        leat_events events = leat_update(s, NULL);
+        for (uint32_t i = 0; i < events.count; ++i) {
+            wanted -= events.items[i].type == LEAT_EVENT_CANCELLED;
+        }
+        bench_sleep_ns(10000);
+    }
+    return wanted == 0;
 }
 
 static bool fill_up(leat_streamer *s, leat_pack pack, const uint32_t *assets, leat_request *handles, uint32_t count)
@@ -36,16 +68,7 @@ static bool fill_up(leat_streamer *s, leat_pack pack, const uint32_t *assets, le
             return false;
         }
     }
-    for (uint32_t i = 0; i < 20000; ++i) { /* until the I/O thread has taken them all */
-        leat_stats stats;
-        leat_update(s, &(leat_tick){ .event_count_max = 1024 });
-        leat_stats_get(s, &stats);
-        if (stats.requests_queued + stats.requests_waiting_memory + 65536u >= count &&
-            stats.events_waiting >= count / 2) {
-            return true;
-        }
-        bench_sleep_ns(NS_PER_MS);
-    }
+    settle(s);
     return true;
 }
 
@@ -61,6 +84,7 @@ static void measure(leat_streamer *s, leat_pack pack, const uint32_t *assets, le
             uint32_t position = position_of(assets, bench_random(&random));
             reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, position), .bind = LEAT_BIND_LATE };
         }
+        settle(s);
         uint64_t begin_ns = bench_now_ns();
         for (uint32_t i = 0; i < CALLS; ++i) {
             leat_result result = leat_reprioritise(s, handles[picked[i]], (leat_priority)(i % LEAT_PRIORITY_COUNT), 0);
@@ -68,17 +92,16 @@ static void measure(leat_streamer *s, leat_pack pack, const uint32_t *assets, le
             c->stale += result == LEAT_ERROR_STALE;
         }
         samples_add(&c->reprioritise, (double)(bench_now_ns() - begin_ns) / CALLS);
+        settle(s);
         begin_ns = bench_now_ns();
         for (uint32_t i = 0; i < CALLS; ++i) {
             c->stale += leat_cancel(s, handles[picked[i]]) != LEAT_OK;
         }
         samples_add(&c->cancel, (double)(bench_now_ns() - begin_ns) / CALLS);
-        for (uint32_t freed = 0, tries = 0; freed < CALLS && tries < 10000;
-             ++tries) { /* the slots come back as events */
-            freed += leat_update(s, NULL).count;
-            bench_sleep_ns(10000);
+        if (!take_cancelled(s, CALLS)) {
+            return;
         }
-        leat_update(s, NULL);
+        settle(s);
         begin_ns = bench_now_ns();
         uint32_t taken = 0;
         for (uint32_t i = 0; i < CALLS; ++i) {
@@ -106,6 +129,9 @@ static bool run(bench *b, uint32_t count, costs *c)
     }
     leat_request *handles = calloc(count, sizeof(*handles));
     uint32_t *assets = bench_pick(&plain.index, ASSET_COUNT, 3);
+    leat_stats stats;
+    leat_stats_get(s, &stats);
+    c->bytes = (double)(stats.memory_bytes - leat_resolved_desc(s)->pool_bytes - leat_resolved_desc(s)->lent_bytes);
     bool ok = handles != NULL && fill_up(s, pack, assets, handles, count);
     if (ok) {
         measure(s, pack, assets, handles, count, c);
@@ -142,6 +168,7 @@ bool suite_scale(bench *b)
     report(b, "submit", &small.submit, &large.submit);
     report(b, "cancel", &small.cancel, &large.cancel);
     report(b, "reprioritise", &small.reprioritise, &large.reprioritise);
+    bench_figure(b, "bytes_per_request", (large.bytes - small.bytes) / (many - SMALL_COUNT), "bytes", GOAL_NONE, 0);
     bench_figure(b, "reprioritise_full_answers", small.full + large.full, "", GOAL_NONE, 0);
     bench_figure(b, "calls_that_met_no_request", small.stale + large.stale, "", GOAL_AT_MOST, 0);
     bench_raw(b, "submit_million_ns", &large.submit);
