@@ -151,6 +151,11 @@ static leat_result check_sections(const checker *c)
         return FORMAT_ERROR(c, "%s: has %u index sections; this version has %u", c->path, h->section_count,
                             LEAT_PACK_SECTION_COUNT);
     }
+    if (!all_zero(h->sections + h->section_count,
+                  (LEAT_PACK_SECTION_MAX - h->section_count) * sizeof(h->sections[0]))) {
+        return FORMAT_ERROR(c, "%s: says where index sections lie that it does not have (it has %u)", c->path,
+                            h->section_count);
+    }
     uint64_t before = 0;
     for (uint32_t i = 0; i < LEAT_PACK_SECTION_COUNT; ++i) {
         const leat_pack_section *s = &h->sections[i];
@@ -231,6 +236,10 @@ static leat_result check_chunk(const checker *c, uint32_t i, uint64_t raw_offset
                                                    : k->raw_size <= (uint64_t)k->packed_size * 255 + 64;
     if (!fits) {
         return FORMAT_ERROR(c, "%s: chunk %u cannot grow from %u to %u bytes", c->path, i, k->packed_size, k->raw_size);
+    }
+    if (c->limits->chunk_ratio_max != 0 && k->raw_size / k->packed_size > c->limits->chunk_ratio_max) {
+        return error_set(c->error, LEAT_ERROR_LIMIT, 0, "%s: chunk %u grows from %u to %u bytes; chunk_ratio_max is %u",
+                         c->path, i, k->packed_size, k->raw_size, c->limits->chunk_ratio_max);
     }
     *file_end = end;
     return LEAT_OK;

@@ -14,6 +14,7 @@
 typedef struct pack_limits {
     uint64_t index_bytes_max;
     uint64_t asset_bytes_max;
+    uint32_t chunk_ratio_max; /* raw : packed, rounded down; 0: what the codec can do */
 } pack_limits;
 
 /* Views into the index bytes, which stay the caller's and must outlive it (and must not change: private memory). */

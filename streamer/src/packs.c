@@ -181,7 +181,8 @@ static bool allocate_directory(leat_streamer *s, pack_slot *slot, uint64_t asset
 static leat_result read_index(leat_streamer *s, pack_slot *slot, leat_error *error)
 {
     pack_limits limits = { .index_bytes_max = s->desc.pack_index_bytes_max,
-                           .asset_bytes_max = s->desc.asset_bytes_max };
+                           .asset_bytes_max = s->desc.asset_bytes_max,
+                           .chunk_ratio_max = s->desc.chunk_ratio_max };
     leat_pack_header header;
     if (slot->file.size < sizeof(header)) {
         return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is no Leat pack (%llu bytes are less than a header)",

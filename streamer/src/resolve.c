@@ -38,6 +38,7 @@
 #define BATCH_WAIT_US_LIMIT 1000000u
 #define ASSET_BYTES_DEFAULT (UINT64_C(4) << 30)
 #define INDEX_BYTES_DEFAULT (UINT64_C(1) << 30)
+#define CHUNK_RATIO_DEFAULT 255u
 
 static void *default_allocate(size_t size, size_t alignment, void *user)
 {
@@ -102,6 +103,7 @@ static void resolve_defaults(leat_desc *d)
     default_u32(&d->uring.worker_count_max, RING_WORKER_COUNT_DEFAULT);
     default_u64(&d->asset_bytes_max, ASSET_BYTES_DEFAULT);
     default_u64(&d->pack_index_bytes_max, INDEX_BYTES_DEFAULT);
+    default_u32(&d->chunk_ratio_max, CHUNK_RATIO_DEFAULT);
 }
 
 typedef struct bound {

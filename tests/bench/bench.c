@@ -114,7 +114,7 @@ void bench_figure(bench *b, const char *name, double value, const char *unit, go
 
 bool bench_pack_open(const char *path, bench_pack *pack)
 {
-    static const pack_limits no_limits = { UINT64_MAX, UINT64_MAX };
+    static const pack_limits no_limits = { .index_bytes_max = UINT64_MAX, .asset_bytes_max = UINT64_MAX };
     *pack = (bench_pack){ .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC) };
     leat_error error = { .text = "cannot be read" };
     if (pack->fd < 0 || pread(pack->fd, &pack->header, sizeof(pack->header), 0) != sizeof(pack->header)) {

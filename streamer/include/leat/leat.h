@@ -333,6 +333,7 @@ typedef struct leat_desc {
 
     uint64_t asset_bytes_max;     /* a pack with a larger asset is refused; 0: 4 GiB */
     uint64_t pack_index_bytes_max; /* a pack with a larger index is refused; 0: 1 GiB */
+    uint32_t chunk_ratio_max; /* a pack with a chunk that grows more than so many times is refused; 0: 255, LZ4's most */
     uint32_t trace_event_count;   /* ring of trace records; 0: tracing cannot be started */
 } leat_desc;
 
