@@ -6,6 +6,8 @@ PACKAGES_LIBRARY=(gcc libc6-dev cmake ninja-build pkg-config liblz4-dev libxxhas
 PACKAGES_PACKER=(libassimp-dev libcjson-dev libmeshoptimizer-dev libstb-dev zlib1g-dev)
 PACKAGES_DEMO=(libsdl2-dev libepoxy-dev libegl1 libgl1-mesa-dri)
 PACKAGES_TESTS=(g++ libcmocka-dev strace)
+# For fuzzing and MemorySanitizer, which gcc has not.
+PACKAGES_CLANG=(clang-14 libclang-rt-14-dev)
 
 # packages_need MODE PACKAGE...: sees to it that each package is installed. MODE is "install" or "check"; with "check", or
 # where packages cannot be installed, it says what is missing and returns 1.

@@ -15,6 +15,7 @@
 #include <stb_image.h>
 
 #define TEXELS_MAX ((uint64_t)1 << 28) /* 1 GiB as RGBA8 */
+#define PNG_CHUNK_FRAME 12u /* length, type and checksum around a chunk's bytes */
 
 typedef struct image_bytes {
     const uint8_t *bytes;
@@ -22,12 +23,51 @@ typedef struct image_bytes {
     const char *name; /* for messages: the path */
 } image_bytes;
 
+/* stb_image believes a PNG's chunk lengths, and asks for as much memory: each must lie in the file. */
+static bool png_is_cut(const image_bytes *image)
+{
+    static const uint8_t magic[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
+    if (image->size < sizeof(magic) || memcmp(image->bytes, magic, sizeof(magic)) != 0) {
+        return false;
+    }
+    uint64_t at = sizeof(magic);
+    while (image->size - at >= PNG_CHUNK_FRAME) {
+        const uint8_t *c = image->bytes + at;
+        uint64_t length = (uint64_t)c[0] << 24 | (uint64_t)c[1] << 16 | (uint64_t)c[2] << 8 | c[3];
+        if (memcmp(c + 4, "IEND", 4) == 0) {
+            return false;
+        }
+        if (length > image->size - at - PNG_CHUNK_FRAME) {
+            return true;
+        }
+        at += PNG_CHUNK_FRAME + length;
+    }
+    return true;
+}
+
+/* stb_image 2.28 makes a PNM of 16 bits a channel into RGBA as if it had 8, and then reads on behind it. */
+static bool pnm_is_deep(const image_bytes *image)
+{
+    return image->size >= 2 && image->bytes[0] == 'P' && (image->bytes[1] == '5' || image->bytes[1] == '6') &&
+           stbi_is_16_bit_from_memory(image->bytes, (int)image->size) != 0;
+}
+
 /* Loads levels[0]. Grey and RGB images get an opaque alpha. */
 static bool image_load(const image_bytes *image, texture_chain *chain, import_result *result)
 {
     int width = 0, height = 0, channels = 0, size = (int)image->size;
     if (image->size > INT_MAX) {
         import_add_message(result, IMPORT_ERROR, "%s: is larger than 2 GiB", image->name);
+        return false;
+    }
+    if (png_is_cut(image)) {
+        import_add_message(result, IMPORT_ERROR, "%s: is a PNG file that ends in the middle; copy it again",
+                           image->name);
+        return false;
+    }
+    if (pnm_is_deep(image)) {
+        import_add_message(result, IMPORT_ERROR, "%s: has more than 8 bits a channel, which is read of PNG files only",
+                           image->name);
         return false;
     }
     if (stbi_info_from_memory(image->bytes, size, &width, &height, &channels) == 0) {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define TEXTURE_MIPS_MAX 32u /* shifts of 32-bit edges; packs have at most 17 */
+
 static const leat_pack_asset_record *record_of(const pack_slot *slot, uint32_t asset)
 {
     return &slot->index.assets[asset];
@@ -229,13 +231,14 @@ bool leat_texture_mip(const leat_texture_info *info, uint32_t mip, leat_mip_info
 {
     *mip_info = (leat_mip_info){ 0 };
     uint32_t edge = leat_format_block_edge(info->format);
-    if (mip >= info->mip_count || mip >= 32 || edge == 0) {
+    uint32_t mip_count = u32_min(info->mip_count, TEXTURE_MIPS_MAX); /* the caller may have made info up */
+    if (mip >= mip_count || edge == 0) {
         return false;
     }
     mip_info->width = u32_max(info->width >> mip, 1);
     mip_info->height = u32_max(info->height >> mip, 1);
     mip_info->size = pack_mip_size(info->format, info->width, info->height, info->layer_count, mip);
-    for (uint32_t coarser = mip + 1; coarser < info->mip_count; ++coarser) {
+    for (uint32_t coarser = mip + 1; coarser < mip_count; ++coarser) {
         mip_info->offset += pack_mip_size(info->format, info->width, info->height, info->layer_count, coarser);
     }
     mip_info->row_size = (mip_info->width + edge - 1) / edge * leat_format_block_size(info->format);

@@ -3,7 +3,8 @@
 
 bool command_queue_init(command_queue *queue, uint64_t capacity, memory *m)
 {
-    ASSERT(capacity > 0 && (capacity & (capacity - 1)) == 0);
+    /* With one cell, "full" and "free again" would be the same turn. */
+    ASSERT(capacity > 1 && (capacity & (capacity - 1)) == 0);
     *queue = (command_queue){ .capacity = capacity };
     queue->cells = memory_allocate(m, capacity, sizeof(command_cell), CACHE_LINE_SIZE);
     if (queue->cells == NULL) {

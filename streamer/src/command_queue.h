@@ -37,7 +37,7 @@ typedef struct command_queue {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t tail; /* producers */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t head; /* written by the consumer, read by command_queue_is_empty */
     command_cell *cells;
-    uint64_t capacity; /* a power of two */
+    uint64_t capacity; /* a power of two, at least two */
 } command_queue;
 
 bool command_queue_init(command_queue *queue, uint64_t capacity, memory *m);

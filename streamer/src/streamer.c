@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define COMMAND_COUNT_MAX 65536u
+#define COMMAND_COUNT_MIN 64u /* however few requests there may be: each may be re-prioritised more than once */
 #define DECODE_BYTES_PER_SECOND_GUESS UINT64_C(2000000000) /* LZ4 and XXH3 on one slow core */
 
 uint64_t streamer_now(const leat_streamer *s)
@@ -57,6 +58,7 @@ static bool create_tables(leat_streamer *s)
 {
     memory *m = &s->memory;
     const leat_desc *d = &s->desc;
+    uint32_t command_count = u32_max(u32_min(d->request_count_max, COMMAND_COUNT_MAX), COMMAND_COUNT_MIN);
     mpsc_init(&s->mail);
     mpsc_init(&s->post);
     mpsc_init(&s->returned);
@@ -79,9 +81,9 @@ static bool create_tables(leat_streamer *s)
     s->events = memory_allocate(m, d->event_count_max, sizeof(*s->events), CACHE_LINE_SIZE);
     if (!handles_init(&s->request_handles, d->request_count_max, m) ||
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
-        !command_queue_init(&s->commands, power_of_two_above(u32_min(d->request_count_max, COMMAND_COUNT_MAX)), m) ||
-        s->requests == NULL || s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL ||
-        s->mounts == NULL || s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
+        !command_queue_init(&s->commands, power_of_two_above(command_count), m) || s->requests == NULL ||
+        s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL || s->mounts == NULL ||
+        s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
         s->submit_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL ||
         s->events == NULL) {
         return false;

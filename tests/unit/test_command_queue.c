@@ -6,21 +6,20 @@
 
 #include <pthread.h>
 
-static void full_is_an_answer(void **state)
+static void full_and_empty_again(uint64_t capacity)
 {
-    (void)state;
     memory m = unit_memory(NULL);
     command_queue queue;
-    assert_true(command_queue_init(&queue, 4, &m));
+    assert_true(command_queue_init(&queue, capacity, &m));
     command c = { .type = COMMAND_BIND };
     for (uint32_t round = 0; round < 3; ++round) {
-        for (uint64_t i = 0; i < 4; ++i) {
+        for (uint64_t i = 0; i < capacity; ++i) {
             c.ticket = i;
             assert_true(command_queue_push(&queue, &c));
         }
         assert_false(command_queue_push(&queue, &c));
         assert_false(command_queue_is_empty(&queue));
-        for (uint64_t i = 0; i < 4; ++i) {
+        for (uint64_t i = 0; i < capacity; ++i) {
             assert_true(command_queue_pop(&queue, &c));
             assert_int_equal(c.ticket, i);
         }
@@ -28,6 +27,14 @@ static void full_is_an_answer(void **state)
         assert_true(command_queue_is_empty(&queue));
     }
     command_queue_free(&queue, &m);
+}
+
+/* Two is the least that this kind of queue can have. */
+static void full_is_an_answer(void **state)
+{
+    (void)state;
+    full_and_empty_again(2);
+    full_and_empty_again(4);
 }
 
 #define PRODUCER_COUNT 3u
