@@ -74,21 +74,24 @@ static void add_file(const char *path)
     running = NULL;
 }
 
+/* In the order of the names, so that the mutations are the same everywhere. */
 static void add_path(const char *path)
 {
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, NULL, alphasort);
+    if (count < 0) {
         add_file(path);
         return;
     }
-    for (struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
+    for (int i = 0; i < count; ++i) {
         char below[PATH_BYTES_MAX];
-        snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
-        if (e->d_name[0] != '.') {
+        snprintf(below, sizeof(below), "%s/%s", path, entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.') {
             add_file(below);
         }
+        free(entries[i]);
     }
-    closedir(folder);
+    free(entries);
 }
 
 /* ---- Mutations ---- */
