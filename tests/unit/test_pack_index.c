@@ -1,0 +1,168 @@
+/* Shows what the golden packs cannot: names at their bounds, sizes of mips at theirs, sections beyond 4 GiB, assets
+ * found with and without a directory, and chunks found by every byte. */
+#include "unit.h"
+
+#include "pack_index.h"
+#include "test_pack.h"
+
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static const pack_limits no_limits = { .index_bytes_max = UINT64_MAX, .asset_bytes_max = UINT64_MAX };
+
+static void names_have_bounds(void **state)
+{
+    (void)state;
+    char name[LEAT_PACK_NAME_SIZE_MAX + 1];
+    memset(name, 'n', sizeof(name));
+    assert_false(pack_name_valid(name, 0));
+    assert_true(pack_name_valid(name, 1));
+    assert_true(pack_name_valid(name, LEAT_PACK_NAME_SIZE_MAX));
+    assert_false(pack_name_valid(name, LEAT_PACK_NAME_SIZE_MAX + 1));
+    static const char *const good[] = { "a",
+                                        ".a",
+                                        "..a",
+                                        "...",
+                                        "a/b",
+                                        "ab/c",
+                                        "a/.b/..c",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xee\x80\x80",
+                                        "\xf0\x90\x80\x80",
+                                        "\xf4\x8f\xbf\xbf" };
+    for (size_t i = 0; i < COUNT_OF(good); ++i) {
+        assert_true(pack_name_valid(good[i], strlen(good[i])));
+    }
+    static const char *const bad[] = { ".",
+                                       "..",
+                                       "a/",
+                                       "/",
+                                       "a//b",
+                                       "./a",
+                                       "../a",
+                                       "a/./b",
+                                       "a/../b",
+                                       "a\\b",
+                                       "\x1f",
+                                       "\x7f",
+                                       "\xc1\xbf",
+                                       "\xe0\x9f\xbf",
+                                       "\xed\xa0\x80",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80",
+                                       "\xc2",
+                                       "\xe2\x82",
+                                       "\xc2z",
+                                       "\x80" };
+    for (size_t i = 0; i < COUNT_OF(bad); ++i) {
+        assert_false(pack_name_valid(bad[i], strlen(bad[i])));
+    }
+}
+
+static void mips_have_bounds(void **state)
+{
+    (void)state;
+    const uint32_t bc1 = LEAT_FORMAT_BC1_SRGB, rgba = LEAT_FORMAT_RGBA8_UNORM;
+    assert_int_equal(pack_mip_size(rgba, 5, 3, 2, 0), 5 * 3 * 4 * 2);
+    assert_int_equal(pack_mip_size(rgba, 5, 3, 1, 2), 4);
+    assert_int_equal(pack_mip_size(bc1, 5, 3, 1, 0), 2 * 8);
+    assert_int_equal(pack_mip_size(rgba, 65536, 65536, 2048, 0), UINT64_C(1) << 45);
+    assert_int_equal(pack_mip_size(rgba, 65536, 1, 1, 16), 4);
+    assert_int_equal(pack_mip_size(LEAT_FORMAT_NONE, 1, 1, 1, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 0, 1, 1, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 1, 0, 1, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 65537, 1, 1, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 1, 65537, 1, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 1, 1, 0, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 1, 1, 2049, 0), 0);
+    assert_int_equal(pack_mip_size(rgba, 1, 1, 1, 17), 0);
+    assert_int_equal(pack_mips_size(rgba, 4, 4, 1, 3), (16 + 4 + 1) * 4);
+    assert_int_equal(pack_mips_size(rgba, 4, 4, 1, 0), 0);
+    assert_int_equal(pack_mips_size(rgba, 4, 4, 1, 18), 0);
+    assert_int_equal(pack_mips_size(rgba, 0, 4, 1, 1), 0);
+}
+
+/* Counts that do not fit 32 bits need an index that no test can hold; the header alone is enough to refuse it. */
+static void sections_have_32_bit_counts(void **state)
+{
+    (void)state;
+    test_pack pack;
+    test_pack_make(&(test_pack_desc){ .seed = 1, .asset_count = 2, .size_min = 10, .size_max = 20 }, &pack);
+    leat_pack_header *h = (void *)pack.bytes;
+    h->index_size = UINT64_C(1) << 40;
+    h->file_size = h->index_offset + h->index_size;
+    leat_pack_section *names = &h->sections[LEAT_PACK_SECTION_NAMES];
+    for (uint32_t i = LEAT_PACK_SECTION_METADATA; i < LEAT_PACK_SECTION_COUNT; ++i) {
+        h->sections[i].offset += UINT64_C(1) << 33;
+    }
+    leat_error error = { 0 };
+    for (uint32_t fits = 0; fits < 2; ++fits) {
+        names->size = (uint64_t)UINT32_MAX - fits;
+        h->header_hash = XXH3_64bits(h, offsetof(leat_pack_header, header_hash));
+        leat_result result = pack_header_check(h, h->file_size, &no_limits, "pack", &error);
+        assert_int_equal(result, fits ? LEAT_OK : LEAT_ERROR_FORMAT);
+    }
+    assert_non_null(strstr(error.text, "does not fit"));
+    test_pack_free(&pack);
+}
+
+static void check_found(const pack_index *index, const test_pack *pack)
+{
+    for (uint32_t i = 0; i < pack->asset_count; ++i) {
+        assert_int_equal(pack_index_find(index, pack->assets[i].name_hash), i);
+        assert_int_equal(pack_index_find(index, pack->assets[i].name_hash + 1), UINT32_MAX);
+    }
+    assert_int_equal(pack_index_find(index, 0), UINT32_MAX);
+    assert_int_equal(pack_index_find(index, UINT64_MAX), UINT32_MAX);
+}
+
+/* Also without any asset, and without anybody who wants to know why. */
+static void assets_are_found(void **state)
+{
+    (void)state;
+    for (uint32_t count = 0; count <= 300; count += 100) {
+        test_pack pack;
+        test_pack_make(
+            &(test_pack_desc){ .seed = count, .asset_count = count, .size_max = 3000, .chunk_raw_size = 1024 }, &pack);
+        const leat_pack_header *h = (const void *)pack.bytes;
+        uint32_t *directory = calloc(pack_directory_size(count), sizeof(*directory));
+        pack_index index;
+        assert_int_equal(pack_header_check(h, pack.size, &no_limits, "pack", NULL), LEAT_OK);
+        assert_int_equal(pack_index_check(h, pack.bytes + h->index_offset, &no_limits, NULL, &index, "pack", NULL),
+                         LEAT_OK);
+        check_found(&index, &pack);
+        assert_int_equal(pack_index_check(h, pack.bytes + h->index_offset, &no_limits, directory, &index, "pack", NULL),
+                         LEAT_OK);
+        check_found(&index, &pack);
+        for (uint64_t raw = 0; raw < pack.raw_size; raw += 7) {
+            assert_int_equal(pack_index_chunk_at(&index, raw), raw / 1024);
+        }
+        free(directory);
+        test_pack_free(&pack);
+    }
+}
+
+/* A directory has at most 2^24 buckets, however many assets there are. */
+static void directories_have_bounds(void **state)
+{
+    (void)state;
+    assert_int_equal(pack_directory_size(0), 3);
+    assert_int_equal(pack_directory_size(2), 3);
+    assert_int_equal(pack_directory_size(3), 5);
+    assert_int_equal(pack_directory_size(UINT32_MAX), (1u << 24) + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_have_bounds),           cmocka_unit_test(mips_have_bounds),
+        cmocka_unit_test(sections_have_32_bit_counts), cmocka_unit_test(assets_are_found),
+        cmocka_unit_test(directories_have_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
