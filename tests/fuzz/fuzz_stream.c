@@ -280,6 +280,7 @@ static void take_event(day *d, const leat_event *e)
         break;
     case LEAT_EVENT_LATE:
     case LEAT_EVENT_BATCH:
+    case LEAT_EVENT_RELOADED: /* nothing is watched here */
         break;
     }
 }
