@@ -167,20 +167,16 @@ bool arena_can_allocate(const arena *a, uint64_t size)
     return length > 0 && length <= a->unit_count && find(a, (uint32_t)length) != ARENA_NONE;
 }
 
-void *arena_allocate(arena *a, uint64_t size)
+/* Cuts `length` units out of a free block, beginning `front` units behind its start; what is left stays free. */
+static void *take(arena *a, uint32_t block, uint32_t front, uint32_t length)
 {
-    uint64_t wanted = units_of(a, size);
-    ASSERT(wanted > 0);
-    if (wanted > a->unit_count) {
-        return NULL;
-    }
-    uint32_t length = (uint32_t)wanted;
-    uint32_t block = find(a, length);
-    if (block == ARENA_NONE) {
-        return NULL;
-    }
     list_remove(a, block);
-    uint32_t rest = a->units[block].length - length;
+    uint32_t rest = a->units[block].length - front - length;
+    if (front > 0) {
+        set_length(a, block, front, 0);
+        list_insert(a, block);
+        block += front;
+    }
     if (rest > 0) {
         set_length(a, block + length, rest, 0);
         list_insert(a, block + length);
@@ -188,6 +184,26 @@ void *arena_allocate(arena *a, uint64_t size)
     set_length(a, block, length, 1);
     a->units_used += length;
     return a->base + ((uint64_t)block << a->unit_shift);
+}
+
+void *arena_allocate(arena *a, uint64_t size)
+{
+    return arena_allocate_aligned(a, size, 1);
+}
+
+void *arena_allocate_aligned(arena *a, uint64_t size, uint64_t alignment)
+{
+    uint64_t wanted = units_of(a, size);
+    uint64_t step = u64_max(alignment >> a->unit_shift, 1); /* in units */
+    ASSERT(wanted > 0);
+    if (wanted + step - 1 > a->unit_count) {
+        return NULL;
+    }
+    uint32_t block = find(a, (uint32_t)(wanted + step - 1));
+    if (block == ARENA_NONE) {
+        return NULL;
+    }
+    return take(a, block, (uint32_t)(align_up(block, step) - block), (uint32_t)wanted);
 }
 
 void arena_free(arena *a, void *memory_block)

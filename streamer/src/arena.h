@@ -22,6 +22,9 @@ void arena_destroy(arena *a);
 
 /* At least `size` (> 0) bytes at a multiple of unit_size, or NULL. */
 void *arena_allocate(arena *a, uint64_t size);
+/* The same at a multiple of `alignment` (a power of two, and so is the base), if a block with room for that is there.
+ */
+void *arena_allocate_aligned(arena *a, uint64_t size, uint64_t alignment);
 /* A block from arena_allocate. */
 void arena_free(arena *a, void *block);
 uint64_t arena_bytes_used(const arena *a);

@@ -6,6 +6,7 @@
 #include "decode.h"
 
 #include "pack_index.h"
+#include "region.h"
 #include "threads.h"
 
 #include <pthread.h>
@@ -14,6 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+/* Of a worker: a chunk decoded, and one that was fetched. One huge page. */
+#define SCRATCH_SIZE (2 * LEAT_PACK_CHUNK_RAW_MAX)
+_Static_assert(SCRATCH_SIZE == HUGE_PAGE_SIZE, "regions are cut into huge pages");
 
 struct decode {
     decode_desc desc;
@@ -26,7 +31,7 @@ struct decode {
     _Atomic uint32_t queued; /* = count, for decode_queued */
     uint32_t worker_count; /* threads that run */
     pthread_t *threads;
-    uint8_t *scratch; /* LEAT_PACK_CHUNK_RAW_MAX per worker, at least one */
+    region scratch; /* SCRATCH_SIZE per worker, at least one */
     _Atomic uint32_t scratch_next;
 };
 
@@ -94,37 +99,78 @@ static decode_task *heap_pop(decode *d)
 
 /* ---- One task ---- */
 
-static uint64_t thread_time_ns(void)
+static uint64_t monotonic_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-/* The output to decode into directly: the first wanted one that takes the whole chunk. */
-static decode_output *whole_output(const decode_task *task)
+/* The output to decode into directly: a wanted one that begins with the chunk and reaches as far as any. (It need not
+ * take all of the chunk: an asset's last one ends in some bytes of padding.) */
+static decode_output *direct_output(const decode_task *task)
 {
+    decode_output *direct = NULL;
+    uint32_t end = 0;
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
-        if (o->wanted && o->begin == 0 && o->end == task->record->raw_size) {
-            return o;
+        if (!o->wanted) {
+            continue;
+        }
+        end = u32_max(end, o->end);
+        if (o->begin == 0 && (direct == NULL || o->end > direct->end)) {
+            direct = o;
         }
     }
-    return NULL;
+    return direct != NULL && direct->end == end ? direct : NULL;
 }
 
-static void copy_stored(decode_task *task)
+/* To the outputs that do not have their bytes yet. */
+static void copy_outputs(decode_task *task, const uint8_t *raw)
 {
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
-        if (o->wanted) {
-            memcpy(o->memory, task->packed + o->begin, o->end - o->begin);
+        if (o->wanted && o->memory != raw + o->begin) {
+            memcpy(o->memory, raw + o->begin, o->end - o->begin);
             task->bytes_copied += o->end - o->begin;
         }
     }
 }
 
+/* Stored bytes are checked where they are, and copied to where they are not. */
+static void run_stored(decode_task *task, const uint8_t *packed)
+{
+    task->result = pack_chunk_check(task->record, packed);
+    if (task->result == LEAT_OK) {
+        copy_outputs(task, packed);
+    }
+}
+
+static void run_packed(decode_task *task, const uint8_t *packed, const decode_output *direct, uint8_t *scratch)
+{
+    uint8_t *raw = direct != NULL ? direct->memory : scratch;
+    uint32_t size = direct != NULL ? direct->end : task->record->raw_size;
+    task->result = pack_chunk_decode_prefix(task->record, packed, raw, size);
+    if (task->result == LEAT_OK) {
+        copy_outputs(task, raw);
+    }
+}
+
+/* The packed bytes of a task; NULL if they cannot be had. Stored ones are fetched to where they belong. */
+static const uint8_t *packed_bytes(decode *d, const decode_task *task, const decode_output *direct, uint8_t *scratch)
+{
+    if (task->packed != NULL) {
+        return task->packed;
+    }
+    bool whole = direct != NULL && direct->end == task->record->raw_size;
+    uint8_t *into = scratch + LEAT_PACK_CHUNK_RAW_MAX;
+    if (whole && task->record->codec == LEAT_PACK_CODEC_STORED) {
+        into = direct->memory;
+    }
+    return d->desc.fetch(d->desc.owner, task, into) ? into : NULL;
+}
+
 static void task_run(decode *d, decode_task *task, uint8_t *scratch)
 {
-    uint64_t begin_ns = thread_time_ns();
+    uint64_t begin_ns = monotonic_ns();
     bool wanted = false;
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
         o->wanted = d->desc.wanted(d->desc.owner, o);
@@ -133,30 +179,24 @@ static void task_run(decode *d, decode_task *task, uint8_t *scratch)
     task->result = LEAT_OK;
     task->bytes_copied = 0;
     task->skipped = !wanted;
+    task->unread = false;
     if (wanted) {
-        decode_output *whole = whole_output(task);
-        if (whole == NULL && task->record->codec == LEAT_PACK_CODEC_STORED) {
-            /* Nobody wants all of it: check in place and copy the parts, once. */
-            task->result = pack_chunk_check(task->record, task->packed);
-            if (task->result == LEAT_OK) {
-                copy_stored(task);
-            }
-        } else {
-            uint8_t *raw = whole != NULL ? whole->memory : scratch;
-            task->result = pack_chunk_decode(task->record, task->packed, raw);
-            if (task->record->codec == LEAT_PACK_CODEC_STORED) {
-                task->bytes_copied += task->record->raw_size;
-            }
-            for (decode_output *o = task->outputs; o != NULL && task->result == LEAT_OK; o = o->next) {
-                if (o->wanted && o != whole) {
-                    memcpy(o->memory, raw + o->begin, o->end - o->begin);
-                    task->bytes_copied += o->end - o->begin;
-                }
-            }
+        const decode_output *direct = direct_output(task);
+        const uint8_t *packed = packed_bytes(d, task, direct, scratch);
+        task->unread = packed == NULL;
+        if (packed != NULL && task->record->codec == LEAT_PACK_CODEC_STORED) {
+            run_stored(task, packed);
+        } else if (packed != NULL) {
+            run_packed(task, packed, direct, scratch);
         }
     }
-    task->time_ns = thread_time_ns() - begin_ns;
+    task->time_ns = monotonic_ns() - begin_ns;
     d->desc.done(d->desc.owner, task);
+}
+
+static uint8_t *scratch_of(const decode *d, uint32_t worker)
+{
+    return (uint8_t *)d->scratch.memory + (size_t)worker * SCRATCH_SIZE;
 }
 
 static bool in_hurry(const decode *d)
@@ -167,8 +207,7 @@ static bool in_hurry(const decode *d)
 static void *worker_main(void *argument)
 {
     decode *d = argument;
-    uint8_t *scratch = d->scratch + (size_t)atomic_fetch_add_explicit(&d->scratch_next, 1, memory_order_relaxed) *
-                                        LEAT_PACK_CHUNK_RAW_MAX;
+    uint8_t *scratch = scratch_of(d, atomic_fetch_add_explicit(&d->scratch_next, 1, memory_order_relaxed));
     pthread_mutex_lock(&d->lock);
     while (!d->stopping) {
         if (d->count == 0) {
@@ -205,6 +244,14 @@ static bool start_workers(decode *d)
     return d->worker_count > 0 || d->desc.worker_count == 0; /* fewer threads are slower, not wrong */
 }
 
+/* The scratch region comes from no allocator, but counts as memory. */
+static void count_memory(memory *m, uint64_t size)
+{
+    if (m->bytes_live != NULL) {
+        __atomic_fetch_add(m->bytes_live, size, __ATOMIC_RELAXED);
+    }
+}
+
 decode *decode_create(const decode_desc *desc)
 {
     decode *d = memory_allocate(desc->memory, 1, sizeof(*d), CACHE_LINE_SIZE);
@@ -217,8 +264,9 @@ decode *decode_create(const decode_desc *desc)
     uint32_t scratch_count = u32_max(desc->worker_count, 1);
     d->heap = memory_allocate(desc->memory, desc->task_count_max, sizeof(*d->heap), CACHE_LINE_SIZE);
     d->threads = memory_allocate(desc->memory, scratch_count, sizeof(*d->threads), CACHE_LINE_SIZE);
-    d->scratch = memory_allocate(desc->memory, scratch_count, LEAT_PACK_CHUNK_RAW_MAX, 4096);
-    if (d->heap == NULL || d->threads == NULL || d->scratch == NULL || !start_workers(d)) {
+    bool scratch = region_create((uint64_t)scratch_count * SCRATCH_SIZE, desc->huge_pages, &d->scratch);
+    count_memory(desc->memory, d->scratch.size);
+    if (d->heap == NULL || d->threads == NULL || !scratch || !start_workers(d)) {
         decode_destroy(d);
         return NULL;
     }
@@ -240,6 +288,7 @@ void decode_stop(decode *d)
         task->state = DECODE_STARTED;
         task->result = LEAT_ERROR_CANCELLED;
         task->skipped = true;
+        task->unread = false;
         task->bytes_copied = 0;
         task->time_ns = 0;
         d->desc.done(d->desc.owner, task);
@@ -254,7 +303,8 @@ void decode_destroy(decode *d)
     ASSERT(d->worker_count == 0 && d->count == 0);
     uint32_t scratch_count = u32_max(d->desc.worker_count, 1);
     memory *m = d->desc.memory;
-    memory_free(m, d->scratch, scratch_count, LEAT_PACK_CHUNK_RAW_MAX);
+    count_memory(m, -d->scratch.size);
+    region_destroy(&d->scratch);
     memory_free(m, d->threads, scratch_count, sizeof(*d->threads));
     memory_free(m, d->heap, d->desc.task_count_max, sizeof(*d->heap));
     pthread_cond_destroy(&d->work);
@@ -327,7 +377,7 @@ bool decode_step(decode *d)
     }
     decode_task *task = heap_pop(d);
     task->state = DECODE_STARTED;
-    task_run(d, task, d->scratch);
+    task_run(d, task, scratch_of(d, 0));
     return true;
 }
 

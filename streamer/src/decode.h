@@ -1,14 +1,17 @@
 /* decode.h - the second stage: check the hash, undo the codec, straight into the destination.
  *
- * A task is one chunk that has been read, with one or more outputs: the ranges of its raw bytes that requests want.
- * Tasks wait in one priority queue, in the order of the requests that want them most, and any worker takes the best. A
- * chunk with one output that wants all of it is decoded in place; otherwise it is decoded once and the other outputs
- * are copied from there.
+ * A task is one chunk with one or more outputs: the ranges of its raw bytes that requests want. Tasks wait in one
+ * priority queue, in the order of the requests that want them most, and any worker takes the best. A chunk is decoded
+ * once: into the output that begins with it and reaches as far as any other, if there is one, else into the worker's
+ * scratch memory; the other outputs are copied from there.
+ *
+ * The packed bytes have been read already, or the worker fetches them itself, just before it decodes them, so that they
+ * are still in the cache of its core. What cannot be fetched goes back to the owner as unread.
  *
  * Workers compute without a pause, and a thread that wakes beside them may wait for a tick of the kernel's clock (4 ms) to
  * get a core. So while the owner is in a hurry they offer theirs after each chunk.
  *
- * The owner's two functions are called on the worker, outside of all locks. decode.c knows neither files nor requests.
+ * The owner's functions are called on the worker, outside of all locks. decode.c knows neither files nor requests.
  * With worker_count 0 there are no threads: decode_step() does the next task on the caller's thread. */
 #ifndef LEAT_DECODE_H
 #define LEAT_DECODE_H
@@ -41,7 +44,7 @@ typedef struct decode_task {
     /* set by the owner before decode_push */
     decode_key key;
     const leat_pack_chunk_record *record;
-    const uint8_t *packed;
+    const uint8_t *packed; /* may be where a stored chunk belongs; NULL: to be fetched */
     decode_output *outputs;
     uint32_t chunk; /* its number, for the owner */
     uint32_t read; /* for the owner */
@@ -51,6 +54,7 @@ typedef struct decode_task {
     /* for done() */
     leat_result result;
     bool skipped; /* no output was wanted any more */
+    bool unread; /* it could not be fetched: nothing was done */
     uint64_t bytes_copied;
     uint64_t time_ns;
 } decode_task;
@@ -60,8 +64,11 @@ typedef struct decode_desc {
     uint32_t worker_count; /* 0: decode_step */
     uint32_t task_count_max;
     const _Atomic uint32_t *hurry; /* not zero: somebody waits for more than a decode. May be NULL. */
+    bool huge_pages; /* for the workers' scratch memory */
     void *owner;
     bool (*wanted)(void *owner, const decode_output *output); /* any worker; just before the decode */
+    /* any worker: the packed bytes of a task without them, into memory of that size; never waits for a device */
+    bool (*fetch)(void *owner, const decode_task *task, uint8_t *into);
     void (*done)(void *owner, decode_task *task); /* any worker; the task is the owner's again */
 } decode_desc;
 

@@ -9,9 +9,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define DIRECT_ALIGNMENT 4096u /* what packs are laid out for; file systems that ask for more are read buffered */
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
 
 /* cachestat(2), Linux 6.5; newer than the headers of Debian 12. */
 #define CACHESTAT_NUMBER 451
@@ -170,4 +175,18 @@ int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size)
         return -1;
     }
     return (int64_t)u64_min(answer.cached * (uint64_t)sysconf(_SC_PAGESIZE), size);
+}
+
+bool file_read_cached(const disk_file *file, uint64_t offset, uint64_t size, void *into)
+{
+    uint64_t done = 0;
+    while (done < size) {
+        struct iovec part = { .iov_base = (uint8_t *)into + done, .iov_len = size - done };
+        ssize_t got = preadv2(file->fd_buffered, &part, 1, (off_t)(offset + done), RWF_NOWAIT);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return false; /* EAGAIN: not there; the end of the file or an error: the device says more */
+        }
+        done += got > 0 ? (uint64_t)got : 0;
+    }
+    return true;
 }

@@ -31,5 +31,8 @@ bool path_is_beneath(const char *path);
 
 /* How many bytes of the range the page cache holds, to the page; -1 where the kernel cannot say. One system call. */
 int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size);
+/* Any thread: reads the range out of the page cache. False, without waiting for the device, if not all of it is there
+ * (or this file system cannot say so). */
+bool file_read_cached(const disk_file *file, uint64_t offset, uint64_t size, void *into);
 
 #endif

@@ -10,6 +10,16 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index)
     return handles_flags_at(&s->request_handles, index);
 }
 
+/* Does somebody want this event before the next look at what else has come? Also if others wait for memory that the
+ * engine gives back after it, or if the workers run out of work, so that there is nothing to wait for. */
+static bool is_awaited(const leat_streamer *s, const request *r)
+{
+    return r->priority_wanted == LEAT_URGENT || r->priority_wanted == LEAT_HIGH ||
+           r->deadline_wanted_ns != NO_DEADLINE ||
+           atomic_load_explicit(&s->counters.requests_waiting_memory, memory_order_relaxed) > 0 ||
+           atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_low;
+}
+
 void request_drop(leat_streamer *s, request *r, uint32_t index)
 {
     /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
@@ -19,7 +29,7 @@ void request_drop(leat_streamer *s, request *r, uint32_t index)
         if (r->hurried) {
             atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
         }
-        post_event(s, &s->post_links[index], index, POST_TERMINAL);
+        post_event(s, &s->post_links[index], index, POST_TERMINAL, is_awaited(s, r));
     }
 }
 
@@ -50,25 +60,35 @@ static void check_loose(const leat_streamer *s, decode_task *task)
     }
 }
 
-void finish_task(void *streamer, decode_task *task)
+bool finish_fetch(void *streamer, const decode_task *task, uint8_t *into)
 {
-    leat_streamer *s = streamer;
+    const leat_streamer *s = streamer;
+    const pack_slot *slot = &s->packs[s->reads[task->read].pack];
+    return file_read_cached(&slot->file, task->record->file_offset, task->record->packed_size, into);
+}
+
+static void count_task(leat_streamer *s, const decode_task *task)
+{
     counters *c = &s->counters;
-    check_loose(s, task);
     if (task->skipped) {
         count_add(&c->chunks_skipped, 1);
-    } else {
-        count_add(&c->chunks_decoded, 1);
-        count_add(&c->bytes_packed, task->record->packed_size);
-        count_add(&c->decode_ns, task->time_ns);
-        if (task->bytes_copied > 0) {
-            count_add(&c->bytes_copied, task->bytes_copied);
-        }
-        if (task->result != LEAT_OK && task->result != LEAT_ERROR_CHANGED) {
-            count_add(&c->chunks_damaged, 1);
-        }
+        return;
     }
-    /* Outputs go back to the I/O thread with the read; after its drop a request is not ours any more. */
+    count_add(&c->chunks_decoded, 1);
+    count_add(&c->bytes_packed, task->record->packed_size);
+    count_add(&c->bytes_unpacked, task->record->raw_size);
+    count_add(&c->decode_ns, task->time_ns);
+    if (task->bytes_copied > 0) {
+        count_add(&c->bytes_copied, task->bytes_copied);
+    }
+    if (task->result != LEAT_OK && task->result != LEAT_ERROR_CHANGED) {
+        count_add(&c->chunks_damaged, 1);
+    }
+}
+
+/* Outputs go back to the I/O thread with the read; after its drop a request is not ours any more. */
+static void end_outputs(leat_streamer *s, const decode_task *task)
+{
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
         request *r = &s->requests[o->request];
         if (!task->skipped && task->result != LEAT_OK) {
@@ -76,13 +96,32 @@ void finish_task(void *streamer, decode_task *task)
         }
         request_drop(s, r, o->request);
     }
+}
+
+void finish_task(void *streamer, decode_task *task)
+{
+    leat_streamer *s = streamer;
     uint32_t index = task->read;
     read_op *rd = &s->reads[index];
-    if (atomic_fetch_sub_explicit(&rd->tasks_open, 1, memory_order_acq_rel) == 1) {
-        mpsc_post(&s->returned, &rd->returned, index, 1);
-        /* The I/O thread sets `starving` and then looks at the list once more before it sleeps (pump_sleep). */
-        if (atomic_load_explicit(&s->starving, memory_order_seq_cst)) {
-            streamer_wake(s, true);
-        }
+    uint32_t packed_size = task->record->packed_size; /* with its last request, the pack may be closed and freed */
+    if (task->unread) {
+        /* Before the read is posted (release by tasks_open): pump_sleep must not overlook that there is work in it. */
+        atomic_fetch_add_explicit(&s->chunks_unread, 1, memory_order_seq_cst);
+    } else {
+        check_loose(s, task);
+        count_task(s, task);
+        end_outputs(s, task);
+    }
+    atomic_fetch_sub_explicit(&s->decode_bytes, packed_size, memory_order_seq_cst);
+    if (atomic_fetch_sub_explicit(&rd->tasks_open, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    mpsc_post(&s->returned, &rd->returned, index, 1);
+    /* The I/O thread says that it is `starving` and then looks once more (pump_sleep). It is left alone while the
+     * workers have enough to do: then it finds much at once, and wakes seldom. */
+    bool starving = atomic_load_explicit(&s->starving, memory_order_seq_cst) &&
+                    atomic_load_explicit(&s->decode_bytes, memory_order_seq_cst) < s->decode_bytes_low;
+    if (starving || atomic_load_explicit(&s->chunks_unread, memory_order_seq_cst) > 0) {
+        streamer_wake(s, true);
     }
 }

@@ -124,8 +124,12 @@ typedef struct io_ops {
      * passed. May return early. Simulated: does not sleep. */
     void (*wait)(io_backend *io, uint64_t deadline_ns);
 
-    /* Any thread: makes a wait that is under way, or the next one, return. A few hundred nanoseconds to a system call;
-     * the caller coalesces. */
+    /* Starts what was submitted and sleeps until wake() was called since the last wait or nap: completions gather.
+     * Simulated: does not sleep. */
+    void (*nap)(io_backend *io);
+
+    /* Any thread: makes a wait or nap that is under way, or the next one, return. A few hundred nanoseconds to a system
+     * call; the caller coalesces. */
     void (*wake)(io_backend *io);
 
     /* Simulated: virtual time of the next completion, IO_WAIT_FOREVER if nothing is in flight. Others: NULL. */

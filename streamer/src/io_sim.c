@@ -246,6 +246,11 @@ static void sim_file_remove(io_backend *io, uint32_t file)
     io->files[file].fd_buffered = -1;
 }
 
+static void sim_nap(io_backend *io)
+{
+    (void)io;
+}
+
 static void sim_wait(io_backend *io, uint64_t deadline_ns)
 {
     (void)io;
@@ -276,6 +281,7 @@ const io_ops io_sim_ops = {
     .submit = sim_submit,
     .reap = sim_reap,
     .wait = sim_wait,
+    .nap = sim_nap,
     .wake = sim_wake,
     .next_completion_ns = sim_next_completion_ns,
     .stats = sim_stats,

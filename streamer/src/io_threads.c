@@ -338,6 +338,17 @@ static void threads_wait(io_backend *io, uint64_t deadline_ns)
     pthread_mutex_unlock(&io->lock);
 }
 
+/* Nobody is told that the I/O thread sleeps, so that completions do not signal it. */
+static void threads_nap(io_backend *io)
+{
+    struct pollfd wait_for = { .fd = io->event_fd, .events = POLLIN };
+    uint64_t value;
+    if (ppoll(&wait_for, 1, NULL, NULL) > 0 && read(io->event_fd, &value, sizeof(value)) < 0) {
+        value = 0; /* EAGAIN: taken already */
+    }
+    atomic_fetch_add_explicit(&io->wait_calls, 2, memory_order_relaxed);
+}
+
 static void threads_wake(io_backend *io)
 {
     atomic_fetch_add_explicit(&io->wake_calls, 1, memory_order_relaxed);
@@ -364,6 +375,7 @@ const io_ops io_threads_ops = {
     .submit = threads_submit,
     .reap = threads_reap,
     .wait = threads_wait,
+    .nap = threads_nap,
     .wake = threads_wake,
     .next_completion_ns = NULL,
     .stats = threads_stats,

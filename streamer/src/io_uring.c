@@ -495,6 +495,13 @@ static void uring_wait(io_backend *io, uint64_t deadline_ns)
     }
 }
 
+static void uring_nap(io_backend *io)
+{
+    ensure_enabled(io);
+    ring_submit(io);
+    wait_without_ring(io, IO_WAIT_FOREVER);
+}
+
 /* ---- Telling ---- */
 
 static void uring_stats(const io_backend *io, io_stats *stats)
@@ -536,6 +543,7 @@ const io_ops io_uring_ops = {
     .submit = uring_submit,
     .reap = uring_reap,
     .wait = uring_wait,
+    .nap = uring_nap,
     .wake = uring_wake,
     .next_completion_ns = NULL,
     .stats = uring_stats,

@@ -562,14 +562,22 @@ leat_result pack_chunk_check(const leat_pack_chunk_record *record, const void *p
 
 leat_result pack_chunk_decode(const leat_pack_chunk_record *record, const void *packed, void *raw)
 {
+    return pack_chunk_decode_prefix(record, packed, raw, record->raw_size);
+}
+
+leat_result pack_chunk_decode_prefix(const leat_pack_chunk_record *record, const void *packed, void *raw, uint32_t size)
+{
+    ASSERT(size > 0 && size <= record->raw_size);
     if (pack_chunk_check(record, packed) != LEAT_OK) {
         return LEAT_ERROR_DAMAGED;
     }
     if (record->codec == LEAT_PACK_CODEC_STORED) {
-        memcpy(raw, packed, record->raw_size);
+        memcpy(raw, packed, size);
         return LEAT_OK;
     }
     /* Both sizes were checked to be at most LEAT_PACK_CHUNK_RAW_MAX, so that they fit an int. */
-    int got = LZ4_decompress_safe(packed, raw, (int)record->packed_size, (int)record->raw_size);
-    return got == (int)record->raw_size ? LEAT_OK : LEAT_ERROR_DAMAGED;
+    int packed_size = (int)record->packed_size, wanted = (int)size;
+    int got = size == record->raw_size ? LZ4_decompress_safe(packed, raw, packed_size, wanted)
+                                       : LZ4_decompress_safe_partial(packed, raw, packed_size, wanted, wanted);
+    return got == wanted ? LEAT_OK : LEAT_ERROR_DAMAGED;
 }

@@ -126,7 +126,8 @@ static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint6
                              .deadline_ns = r->deadline_ns,
                              .packed_size = pack_index_packed_size(index, r->chunk_next, last + 1),
                              .raw_size = raw_size,
-                             .decode_bytes_per_second = s->decode_bytes_per_second };
+                             .decode_bytes_per_second =
+                                 atomic_load_explicit(&s->counters.decode_rate, memory_order_relaxed) };
     return estimate_ready_ns(&s->estimate, s->sched, s->window, &query, now_ns);
 }
 
@@ -153,7 +154,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
         r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_begin + size - 1) + 1;
         return;
     }
-    post_event(s, &s->post_links[index], index, POST_LATE);
+    post_event(s, &s->post_links[index], index, POST_LATE, true);
 }
 
 static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
@@ -381,9 +382,32 @@ void pump_publish(leat_streamer *s, uint64_t now_ns)
     }
 }
 
+#define DECODE_RATE_NS_MIN (2 * NS_PER_MS) /* of the workers' time: some dozens of chunks */
+#define DECODE_RATE_SMOOTHING 8
+
+/* What the workers have done since the last look, smoothed. A stepped run must not depend on how fast this machine is:
+ * there, the assumption stays. */
+static void measure_decode(leat_streamer *s)
+{
+    counters *c = &s->counters;
+    uint64_t ns = atomic_load_explicit(&c->decode_ns, memory_order_relaxed);
+    uint64_t raw = atomic_load_explicit(&c->bytes_unpacked, memory_order_relaxed);
+    if (s->desc.stepped || ns - s->rate_ns_seen < DECODE_RATE_NS_MIN) {
+        return;
+    }
+    double rate = (double)(raw - s->rate_raw_seen) * (double)NS_PER_S / (double)(ns - s->rate_ns_seen) *
+                  (double)s->desc.worker_count;
+    double smooth = (double)atomic_load_explicit(&c->decode_rate, memory_order_relaxed);
+    smooth = s->rate_ns_seen == 0 ? rate : smooth + (rate - smooth) / DECODE_RATE_SMOOTHING;
+    level_set(&c->decode_rate, u64_max((uint64_t)smooth, 1));
+    s->rate_ns_seen = ns;
+    s->rate_raw_seen = raw;
+}
+
 static void publish(leat_streamer *s)
 {
     counters *c = &s->counters;
+    measure_decode(s);
     level_set(&c->requests_queued, sched_count(s->sched));
     level_set(&c->requests_waiting_memory, sched_count(s->waiting_lent) + sched_count(s->waiting_bind));
     level_set(&c->bytes_queued, sched_bytes(s->sched));
@@ -411,6 +435,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     bool worked = take_mail(s, now_ns);
     worked |= take_commands(s, now_ns);
     worked |= reads_reap(s, now_ns);
+    s->napped = false;
     worked |= reads_take_back(s);
     worked |= tend_packs(s);
     reads_issue(s, now_ns, &worked);
@@ -426,24 +451,40 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
  * next completion, so that a busy engine does not pay for a wake with each submit. */
 static sleep_state sleep_depth(const leat_streamer *s)
 {
-    return s->issue_blocked && s->reads_in_flight > 0 ? SLEEP_DEEP : SLEEP_LIGHT;
+    return s->issue_blocked && s->reads_busy > 0 ? SLEEP_DEEP : SLEEP_LIGHT;
+}
+
+/* The workers have enough to do: nothing that the device brings can make them faster. */
+static bool decode_is_rich(const leat_streamer *s)
+{
+    return atomic_load_explicit(&s->decode_bytes, memory_order_seq_cst) >= s->decode_bytes_low;
 }
 
 static bool mail_waits(const leat_streamer *s)
 {
     return !mpsc_is_empty(&s->mail) || !command_queue_is_empty(&s->commands) ||
            atomic_load_explicit(&s->stopping, memory_order_seq_cst) ||
-           (atomic_load_explicit(&s->starving, memory_order_relaxed) && !mpsc_is_empty(&s->returned));
+           (!mpsc_is_empty(&s->returned) &&
+            ((atomic_load_explicit(&s->starving, memory_order_relaxed) && !decode_is_rich(s)) ||
+             atomic_load_explicit(&s->chunks_unread, memory_order_seq_cst) > 0));
 }
 
 #define STUCK_POLL_NS NS_PER_MS /* blocked with nothing in flight: the window is paced, look again soon */
 
+/* While the workers have enough to do, completions gather: the thread naps until a worker says that they run out of
+ * work, or something comes that cannot wait. A wake that is saved is a worker that is not interrupted. */
 static void pump_sleep(leat_streamer *s)
 {
     /* Sequentially consistent on both sides (streamer_wake): either the poster sees that we sleep, or we see its mail.
      */
+    bool nap = decode_is_rich(s) && s->reads_eager == 0 && s->submit_count == 0;
+    atomic_store_explicit(&s->starving, s->short_of_buffers || nap, memory_order_seq_cst);
     atomic_store_explicit(&s->sleep, sleep_depth(s), memory_order_seq_cst);
-    if (!mail_waits(s)) {
+    bool wait = !mail_waits(s);
+    if (wait && nap && decode_is_rich(s)) {
+        s->io_ops->nap(s->io);
+        s->napped = true;
+    } else if (wait) {
         bool stuck = s->issue_blocked && s->reads_in_flight == 0 && s->reads_busy == 0;
         s->io_ops->wait(s->io, stuck ? streamer_now(s) + STUCK_POLL_NS : IO_WAIT_FOREVER);
     }

@@ -4,11 +4,20 @@
  * through, and, when it has no more, the next best requests as long as they continue where it ends. A chunk that
  * another read brings already, or that still waits to be decoded, gets one more output instead of one more read.
  *
+ * WHERE TO. Into the pool; or, for stored chunks that are aligned on disk and in memory and wanted whole, straight into
+ * the destination; or nowhere: what the page cache holds is not read here at all. Its chunks go to the decode stage at
+ * once, and each is fetched by the worker that decodes it, so that its bytes do not pass from core to core and the one
+ * I/O thread copies nothing. What the page cache turns out not to hold comes back, and is read from the device (AGAIN).
+ *
+ * HOW FAR AHEAD. As long as the workers have decode_bytes_high before them, nothing but urgent reads goes out: what is
+ * read ahead grows cold, and priorities count for what has not been read.
+ *
  * COMPLETION. Short reads are resumed, EAGAIN and EINTR reissued, O_DIRECT given up for a file that refuses it. A read
  * of several chunks that fails is repeated chunk by chunk, so that one bad sector fails one chunk.
  *
  * A buffer belongs to the backend while READ_IN_FLIGHT, to the workers while READ_DECODING, and is free when the last
- * of the read's tasks is done. The I/O thread only. */
+ * of the read's tasks is done. The destination stays the request's until then, cancelled or not. The I/O thread only.
+ */
 #include "streamer.h"
 
 #include <errno.h>
@@ -65,6 +74,44 @@ static void chunk_remove(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32
     *link = task_of(s, number)->next_in_bucket;
 }
 
+/* ---- What the page cache holds ---- */
+
+/* Is this range better read through the page cache? Asked of the kernel where it can say, and learnt per file, so that
+ * the question is not asked for every read. */
+static bool prefer_cached(leat_streamer *s, pack_slot *slot, uint64_t offset, uint64_t size)
+{
+    if (s->desc.direct == LEAT_ON || s->desc.backend == LEAT_BACKEND_SIM) {
+        return false; /* the simulated device has no page cache: a run must not depend on what this machine has read */
+    }
+    if (slot->cached_skip > 0) {
+        --slot->cached_skip;
+        return slot->cached_score >= CACHED_SCORE_HALF;
+    }
+    int64_t cached = file_cached_bytes(&slot->file, offset, size);
+    if (cached < 0) { /* this kernel cannot say: try one, and see whether it comes back */
+        slot->cached_skip = CACHED_SKIP;
+        slot->cached_score = CACHED_SCORE_MAX;
+        return true;
+    }
+    bool yes = (uint64_t)cached >= size;
+    if (yes) {
+        slot->cached_score = u32_min(slot->cached_score + 4, CACHED_SCORE_MAX);
+    } else {
+        slot->cached_score = slot->cached_score > 4 ? slot->cached_score - 4 : 0;
+    }
+    if (slot->cached_score == 0 || slot->cached_score == CACHED_SCORE_MAX) {
+        slot->cached_skip = CACHED_SKIP;
+    }
+    return yes;
+}
+
+/* It said yes, and was wrong: what comes next is read past it until it is asked again. */
+static void cached_was_wrong(pack_slot *slot)
+{
+    slot->cached_score = 0;
+    slot->cached_skip = CACHED_SKIP;
+}
+
 /* ---- Building a read ---- */
 
 static decode_key key_of(const request *r)
@@ -110,17 +157,8 @@ static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const re
     return true;
 }
 
-/* May the read grow to end at `end`? The first chunk of a read asks for everything that is scarce. */
-static bool read_fits(leat_streamer *s, const read_op *rd, uint64_t begin, uint64_t end, bool urgent, uint64_t now_ns)
+static bool pool_has_room(leat_streamer *s, uint64_t size, bool urgent)
 {
-    bool first = rd->task_count == 0;
-    uint64_t size = (first ? end : u64_max(end, rd->file_offset + rd->size)) -
-                    (first ? begin : u64_min(begin, rd->file_offset));
-    /* The window decides whether a read goes out, not how large it is: a window that is nearly full must not cut the
-     * reads to pieces, which cost as much each and bring less. It is overrun by less than one read. */
-    if (rd->task_count == 0 && !window_allows(s->window, size, urgent, now_ns)) {
-        return false;
-    }
     uint64_t need = align_up(size, POOL_UNIT_SIZE);
     uint64_t reserve = urgent ? 0 : s->desc.pool_bytes / URGENT_POOL_SHARE;
     bool room = arena_bytes_used(s->pool) + need + reserve <= s->desc.pool_bytes && arena_can_allocate(s->pool, need);
@@ -132,6 +170,90 @@ static bool read_fits(leat_streamer *s, const read_op *rd, uint64_t begin, uint6
 static uint64_t read_begin(const leat_pack_chunk_record *chunk)
 {
     return chunk->flags & PACK_CHUNK_LOOSE ? chunk->file_offset : align_down(chunk->file_offset, LEAT_PACK_ALIGNMENT);
+}
+
+/* Where a chunk that a request wants belongs, if it could be read straight to there; else NULL. */
+static uint8_t *destination_of(const leat_pack_chunk_record *chunk, const request *r)
+{
+    if (chunk->codec != LEAT_PACK_CODEC_STORED || (chunk->flags & PACK_CHUNK_LOOSE) || chunk->raw_offset < r->raw_begin ||
+        chunk->raw_offset + chunk->raw_size > r->raw_begin + r->size) {
+        return NULL;
+    }
+    uint8_t *destination = r->memory + (chunk->raw_offset - r->raw_begin);
+    uint64_t all = chunk->file_offset | chunk->packed_size | (uint64_t)(uintptr_t)destination;
+    return all % LEAT_PACK_ALIGNMENT == 0 ? destination : NULL;
+}
+
+/* May a read begin with this chunk, and where does it land? Asks for everything that is scarce. The window decides
+ * whether a read goes out, not how large it is: a window that is nearly full must not cut the reads to pieces, which
+ * cost as much each and bring less. It is overrun by less than one read. */
+static bool may_begin(leat_streamer *s, read_op *rd, const request *r, const leat_pack_chunk_record *chunk,
+                      uint64_t now_ns)
+{
+    bool urgent = r->rank == 0;
+    if (!urgent && atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_high) {
+        s->short_of_buffers = true;
+        return false;
+    }
+    pack_slot *slot = &s->packs[r->pack];
+    if (!slot->index.loose && prefer_cached(s, slot, chunk->file_offset, chunk->packed_size)) {
+        rd->place = READ_BY_WORKERS;
+        return true;
+    }
+    uint64_t size = chunk->file_offset + chunk->packed_size - read_begin(chunk);
+    if (!window_allows(s->window, size, urgent, now_ns)) {
+        return false;
+    }
+    rd->buffer = destination_of(chunk, r);
+    rd->place = rd->buffer != NULL ? READ_INTO_DESTINATION : READ_INTO_POOL;
+    return rd->buffer != NULL || pool_has_room(s, size, urgent);
+}
+
+/* In a loose file: above what the read has, or below it, as the levels of a DDS file come. */
+static bool continues_loose_read(const leat_streamer *s, const read_op *rd, const leat_pack_chunk_record *chunk)
+{
+    uint64_t begin = u64_min(rd->file_offset, chunk->file_offset);
+    uint64_t end = u64_max(rd->file_offset + rd->size, chunk->file_offset + chunk->packed_size);
+    return chunk->parameter == rd->tasks[0].decode.record->parameter && end - begin <= s->read_bytes_max &&
+           end - begin <= rd->size + chunk->packed_size + s->desc.read_gap_max;
+}
+
+static bool continues_read(const leat_streamer *s, const read_op *rd, const request *r)
+{
+    const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
+    uint64_t end = rd->file_offset + rd->size;
+    if (rd->pack != r->pack || rd->task_count == READ_TASK_COUNT_MAX) {
+        return false;
+    }
+    if (chunk->flags & PACK_CHUNK_LOOSE) {
+        return continues_loose_read(s, rd, chunk);
+    }
+    if (chunk->file_offset < end || chunk->file_offset - end > s->desc.read_gap_max ||
+        chunk->file_offset + chunk->packed_size - rd->file_offset > s->read_bytes_max) {
+        return false;
+    }
+    const uint8_t *destination = destination_of(chunk, r);
+    switch (rd->place) {
+    case READ_INTO_POOL:
+        return destination == NULL;
+    case READ_INTO_DESTINATION: /* of which nothing but its own bytes may be written to */
+        return destination == rd->buffer + rd->size && chunk->file_offset == end;
+    case READ_BY_WORKERS:
+        return true;
+    }
+    return false;
+}
+
+/* May this chunk be part of the read? */
+static bool may_add(leat_streamer *s, read_op *rd, const request *r, const leat_pack_chunk_record *chunk,
+                    uint64_t now_ns)
+{
+    if (rd->task_count == 0) {
+        return may_begin(s, rd, r, chunk, now_ns);
+    }
+    uint64_t end = u64_max(rd->file_offset + rd->size, chunk->file_offset + chunk->packed_size);
+    uint64_t size = end - u64_min(rd->file_offset, chunk->file_offset);
+    return continues_read(s, rd, r) && (rd->place != READ_INTO_POOL || pool_has_room(s, size, r->rank == 0));
 }
 
 static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o)
@@ -162,27 +284,6 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
 
 typedef enum add_result { ADD_REQUEST_DONE, ADD_READ_FULL } add_result;
 
-/* In a loose file: above what the read has, or below it, as the levels of a DDS file come. */
-static bool continues_loose_read(const leat_streamer *s, const read_op *rd, const leat_pack_chunk_record *chunk)
-{
-    uint64_t begin = u64_min(rd->file_offset, chunk->file_offset);
-    uint64_t end = u64_max(rd->file_offset + rd->size, chunk->file_offset + chunk->packed_size);
-    return chunk->parameter == rd->tasks[0].decode.record->parameter && end - begin <= s->desc.read_bytes_max &&
-           end - begin <= rd->size + chunk->packed_size + s->desc.read_gap_max;
-}
-
-static bool continues_read(const leat_streamer *s, const read_op *rd, const request *r)
-{
-    const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
-    uint64_t end = rd->file_offset + rd->size;
-    if (chunk->flags & PACK_CHUNK_LOOSE) {
-        return rd->pack == r->pack && rd->task_count < READ_TASK_COUNT_MAX && continues_loose_read(s, rd, chunk);
-    }
-    return rd->pack == r->pack && rd->task_count < READ_TASK_COUNT_MAX && chunk->file_offset >= end &&
-           chunk->file_offset - end <= s->desc.read_gap_max &&
-           chunk->file_offset + chunk->packed_size - rd->file_offset <= s->desc.read_bytes_max;
-}
-
 /* Moves chunks of the request into the read, until either is used up. */
 static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t index, uint64_t now_ns,
                              uint64_t *bytes)
@@ -204,9 +305,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
         if (number != TASK_NONE && attach(s, number, o, r)) {
             count_own(&s->counters.chunks_shared, 1);
         } else {
-            bool room = rd->task_count == 0 || continues_read(s, rd, r);
-            uint64_t begin = read_begin(chunk);
-            if (!room || !read_fits(s, rd, begin, chunk->file_offset + chunk->packed_size, r->rank == 0, now_ns)) {
+            if (!may_add(s, rd, r, chunk, now_ns)) {
                 o->next = s->output_free;
                 s->output_free = o;
                 atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_relaxed);
@@ -230,12 +329,19 @@ static void wait_for_memory(leat_streamer *s, uint32_t index)
     s->requests[index].stage = STAGE_WAITING;
 }
 
+/* What may hold stored chunks is aligned as the device wants it. */
+static uint8_t *lent_allocate(leat_streamer *s, uint64_t size)
+{
+    uint8_t *block = size >= LEAT_PACK_ALIGN_FROM ? arena_allocate_aligned(s->lent, size, LEAT_PACK_ALIGNMENT) : NULL;
+    return block != NULL ? block : arena_allocate(s->lent, size);
+}
+
 /* True if the request has its memory now; otherwise it has left the queue. */
 static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
 {
     uint64_t size = r->size;
     if (r->bind == LEAT_BIND_LEAT) {
-        r->memory = arena_allocate(s->lent, size);
+        r->memory = lent_allocate(s, size);
         if (r->memory == NULL) {
             wait_for_memory(s, index);
         }
@@ -248,7 +354,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
     s->bind_bytes_asked += size;
     sched_remove(s->sched, index);
     r->stage = STAGE_NEEDS_BIND;
-    post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
+    post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY, true);
     return false;
 }
 
@@ -286,7 +392,8 @@ static read_op *read_take(leat_streamer *s)
     ++rd->generation;
     rd->task_count = 0;
     rd->file_offset = rd->size = 0;
-    rd->split = rd->cached = false;
+    rd->split = false;
+    rd->place = READ_INTO_POOL;
     rd->retries = rd->error_retries = 0;
     rd->buffer = NULL;
     return rd;
@@ -300,46 +407,43 @@ static void read_put(leat_streamer *s, read_op *rd)
     --s->reads_busy;
 }
 
-/* Is this range better read through the page cache? Asked of the kernel where it can say, and learnt per file, so that
- * the question is not asked for every read. */
-static bool prefer_cached(leat_streamer *s, pack_slot *slot, const read_op *rd)
-{
-    if (s->desc.direct == LEAT_ON || !slot->direct || s->desc.backend == LEAT_BACKEND_SIM) {
-        return false; /* the simulated device has no page cache: a run must not depend on what this machine has read */
-    }
-    if (slot->cached_skip > 0) {
-        --slot->cached_skip;
-        return slot->cached_score >= CACHED_SCORE_HALF;
-    }
-    int64_t cached = file_cached_bytes(&slot->file, rd->file_offset, rd->size);
-    if (cached < 0) { /* this kernel cannot say: try one, and let EAGAIN answer */
-        slot->cached_skip = CACHED_SKIP;
-        slot->cached_score = CACHED_SCORE_MAX;
-        return true;
-    }
-    bool yes = (uint64_t)cached * 8 >= rd->size * 7;
-    if (yes) {
-        slot->cached_score = u32_min(slot->cached_score + 4, CACHED_SCORE_MAX);
-    } else {
-        slot->cached_score = slot->cached_score > 4 ? slot->cached_score - 4 : 0;
-    }
-    if (slot->cached_score == 0 || slot->cached_score == CACHED_SCORE_MAX) {
-        slot->cached_skip = CACHED_SKIP;
-    }
-    return yes;
-}
-
 static void read_queue(leat_streamer *s, read_op *rd)
 {
     s->submit_ring[(s->submit_head + s->submit_count) % READ_COUNT_MAX] = (uint32_t)(rd - s->reads);
     ++s->submit_count;
 }
 
-static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
+/* To the decode stage, whose workers take it from there. */
+static void push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count)
 {
-    pack_slot *slot = &s->packs[rd->pack];
-    rd->buffer = arena_allocate(s->pool, align_up(rd->size, POOL_UNIT_SIZE));
-    ASSERT(rd->buffer != NULL); /* read_fits asked */
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        bytes += tasks[i]->record->packed_size;
+    }
+    /* Up before the workers can bring it down. */
+    atomic_fetch_add_explicit(&s->decode_bytes, bytes, memory_order_seq_cst);
+    decode_push(s->decode, tasks, count);
+}
+
+/* Nothing is read here: each chunk is fetched by the worker that decodes it. */
+static void send_to_workers(leat_streamer *s, read_op *rd)
+{
+    decode_task *tasks[READ_TASK_COUNT_MAX];
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        tasks[i] = &rd->tasks[i].decode;
+        tasks[i]->packed = NULL;
+    }
+    rd->stage = READ_DECODING;
+    atomic_store_explicit(&rd->tasks_open, rd->task_count, memory_order_relaxed); /* decode's lock publishes it */
+    push_tasks(s, tasks, rd->task_count);
+}
+
+static void send_to_device(leat_streamer *s, read_op *rd, uint64_t now_ns)
+{
+    if (rd->place == READ_INTO_POOL) {
+        rd->buffer = arena_allocate(s->pool, align_up(rd->size, POOL_UNIT_SIZE));
+        ASSERT(rd->buffer != NULL); /* pool_has_room said so */
+    }
     for (uint32_t i = 0; i < rd->task_count; ++i) {
         read_task *task = &rd->tasks[i];
         task->decode.packed = rd->buffer + (task->decode.record->file_offset - rd->file_offset);
@@ -347,15 +451,14 @@ static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
     atomic_store_explicit(&rd->tasks_open, rd->task_count, memory_order_relaxed); /* decode's lock publishes it */
     rd->stage = READ_IN_FLIGHT;
     rd->urgent = rd->rank == 0;
-    rd->cached = prefer_cached(s, slot, rd);
     rd->part_offset = 0;
     rd->part_size = rd->size;
     rd->done = 0;
     rd->issued_ns = now_ns;
     rd->window_size = rd->size;
     ++s->reads_in_flight;
+    s->reads_eager += rd->rank <= RANK_EAGER_MAX ? 1 : 0;
     window_issue(s->window, rd->size, rd->urgent, now_ns);
-    count_own(&s->counters.reads_issued, 1);
     read_queue(s, rd);
 }
 
@@ -380,6 +483,34 @@ static io_read read_describe_loose(const leat_streamer *s, const read_op *rd)
     };
 }
 
+static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
+{
+    count_own(&s->counters.reads_issued, 1);
+    if (rd->place == READ_BY_WORKERS) {
+        send_to_workers(s, rd);
+    } else {
+        send_to_device(s, rd, now_ns);
+    }
+}
+
+/* Sends the reads to the device that the page cache did not have. False if one must wait. */
+static bool send_again(leat_streamer *s, uint64_t now_ns, bool *worked)
+{
+    while (s->again_count > 0) {
+        read_op *rd = &s->reads[s->again_ring[s->again_head]];
+        bool urgent = rd->rank == 0;
+        if (!window_allows(s->window, rd->size, urgent, now_ns) || !pool_has_room(s, rd->size, urgent)) {
+            s->issue_blocked = true;
+            return false;
+        }
+        s->again_head = (s->again_head + 1) % READ_COUNT_MAX;
+        --s->again_count;
+        send_to_device(s, rd, now_ns);
+        *worked = true;
+    }
+    return true;
+}
+
 static io_read read_describe(leat_streamer *s, const read_op *rd)
 {
     pack_slot *slot = &s->packs[rd->pack];
@@ -391,7 +522,7 @@ static io_read read_describe(leat_streamer *s, const read_op *rd)
                                                                     .fd_direct = slot->file.fd_direct,
                                                                     .size = slot->file.size });
     }
-    bool direct = slot->direct && !rd->cached && s->desc.direct != LEAT_OFF;
+    bool direct = slot->direct && s->desc.direct != LEAT_OFF;
     uint64_t left = rd->part_size - rd->done;
     uint64_t at = rd->part_offset + rd->done;
     return (io_read){
@@ -399,8 +530,7 @@ static io_read read_describe(leat_streamer *s, const read_op *rd)
         .size = (uint32_t)(direct ? align_up(left, LEAT_PACK_ALIGNMENT) : left),
         .offset = rd->file_offset + at,
         .memory = rd->buffer + at,
-        .flags =
-            (direct ? IO_READ_DIRECT : 0u) | (rd->cached ? IO_READ_NOWAIT : 0u) | (rd->urgent ? IO_READ_URGENT : 0u),
+        .flags = (direct ? IO_READ_DIRECT : 0u) | (rd->urgent ? IO_READ_URGENT : 0u),
         .user_data = read_user_data(s, rd),
     };
 }
@@ -480,10 +610,10 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
 {
     s->short_of_buffers = false;
-    while (issue_read(s, now_ns, worked)) {
+    if (send_again(s, now_ns, worked)) {
+        while (issue_read(s, now_ns, worked)) {
+        }
     }
-    /* pump_sleep looks at the returned reads once more after this, so that none comes back unseen. */
-    atomic_store_explicit(&s->starving, s->short_of_buffers, memory_order_seq_cst);
     flush(s, now_ns, worked);
 }
 
@@ -515,7 +645,7 @@ static void hand_over(leat_streamer *s, read_op *rd)
         }
     }
     if (good_count > 0) {
-        decode_push(s->decode, good, good_count);
+        push_tasks(s, good, good_count);
     }
     if (failed_count > 0 &&
         atomic_fetch_sub_explicit(&rd->tasks_open, failed_count, memory_order_acq_rel) == failed_count) {
@@ -526,6 +656,7 @@ static void hand_over(leat_streamer *s, read_op *rd)
 static void read_end(leat_streamer *s, read_op *rd)
 {
     --s->reads_in_flight;
+    s->reads_eager -= rd->rank <= RANK_EAGER_MAX ? 1 : 0;
     count_own(&s->counters.reads_completed, 1);
     hand_over(s, rd);
 }
@@ -599,12 +730,7 @@ static void completed_error(leat_streamer *s, read_op *rd, int os_error)
         read_failed(s, rd, gone, os_error);
         return;
     }
-    if (rd->cached && (os_error == EAGAIN || os_error == EOPNOTSUPP)) {
-        rd->cached = false; /* not all of it was there */
-        slot->cached_score = 0;
-        rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT);
-        read_retry(s, rd);
-    } else if ((os_error == EAGAIN || os_error == EINTR) && rd->retries < READ_RETRY_COUNT_MAX && !CANARY(AGAIN)) {
+    if ((os_error == EAGAIN || os_error == EINTR) && rd->retries < READ_RETRY_COUNT_MAX && !CANARY(AGAIN)) {
         ++rd->retries;
         read_retry(s, rd);
     } else if (slot->direct && refuses_direct(os_error)) {
@@ -626,9 +752,9 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
     ASSERT((uint32_t)c->user_data < READ_COUNT_MAX && rd->generation == (uint32_t)(c->user_data >> 32) &&
            rd->stage == READ_IN_FLIGHT);
     bool loose = s->packs[rd->pack].index.loose;
-    if (rd->window_size > 0 && !(rd->cached && c->result == -EAGAIN)) {
+    if (rd->window_size > 0) {
         bool ok = c->result > 0;
-        window_complete(s->window, rd->window_size, rd->urgent, now_ns - u64_min(now_ns, rd->issued_ns), ok, rd->cached,
+        window_complete(s->window, rd->window_size, rd->urgent, now_ns - u64_min(now_ns, rd->issued_ns), ok, s->napped || loose,
                         sched_count(s->sched) == 0, now_ns);
         rd->window_size = 0;
     }
@@ -643,7 +769,6 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
         read_failed(s, rd, loose ? LEAT_ERROR_CHANGED : LEAT_ERROR_TRUNCATED, 0);
     } else {
         count_own(&s->counters.bytes_read, (uint64_t)c->result);
-        count_own(&s->counters.reads_cached, rd->cached ? 1 : 0);
         rd->done += (uint64_t)c->result;
         if (rd->done < rd->part_size && !CANARY(SHORT)) {
             count_own(&s->counters.reads_short, 1);
@@ -680,6 +805,89 @@ bool reads_reap(leat_streamer *s, uint64_t now_ns)
     return worked;
 }
 
+/* A task is over: its outputs are free again. */
+static void task_end(leat_streamer *s, const read_op *rd, read_task *task, uint32_t number)
+{
+    chunk_remove(s, rd->pack, task->decode.chunk, number);
+    decode_output *o = task->decode.outputs;
+    while (o != NULL) {
+        decode_output *following = o->next;
+        o->next = s->output_free;
+        s->output_free = o;
+        o = following;
+    }
+    task->decode.outputs = NULL;
+}
+
+/* Keeps what the workers could not fetch, moved to the front; what they could is over. */
+static void keep_unread(leat_streamer *s, read_op *rd)
+{
+    uint32_t first = (uint32_t)(rd - s->reads) * READ_TASK_COUNT_MAX;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        if (!rd->tasks[i].decode.unread) {
+            task_end(s, rd, &rd->tasks[i], first + i);
+            continue;
+        }
+        if (kept != i) {
+            chunk_remove(s, rd->pack, rd->tasks[i].decode.chunk, first + i);
+            rd->tasks[kept] = rd->tasks[i];
+            rd->tasks[i].decode.outputs = NULL;
+            chunk_insert(s, rd->pack, rd->tasks[kept].decode.chunk, first + kept);
+        }
+        ++kept;
+    }
+    rd->task_count = kept;
+}
+
+/* Some of a read's chunks were not in the page cache after all: now it is one for the device. */
+static void read_again(leat_streamer *s, read_op *rd)
+{
+    uint32_t before = rd->task_count;
+    keep_unread(s, rd);
+    ASSERT(rd->task_count > 0 && rd->task_count <= before);
+    atomic_fetch_sub_explicit(&s->chunks_unread, rd->task_count, memory_order_seq_cst);
+    cached_was_wrong(&s->packs[rd->pack]);
+    const leat_pack_chunk_record *last = rd->tasks[rd->task_count - 1].decode.record;
+    rd->file_offset = align_down(rd->tasks[0].decode.record->file_offset, LEAT_PACK_ALIGNMENT);
+    rd->size = last->file_offset + last->packed_size - rd->file_offset;
+    rd->place = READ_INTO_POOL;
+    rd->stage = READ_WAITING;
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        rd->tasks[i].decode.state = DECODE_IDLE;
+        rd->tasks[i].decode.unread = false;
+    }
+    count_own(&s->counters.reads_retried, 1);
+    s->again_ring[(s->again_head + s->again_count++) % READ_COUNT_MAX] = (uint32_t)(rd - s->reads);
+}
+
+/* A read whose tasks are all done. */
+static void read_returned(leat_streamer *s, read_op *rd)
+{
+    bool unread = false;
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        unread |= rd->tasks[i].decode.unread;
+    }
+    if (rd->place == READ_BY_WORKERS && unread) {
+        read_again(s, rd);
+        return;
+    }
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        task_end(s, rd, &rd->tasks[i], (uint32_t)(rd - s->reads) * READ_TASK_COUNT_MAX + i);
+    }
+    if (rd->place == READ_BY_WORKERS) {
+        count_own(&s->counters.reads_completed, 1);
+        count_own(&s->counters.reads_cached, 1);
+        count_own(&s->counters.bytes_read, rd->size);
+    } else if (rd->place == READ_INTO_POOL) {
+        arena_free(s->pool, rd->buffer);
+    }
+    read_put(s, rd);
+    if (CANARY(TWICE) && rd->task_count > 2) {
+        read_put(s, rd);
+    }
+}
+
 bool reads_take_back(leat_streamer *s)
 {
     uint32_t index = mpsc_take(&s->returned);
@@ -688,23 +896,7 @@ bool reads_take_back(leat_streamer *s)
         read_op *rd = &s->reads[index];
         uint32_t next = rd->returned.next;
         mpsc_open(&rd->returned);
-        for (uint32_t i = 0; i < rd->task_count; ++i) {
-            decode_task *task = &rd->tasks[i].decode;
-            chunk_remove(s, rd->pack, task->chunk, index * READ_TASK_COUNT_MAX + i);
-            decode_output *o = task->outputs;
-            while (o != NULL) {
-                decode_output *following = o->next;
-                o->next = s->output_free;
-                s->output_free = o;
-                o = following;
-            }
-            task->outputs = NULL;
-        }
-        arena_free(s->pool, rd->buffer);
-        read_put(s, rd);
-        if (CANARY(TWICE) && rd->task_count > 2) {
-            read_put(s, rd);
-        }
+        read_returned(s, rd);
         index = next;
     }
     return worked;

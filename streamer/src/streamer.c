@@ -19,6 +19,11 @@
 #define COMMAND_COUNT_MIN 64u /* however few requests there may be: each may be re-prioritised more than once */
 #define DECODE_BYTES_PER_SECOND_GUESS UINT64_C(2000000000) /* LZ4 and XXH3 on one slow core */
 
+/* Packed bytes that may wait to be decoded before nothing more is read ahead: some milliseconds of the workers' time,
+ * and little enough to be still in the last level of cache. */
+#define DECODE_BYTES_HIGH MIB(8)
+#define DECODE_BYTES_HIGH_PER_WORKER MIB(2)
+
 uint64_t streamer_now(const leat_streamer *s)
 {
     if (s->desc.stepped) {
@@ -75,6 +80,7 @@ static bool create_tables(leat_streamer *s)
     s->packs = memory_allocate(m, s->slot_count, sizeof(*s->packs), CACHE_LINE_SIZE);
     s->reads = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->reads), CACHE_LINE_SIZE);
     s->submit_ring = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->submit_ring), CACHE_LINE_SIZE);
+    s->again_ring = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->again_ring), CACHE_LINE_SIZE);
     s->outputs = memory_allocate(m, OUTPUT_COUNT_MAX, sizeof(*s->outputs), CACHE_LINE_SIZE);
     s->chunk_buckets = memory_allocate(m, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets), CACHE_LINE_SIZE);
     s->ended = memory_allocate(m, d->event_count_max, sizeof(*s->ended), CACHE_LINE_SIZE);
@@ -84,7 +90,7 @@ static bool create_tables(leat_streamer *s)
         !command_queue_init(&s->commands, power_of_two_above(command_count), m) || s->requests == NULL ||
         s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL || s->mounts == NULL ||
         s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
-        s->submit_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL ||
+        s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL ||
         s->events == NULL) {
         return false;
     }
@@ -132,8 +138,10 @@ static bool create_stages(leat_streamer *s)
                                               .worker_count = d->stepped ? 0 : d->worker_count,
                                               .task_count_max = READ_COUNT_MAX * READ_TASK_COUNT_MAX,
                                               .hurry = &s->urgent_live,
+                                              .huge_pages = d->huge_pages != LEAT_OFF,
                                               .owner = s,
                                               .wanted = finish_wanted,
+                                              .fetch = finish_fetch,
                                               .done = finish_task });
     return s->sched != NULL && s->waiting_lent != NULL && s->waiting_bind != NULL && s->window != NULL &&
            s->pool != NULL && s->lent != NULL && s->decode != NULL;
@@ -238,7 +246,11 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
     s->memory = (memory){ .allocator = resolved.allocator,
                           .bytes_live = &s->memory_live,
                           .huge_pages = resolved.huge_pages != LEAT_OFF };
-    s->decode_bytes_per_second = DECODE_BYTES_PER_SECOND_GUESS;
+    atomic_init(&s->counters.decode_rate, DECODE_BYTES_PER_SECOND_GUESS);
+    s->decode_bytes_high = u64_min(u64_max(DECODE_BYTES_HIGH, resolved.worker_count * DECODE_BYTES_HIGH_PER_WORKER),
+                                   resolved.pool_bytes / 2);
+    s->read_bytes_max = u64_min(resolved.read_bytes_max, resolved.pool_bytes / 4);
+    s->decode_bytes_low = s->decode_bytes_high / 2;
     atomic_init(&s->event_fd, -1);
     pthread_mutex_init(&s->swap_lock, NULL);
     s->watch_event_fd = -1;
@@ -262,6 +274,7 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->ended, d->event_count_max, sizeof(*s->ended));
     memory_free(m, s->chunk_buckets, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets));
     memory_free(m, s->outputs, OUTPUT_COUNT_MAX, sizeof(*s->outputs));
+    memory_free(m, s->again_ring, READ_COUNT_MAX, sizeof(*s->again_ring));
     memory_free(m, s->submit_ring, READ_COUNT_MAX, sizeof(*s->submit_ring));
     memory_free(m, s->reads, READ_COUNT_MAX, sizeof(*s->reads));
     memory_free(m, s->packs, s->slot_count, sizeof(*s->packs));
@@ -370,6 +383,7 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
         .chunks_skipped = counted(&c->chunks_skipped),
         .chunks_damaged = counted(&c->chunks_damaged),
         .decode_ns = counted(&c->decode_ns),
+        .decode_bytes_per_second = counted(&c->decode_rate),
         .io_submit_calls = counted(&c->submit_calls),
         .io_wait_calls = counted(&c->wait_calls),
         .wake_calls = counted(&c->wake_calls),

@@ -51,6 +51,7 @@
 #define BIND_BYTES_MAX MIB(64) /* asked of the engine ahead of the reads: some frames' worth on a fast disk */
 #define TASK_NONE UINT32_MAX
 #define SPARE_SLOT_COUNT 16u /* versions of packs that were replaced and are still in use */
+#define RANK_EAGER_MAX 1u /* urgent and high: the I/O thread never naps while such a read is out */
 
 /* Flags in a request's control word, beside HANDLE_FLAG_LIVE. */
 enum {
@@ -196,7 +197,20 @@ typedef struct pack_slot {
     uint32_t cached_skip; /* reads until the page cache is asked again */
 } pack_slot;
 
-typedef enum read_stage { READ_FREE = 0, READ_BUILDING, READ_IN_FLIGHT, READ_DECODING } read_stage;
+typedef enum read_stage {
+    READ_FREE = 0,
+    READ_BUILDING,
+    READ_WAITING, /* its chunks were not in the page cache after all: for the device, as soon as there is room */
+    READ_IN_FLIGHT,
+    READ_DECODING
+} read_stage;
+
+/* Where a read lands. */
+typedef enum read_place {
+    READ_INTO_POOL = 0,
+    READ_INTO_DESTINATION, /* stored chunks, aligned, wanted whole: nothing is left to do but to check them */
+    READ_BY_WORKERS, /* the page cache has it: each chunk is fetched by the worker that decodes it */
+} read_place;
 
 typedef struct read_task {
     decode_task decode;
@@ -212,9 +226,10 @@ typedef struct read_op {
     uint32_t rank;
     uint64_t file_offset; /* of the buffer's first byte */
     uint64_t size; /* of the whole read: to the end of its last chunk */
-    uint8_t *buffer;
+    uint8_t *buffer; /* in the pool, or the destination; NULL: READ_BY_WORKERS */
+    read_place place;
     uint32_t task_count;
-    bool urgent, cached, split;
+    bool urgent, split;
     uint32_t split_task; /* split: which chunk is being read alone */
     uint64_t done; /* bytes there, from the start of the present (sub-)read */
     uint64_t part_offset, part_size; /* the present (sub-)read within the buffer */
@@ -231,14 +246,15 @@ typedef struct read_op {
 typedef struct counters {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t submitted; /* submitters */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t wake_calls;
-    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t bytes_packed, bytes_copied, chunks_decoded, chunks_skipped, /* workers */
-        chunks_damaged, decode_ns;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t bytes_packed, bytes_unpacked, bytes_copied, chunks_decoded, /* workers */
+        chunks_skipped, chunks_damaged, decode_ns;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t ready, failed, cancelled, bytes_delivered, deadlines_met, /* update */
         deadlines_missed, estimate_error_ns, slots_freed;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t reads_issued, reads_completed, reads_retried, reads_short, /* I/O */
         bytes_read, chunks_shared, reads_cached, deadlines_announced, submit_calls, wait_calls;
     _Atomic uint64_t requests_queued, requests_waiting_memory, reads_in_flight, bytes_queued, bytes_in_flight,
         window_bytes, pool_used, lent_used, slots_released, bandwidth, latency_min;
+    _Atomic uint64_t decode_rate; /* raw bytes per second, all workers; assumed before it is measured */
     _Atomic uint64_t io_rounds;
     _Atomic uint64_t levels[ESTIMATE_LEVEL_WORDS]; /* an estimate_levels, for leat_estimate */
     _Atomic uint64_t sq_ready, sq_space, cq_ready, cq_overflows, sqpoll_wakeups, ring_losses;
@@ -249,6 +265,13 @@ typedef enum sleep_state {
     SLEEP_DEEP, /* nothing but urgent work can make a difference before the next completion */
     SLEEP_LIGHT, /* any mail wakes */
 } sleep_state;
+
+/* What the update thread does, for those who post events. */
+enum {
+    UPDATE_AWAY = 0, /* it will look */
+    UPDATE_WAITS, /* in leat_wait: any event wakes */
+    UPDATE_NAPS, /* in leat_wait, for a millisecond at most */
+};
 
 struct leat_streamer {
     /* constant after create */
@@ -263,7 +286,8 @@ struct leat_streamer {
     decode *decode;
     bool io_thread_runs;
     pthread_t io_thread;
-    uint64_t decode_bytes_per_second; /* assumed before it is measured */
+    uint64_t read_bytes_max; /* desc's, but never so much that one read could not have the pool to itself */
+    uint64_t decode_bytes_low, decode_bytes_high; /* packed bytes in the decode stage: see reads.c */
 
     /* any thread */
     handle_table request_handles;
@@ -306,6 +330,11 @@ struct leat_streamer {
     uint32_t read_free_head;
     uint32_t reads_busy; /* not READ_FREE */
     uint32_t reads_in_flight; /* given to the backend, or waiting to be */
+    uint32_t reads_eager; /* those of them whose end cannot wait (RANK_EAGER_MAX) */
+    uint32_t *again_ring; /* READ_WAITING */
+    uint32_t again_head, again_count;
+    bool napped; /* the completions that are taken next may have been there for a while */
+    uint64_t rate_raw_seen, rate_ns_seen; /* up to where decode_rate was measured */
     uint32_t *submit_ring; /* reads that the backend has still to take */
     uint32_t submit_head, submit_count;
     decode_output *outputs;
@@ -317,6 +346,8 @@ struct leat_streamer {
     bool short_of_buffers; /* and not for the window, but for what returned reads bring: pool, reads, outputs */
     mpsc_list returned; /* reads whose tasks are done */
     _Atomic bool starving; /* the I/O thread waits for returned reads */
+    _Atomic uint64_t decode_bytes; /* packed, in the decode stage; I/O thread up, workers down */
+    _Atomic uint32_t chunks_unread; /* in returned reads, posted or about to be */
 
     /* the update thread */
     _Alignas(CACHE_LINE_SIZE) mpsc_list post; /* requests; then batches; then slots that a swap has replaced */
@@ -329,6 +360,8 @@ struct leat_streamer {
     leat_event *events;
     _Atomic int event_fd;
     _Atomic bool event_signalled;
+    _Atomic bool event_fd_public; /* the engine has it: every post signals */
+    _Atomic uint32_t update_waits; /* update_state */
 };
 
 /* streamer.c */
@@ -404,10 +437,12 @@ bool reads_take_back(leat_streamer *s);
 mpsc_link *returned_link(void *streamer, uint32_t index);
 
 bool finish_wanted(void *streamer, const decode_output *output);
+bool finish_fetch(void *streamer, const decode_task *task, uint8_t *into);
 void finish_task(void *streamer, decode_task *task);
 
 /* update.c */
-void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason);
+/* soon: worth to wake who naps in leat_wait. */
+void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason, bool soon);
 
 /* A request's link for mail to the I/O thread. */
 static inline mpsc_link *mail_link(const leat_streamer *s, uint32_t index)

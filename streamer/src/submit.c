@@ -332,7 +332,8 @@ leat_result leat_batch_end(leat_streamer *s, leat_batch handle)
     if (!handles_set(&s->batch_handles, handle.index, handle.generation, BATCH_SEALED, BATCH_SEALED)) {
         return LEAT_ERROR_STALE;
     }
-    post_event(s, &s->batch_handles.slots[handle.index].mail, s->desc.request_count_max + handle.index, POST_BATCH);
+    post_event(s, &s->batch_handles.slots[handle.index].mail, s->desc.request_count_max + handle.index, POST_BATCH,
+               true);
     return LEAT_OK;
 }
 
@@ -344,7 +345,8 @@ static estimate_query query_of(const leat_streamer *s, const leat_read_desc *des
                              .client = desc->client,
                              .deadline_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns,
                              .raw_size = size,
-                             .decode_bytes_per_second = s->decode_bytes_per_second };
+                             .decode_bytes_per_second =
+                                 atomic_load_explicit(&s->counters.decode_rate, memory_order_relaxed) };
     if (size > 0) {
         uint64_t raw_begin = slot->index.assets[position].raw_offset + offset;
         query.packed_size = pack_index_packed_size(&slot->index, pack_index_chunk_at(&slot->index, raw_begin),

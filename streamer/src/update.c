@@ -39,12 +39,22 @@ static void signal_event_fd(leat_streamer *s)
     }
 }
 
-void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason)
+/* After a push. Sequentially consistent on both sides (sleep_for_events, leat_event_fd): either we see that somebody
+ * listens, or they see what was posted. Who naps looks again soon by itself. */
+static bool must_signal(const leat_streamer *s, bool soon)
+{
+    uint32_t waits = atomic_load_explicit(&s->update_waits, memory_order_seq_cst);
+    return waits == UPDATE_WAITS || (waits == UPDATE_NAPS && soon) ||
+           atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
+}
+
+void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason, bool soon)
 {
     if (mpsc_mark(link, reason)) {
         mpsc_push_chain(&s->post, index, link);
-        /* Both seq_cst, as in leat_event_fd: either we see the descriptor, or it sees our post. */
-        signal_event_fd(s);
+        if (must_signal(s, soon)) {
+            signal_event_fd(s);
+        }
     }
 }
 
@@ -190,7 +200,7 @@ static bool batch_member_ended(leat_streamer *s, const leat_event *e)
     if ((handles_flags_at(&s->batch_handles, e->batch.index) & BATCH_SEALED) &&
         b->ended == atomic_load_explicit(&b->added, memory_order_acquire)) {
         post_event(s, &s->batch_handles.slots[e->batch.index].mail, s->desc.request_count_max + e->batch.index,
-                   POST_BATCH);
+                   POST_BATCH, true);
     }
     return b->desc.only_end;
 }
@@ -240,7 +250,7 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
         ++count;
     }
     if ((reasons & POST_NEEDS_MEMORY) && count == room) {
-        post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
+        post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY, true);
     } else if ((reasons & POST_NEEDS_MEMORY) && !(request_flags(s, index) & REQUEST_CANCELLED)) {
         out[count] = event_of(s, r, index, LEAT_EVENT_NEEDS_MEMORY);
         out[count++].size = r->size;
@@ -408,33 +418,7 @@ static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
     }
 }
 
-leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
-{
-    if (s->desc.stepped) {
-        return wait_stepped(s, timeout_ns);
-    }
-    uint64_t begin_ns = streamer_now(s);
-    leat_events events = leat_update(s, NULL);
-    int fd = events.count == 0 ? leat_event_fd(s) : -1;
-    while (events.count == 0) {
-        uint64_t passed_ns = streamer_now(s) - begin_ns;
-        if (passed_ns >= timeout_ns) {
-            break;
-        }
-        uint64_t left_ns = timeout_ns - passed_ns;
-        struct timespec left = { .tv_sec = (time_t)u64_min(left_ns / NS_PER_S, 3600),
-                                 .tv_nsec = (long)(left_ns % NS_PER_S) };
-        struct pollfd wait_for = { .fd = fd, .events = POLLIN };
-        if (fd < 0) { /* no descriptor to be had: look again soon */
-            left = (struct timespec){ .tv_nsec = (long)u64_min(left_ns, NS_PER_MS) };
-        }
-        ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
-        events = leat_update(s, NULL);
-    }
-    return events;
-}
-
-int leat_event_fd(leat_streamer *s)
+static int make_event_fd(leat_streamer *s)
 {
     int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
     if (fd < 0) {
@@ -444,9 +428,55 @@ int leat_event_fd(leat_streamer *s)
             close(fd); /* another thread was first */
             fd = expected;
         }
-        if (!mpsc_is_empty(&s->post)) {
-            signal_event_fd(s);
+    }
+    return fd;
+}
+
+/* Sleeps until something was posted, or for left_ns. While the workers have much to do, events come by the thousand,
+ * and to be woken for each would cost those workers more than it is worth: then it is a nap of at most NAP_NS, which
+ * only events that somebody is in a hurry for cut short (request_drop). */
+#define NAP_NS NS_PER_MS
+static void sleep_for_events(leat_streamer *s, int fd, uint64_t left_ns)
+{
+    bool nap = atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_low;
+    if (nap || fd < 0) { /* no descriptor to be had: look again soon */
+        left_ns = u64_min(left_ns, NAP_NS);
+    }
+    struct timespec left = { .tv_sec = (time_t)u64_min(left_ns / NS_PER_S, 3600),
+                             .tv_nsec = (long)(left_ns % NS_PER_S) };
+    struct pollfd wait_for = { .fd = fd, .events = POLLIN };
+    atomic_store_explicit(&s->update_waits, nap ? UPDATE_NAPS : UPDATE_WAITS, memory_order_seq_cst);
+    if (mpsc_is_empty(&s->post)) {
+        ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
+    }
+    atomic_store_explicit(&s->update_waits, UPDATE_AWAY, memory_order_relaxed);
+}
+
+leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
+{
+    if (s->desc.stepped) {
+        return wait_stepped(s, timeout_ns);
+    }
+    uint64_t begin_ns = streamer_now(s);
+    leat_events events = leat_update(s, NULL);
+    int fd = events.count == 0 ? make_event_fd(s) : -1;
+    while (events.count == 0) {
+        uint64_t passed_ns = streamer_now(s) - begin_ns;
+        if (passed_ns >= timeout_ns) {
+            break;
         }
+        sleep_for_events(s, fd, timeout_ns - passed_ns);
+        events = leat_update(s, NULL);
+    }
+    return events;
+}
+
+int leat_event_fd(leat_streamer *s)
+{
+    int fd = make_event_fd(s);
+    if (fd >= 0 && !atomic_exchange_explicit(&s->event_fd_public, true, memory_order_seq_cst) &&
+        !mpsc_is_empty(&s->post)) {
+        signal_event_fd(s);
     }
     return fd;
 }

@@ -710,6 +710,7 @@ typedef struct leat_stats {
     uint64_t window_bytes;
     uint64_t pool_bytes_used, lent_bytes_used;
     uint64_t bandwidth_bytes_per_second; /* packed, smoothed */
+    uint64_t decode_bytes_per_second;    /* raw, all workers, smoothed; an assumption before it is measured */
     uint64_t latency_min_ns;             /* of the device, windowed minimum */
     uint32_t sq_ready, sq_space, cq_ready; /* io_uring: entries filled and not handed over, free, completed and not taken */
     uint64_t cq_overflows;   /* io_uring: how often the kernel kept completions back for lack of room (none is lost) */

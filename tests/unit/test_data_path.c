@@ -1,0 +1,193 @@
+/* Shows which way bytes take from the file to their destination, by the streamer's own counts: what the page cache
+ * holds is fetched by the workers, through no pool and no window; what it turns out not to hold is read from the device
+ * after all; stored chunks that are aligned are copied by nobody. Left out, aloud, where this file system or kernel has
+ * no page cache that can be asked and emptied. */
+#include "unit.h"
+
+#include "file.h"
+#include "test_pack.h"
+
+#include <leat/leat.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WAIT_NS (UINT64_C(20) * 1000000000) /* a limit for broken builds, not a measure */
+#define CHUNK_SIZE (64u << 10)
+
+typedef struct fixture {
+    test_pack pack;
+    char path[256];
+    leat_streamer *s;
+    leat_pack handle;
+} fixture;
+
+static void setup(fixture *f, const test_pack_desc *pack, leat_desc desc)
+{
+    test_pack_make(pack, &f->pack);
+    test_pack_write(&f->pack, f->path);
+    desc.worker_count = 2;
+    desc.memory_bytes_max = MIB(64);
+    assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
+    assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
+}
+
+static void teardown(fixture *f)
+{
+    leat_destroy(f->s);
+    unlink(f->path);
+    test_pack_free(&f->pack);
+}
+
+/* Empties the page cache of the pack, or fills it. False if that cannot be done (or seen) here. */
+static bool set_cached(const fixture *f, bool cached)
+{
+    disk_file file;
+    assert_int_equal(file_open(f->path, false, NULL, &file, NULL), LEAT_OK);
+    fdatasync(file.fd_buffered);
+    if (cached) {
+        uint8_t *bytes = malloc(file.size);
+        assert_int_equal(pread(file.fd_buffered, bytes, file.size, 0), file.size);
+        free(bytes);
+    } else {
+        posix_fadvise(file.fd_buffered, 0, 0, POSIX_FADV_DONTNEED);
+    }
+    uint8_t one;
+    int64_t there = file_cached_bytes(&file, 0, file.size);
+    bool done = cached ? there == (int64_t)file.size && file_read_cached(&file, 0, 1, &one) : there == 0;
+    file_close(&file);
+    if (!done) {
+        fprintf(stderr, "skipped: the page cache cannot be %s here, or not be asked\n", cached ? "filled" : "emptied");
+    }
+    return done;
+}
+
+/* Reads assets [first, end) into memory of Leat's, and checks every byte. */
+static void read_assets(const fixture *f, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; ++i) {
+        leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, i), .user = i };
+        assert_int_equal(leat_read(f->s, &read, NULL), LEAT_OK);
+    }
+    for (uint32_t ended = first; ended < end;) {
+        leat_events events = leat_wait(f->s, WAIT_NS);
+        assert_int_not_equal(events.count, 0);
+        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
+            const leat_event *e = &events.items[i];
+            const leat_pack_asset_record *asset = &f->pack.assets[e->user];
+            assert_int_equal(e->type, LEAT_EVENT_READY);
+            assert_int_equal(e->size, asset->raw_size);
+            assert_memory_equal(e->data, f->pack.raw + asset->raw_offset, e->size);
+            assert_int_equal(leat_release(f->s, e->request), LEAT_OK);
+        }
+    }
+}
+
+static const test_pack_desc ordinary = {
+    .seed = 3, .asset_count = 200, .size_min = 1000, .size_max = 200000, .stored_every = 5
+};
+
+static void cached_chunks_are_fetched_by_workers(leat_backend backend)
+{
+    fixture f;
+    setup(&f, &ordinary, (leat_desc){ .backend = backend });
+    if (set_cached(&f, true)) {
+        read_assets(&f, 0, f.pack.asset_count);
+        leat_stats stats;
+        leat_stats_get(f.s, &stats);
+        assert_in_range(stats.reads_cached, 1, stats.reads_issued); /* the last ones may still be on their way back */
+        assert_int_equal(stats.reads_retried, 0);
+        assert_int_equal(stats.bytes_in_flight, 0);
+        assert_int_equal(stats.pool_bytes_used, 0);
+        assert_true(stats.decode_bytes_per_second > 0);
+    }
+    teardown(&f);
+}
+
+static void what_has_left_the_cache_is_read_after_all(leat_backend backend)
+{
+    fixture f;
+    setup(&f, &ordinary, (leat_desc){ .backend = backend });
+    if (set_cached(&f, true)) {
+        read_assets(&f, 0, f.pack.asset_count / 2); /* what is learnt: this file is cached */
+        if (set_cached(&f, false)) {
+            read_assets(&f, f.pack.asset_count / 2, f.pack.asset_count);
+            leat_stats stats;
+            leat_stats_get(f.s, &stats);
+            assert_in_range(stats.reads_cached, 1, stats.reads_issued - 1);
+            assert_true(stats.reads_retried > 0);
+        }
+    }
+    teardown(&f);
+}
+
+/* Whole assets of stored chunks into aligned memory of the caller's, past the page cache and through it. */
+static void aligned_stored_chunks_are_not_copied(leat_backend backend, bool cached)
+{
+    static const test_pack_desc stored = {
+        .seed = 4, .asset_count = 1, .size_min = 8 * CHUNK_SIZE, .size_max = 8 * CHUNK_SIZE, .stored_every = 1
+    };
+    fixture f;
+    setup(&f, &stored, (leat_desc){ .backend = backend, .direct = cached ? LEAT_DEFAULT : LEAT_ON });
+    if (set_cached(&f, cached)) {
+        uint64_t size = f.pack.assets[0].raw_size;
+        uint8_t *block = aligned_alloc(LEAT_PACK_ALIGNMENT, align_up(size, LEAT_PACK_ALIGNMENT));
+        leat_stats stats;
+        for (uint32_t shift = 0; shift < 2; ++shift) { /* aligned first, then not */
+            leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, 0),
+                                    .memory = block + shift,
+                                    .memory_size = size - shift,
+                                    .bind = LEAT_BIND_CALLER,
+                                    .part = { .kind = LEAT_PART_BYTES, .size = size - shift } };
+            assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
+            leat_events events = leat_wait(f.s, WAIT_NS);
+            assert_int_equal(events.count, 1);
+            assert_int_equal(events.items[0].type, LEAT_EVENT_READY);
+            assert_memory_equal(block + shift, f.pack.raw + f.pack.assets[0].raw_offset, size - shift);
+            leat_stats_get(f.s, &stats);
+            if (shift == 0) {
+                assert_int_equal(stats.bytes_copied, 0);
+            }
+        }
+        if (!cached) {
+            assert_int_equal(stats.bytes_copied, size - 1); /* through the pool: the one copy that is inevitable */
+        }
+        free(block);
+    }
+    teardown(&f);
+}
+
+static void data_path_over_threads(void **state)
+{
+    (void)state;
+    cached_chunks_are_fetched_by_workers(LEAT_BACKEND_THREADS);
+    what_has_left_the_cache_is_read_after_all(LEAT_BACKEND_THREADS);
+    aligned_stored_chunks_are_not_copied(LEAT_BACKEND_THREADS, false);
+    aligned_stored_chunks_are_not_copied(LEAT_BACKEND_THREADS, true);
+}
+
+static void data_path_over_io_uring(void **state)
+{
+    (void)state;
+    leat_streamer *probe;
+    if (leat_create(&(leat_desc){ .backend = LEAT_BACKEND_URING, .memory_bytes_max = MIB(64) }, &probe) != LEAT_OK) {
+        fprintf(stderr, "skipped: io_uring cannot be had here\n");
+        skip();
+    }
+    leat_destroy(probe);
+    cached_chunks_are_fetched_by_workers(LEAT_BACKEND_URING);
+    what_has_left_the_cache_is_read_after_all(LEAT_BACKEND_URING);
+    aligned_stored_chunks_are_not_copied(LEAT_BACKEND_URING, false);
+    aligned_stored_chunks_are_not_copied(LEAT_BACKEND_URING, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(data_path_over_threads),
+        cmocka_unit_test(data_path_over_io_uring),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

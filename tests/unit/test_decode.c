@@ -1,0 +1,248 @@
+/* Shows what decode.h promises, one task at a time on the caller's thread: the order of the queue, that an urgent chunk
+ * overtakes thousands, one decode and no other copy for whole chunks and for prefixes, none at all for stored bytes
+ * that lie where they belong, and that what cannot be fetched comes back as it was. */
+#include "unit.h"
+
+#include "decode.h"
+#include "pack_index.h"
+
+#include <lz4.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define RAW_SIZE (64u << 10)
+#define MANY 5000u
+
+typedef struct fixture {
+    uint64_t live;
+    memory memory;
+    decode *d;
+    uint8_t raw[RAW_SIZE], packed[RAW_SIZE], stored[RAW_SIZE];
+    leat_pack_chunk_record lz4_chunk, stored_chunk;
+    bool fetch_fails;
+    uint32_t fetched, ended;
+    uint8_t *fetched_into;
+    decode_task *last;
+} fixture;
+
+static bool wanted(void *owner, const decode_output *output)
+{
+    (void)owner;
+    (void)output;
+    return true;
+}
+
+static bool fetch(void *owner, const decode_task *task, uint8_t *into)
+{
+    fixture *f = owner;
+    ++f->fetched;
+    f->fetched_into = into;
+    if (f->fetch_fails) {
+        return false;
+    }
+    memcpy(into, task->record->codec == LEAT_PACK_CODEC_STORED ? f->stored : f->packed, task->record->packed_size);
+    return true;
+}
+
+static void done(void *owner, decode_task *task)
+{
+    fixture *f = owner;
+    ++f->ended;
+    f->last = task;
+}
+
+static int setup(void **state)
+{
+    static fixture f;
+    f = (fixture){ .memory = unit_memory(&f.live) };
+    for (uint32_t i = 0; i < RAW_SIZE; ++i) {
+        f.raw[i] = (uint8_t)(i / 7 % 50);
+    }
+    int size = LZ4_compress_default((const char *)f.raw, (char *)f.packed, RAW_SIZE, RAW_SIZE);
+    assert_in_range(size, 1, RAW_SIZE - 1);
+    memcpy(f.stored, f.raw, RAW_SIZE);
+    f.lz4_chunk = (leat_pack_chunk_record){ .hash = XXH3_64bits(f.packed, (size_t)size),
+                                            .packed_size = (uint32_t)size,
+                                            .raw_size = RAW_SIZE,
+                                            .codec = LEAT_PACK_CODEC_LZ4 };
+    f.stored_chunk = (leat_pack_chunk_record){ .hash = XXH3_64bits(f.raw, RAW_SIZE),
+                                               .packed_size = RAW_SIZE,
+                                               .raw_size = RAW_SIZE,
+                                               .codec = LEAT_PACK_CODEC_STORED };
+    f.d = decode_create(&(decode_desc){
+        .memory = &f.memory, .task_count_max = MANY + 1, .owner = &f, .wanted = wanted, .fetch = fetch, .done = done });
+    assert_non_null(f.d);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    decode_stop(f->d);
+    decode_destroy(f->d);
+    assert_int_equal(f->live, 0);
+    return 0;
+}
+
+static decode_task task_of(const leat_pack_chunk_record *record, const uint8_t *packed, decode_output *outputs)
+{
+    return (decode_task){ .key = { .rank = 2 }, .record = record, .packed = packed, .outputs = outputs };
+}
+
+static void run(fixture *f, decode_task *task)
+{
+    decode_push(f->d, &task, 1);
+    assert_true(decode_step(f->d));
+    assert_ptr_equal(f->last, task);
+}
+
+static void urgent_overtakes_thousands(void **state)
+{
+    fixture *f = *state;
+    static decode_task tasks[MANY + 1];
+    static uint8_t bytes[RAW_SIZE];
+    decode_output output = { .memory = bytes, .end = RAW_SIZE };
+    for (uint32_t i = 0; i < MANY; ++i) {
+        tasks[i] = task_of(&f->lz4_chunk, f->packed, &output);
+        tasks[i].key = (decode_key){ .rank = 1 + i % 3, .deadline_ns = i * 7919 % 1000, .sequence = i };
+        decode_push(f->d, (decode_task *[]){ &tasks[i] }, 1);
+    }
+    tasks[MANY] = task_of(&f->lz4_chunk, f->packed, &output);
+    tasks[MANY].key = (decode_key){ .rank = 0, .deadline_ns = UINT64_MAX, .sequence = UINT64_MAX };
+    decode_push(f->d, (decode_task *[]){ &tasks[MANY] }, 1);
+    assert_int_equal(decode_queued(f->d), MANY + 1);
+    assert_true(decode_step(f->d));
+    assert_ptr_equal(f->last, &tasks[MANY]);
+    const decode_key *before = &tasks[MANY].key;
+    while (decode_step(f->d)) {
+        const decode_key *key = &f->last->key;
+        bool ordered = before->rank != key->rank                 ? before->rank < key->rank
+                       : before->deadline_ns != key->deadline_ns ? before->deadline_ns < key->deadline_ns
+                                                                 : before->sequence <= key->sequence;
+        assert_true(ordered);
+        before = key;
+    }
+    assert_int_equal(f->ended, MANY + 1);
+}
+
+/* The bytes behind an output are somebody else's. */
+static void check_output(const fixture *f, const uint8_t *bytes, uint32_t begin, uint32_t end)
+{
+    assert_memory_equal(bytes, f->raw + begin, end - begin);
+    assert_int_equal(bytes[end - begin], 0xee);
+}
+
+static void prefixes_are_decoded_in_place(void **state)
+{
+    fixture *f = *state;
+    static uint8_t bytes[RAW_SIZE + 1], other[RAW_SIZE + 1];
+    static const uint32_t ends[] = { 1, 17, 4096, RAW_SIZE - 15, RAW_SIZE - 1, RAW_SIZE };
+    for (size_t i = 0; i < COUNT_OF(ends); ++i) {
+        memset(bytes, 0xee, sizeof(bytes));
+        memset(other, 0xee, sizeof(other));
+        decode_output inner = { .memory = other, .begin = ends[i] / 2, .end = ends[i] };
+        decode_output prefix = { .memory = bytes, .end = ends[i] };
+        decode_task task = task_of(&f->lz4_chunk, f->packed, &prefix);
+        run(f, &task);
+        assert_int_equal(task.result, LEAT_OK);
+        assert_int_equal(task.bytes_copied, 0);
+        check_output(f, bytes, 0, ends[i]);
+        prefix.next = &inner; /* the second one is copied from the first */
+        task = task_of(&f->lz4_chunk, f->packed, &prefix);
+        run(f, &task);
+        assert_int_equal(task.bytes_copied, inner.end - inner.begin);
+        check_output(f, bytes, 0, ends[i]);
+        check_output(f, other, inner.begin, inner.end);
+    }
+}
+
+static void parts_go_through_scratch_memory(void **state)
+{
+    fixture *f = *state;
+    static uint8_t first[RAW_SIZE + 1], second[RAW_SIZE + 1];
+    memset(first, 0xee, sizeof(first));
+    memset(second, 0xee, sizeof(second));
+    decode_output outputs[2] = { { .next = &outputs[1], .memory = first, .begin = 0, .end = 1000 },
+                                 { .memory = second, .begin = 500, .end = RAW_SIZE } };
+    decode_task task = task_of(&f->lz4_chunk, f->packed, outputs);
+    run(f, &task);
+    assert_int_equal(task.result, LEAT_OK);
+    assert_int_equal(task.bytes_copied, 1000 + RAW_SIZE - 500);
+    check_output(f, first, 0, 1000);
+    check_output(f, second, 500, RAW_SIZE);
+}
+
+static void stored_bytes_in_place_are_only_checked(void **state)
+{
+    fixture *f = *state;
+    static uint8_t bytes[RAW_SIZE], other[RAW_SIZE + 1];
+    memcpy(bytes, f->stored, RAW_SIZE);
+    memset(other, 0xee, sizeof(other));
+    decode_output copied = { .memory = other, .begin = 100, .end = 200 };
+    decode_output output = { .memory = bytes, .end = RAW_SIZE };
+    decode_task task = task_of(&f->stored_chunk, bytes, &output);
+    run(f, &task);
+    assert_int_equal(task.result, LEAT_OK);
+    assert_int_equal(task.bytes_copied, 0);
+    copied.next = &output;
+    task = task_of(&f->stored_chunk, bytes, &copied);
+    run(f, &task);
+    assert_int_equal(task.bytes_copied, 100);
+    check_output(f, other, 100, 200);
+    bytes[RAW_SIZE / 2] ^= 1;
+    task = task_of(&f->stored_chunk, bytes, &output);
+    run(f, &task);
+    assert_int_equal(task.result, LEAT_ERROR_DAMAGED);
+}
+
+static void workers_fetch_what_was_not_read(void **state)
+{
+    fixture *f = *state;
+    static uint8_t bytes[RAW_SIZE + 1];
+    memset(bytes, 0xee, sizeof(bytes));
+    decode_output output = { .memory = bytes, .end = RAW_SIZE };
+    decode_task task = task_of(&f->lz4_chunk, NULL, &output);
+    run(f, &task);
+    assert_int_equal(task.result, LEAT_OK);
+    assert_int_equal(f->fetched, 1);
+    check_output(f, bytes, 0, RAW_SIZE);
+    task = task_of(&f->stored_chunk, NULL, &output);
+    run(f, &task);
+    assert_ptr_equal(f->fetched_into, bytes); /* to where it belongs */
+    assert_int_equal(task.bytes_copied, 0);
+    check_output(f, bytes, 0, RAW_SIZE);
+}
+
+static void what_cannot_be_fetched_comes_back(void **state)
+{
+    fixture *f = *state;
+    static uint8_t bytes[RAW_SIZE + 1];
+    memset(bytes, 0xee, sizeof(bytes));
+    decode_output output = { .memory = bytes, .end = RAW_SIZE };
+    decode_task task = task_of(&f->lz4_chunk, NULL, &output);
+    f->fetch_fails = true;
+    run(f, &task);
+    assert_true(task.unread);
+    assert_false(task.skipped);
+    assert_int_equal(task.result, LEAT_OK);
+    assert_ptr_equal(task.outputs, &output);
+    assert_int_equal(bytes[0], 0xee);
+    task.packed = f->packed; /* read from elsewhere meanwhile */
+    run(f, &task);
+    assert_false(task.unread);
+    check_output(f, bytes, 0, RAW_SIZE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(urgent_overtakes_thousands, setup, teardown),
+        cmocka_unit_test_setup_teardown(prefixes_are_decoded_in_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts_go_through_scratch_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(stored_bytes_in_place_are_only_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(workers_fetch_what_was_not_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_fetched_comes_back, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
