@@ -8,6 +8,7 @@
 #include "gpu.h"
 #include "hud.h"
 #include "options.h"
+#include "reload.h"
 #include "renderer.h"
 #include "report.h"
 #include "screenshot.h"
@@ -39,6 +40,7 @@ typedef struct view {
     gpu g;
     residency r;
     stream s;
+    reload reload;
     wants wants;
     renderer renderer;
     flight flight;
@@ -71,7 +73,9 @@ static bool packs_open(view *v)
         return say("%s", error.text[0] != '\0' ? error.text : leat_result_text(result));
     }
     for (uint32_t i = 0; i < v->o.pack_count; ++i) {
-        leat_pack_desc pack_desc = { .layer = (int32_t)i, .error = &error };
+        leat_pack_desc pack_desc = { .layer = (int32_t)i,
+                                     .error = &error,
+                                     .watch = v->o.watch_off ? LEAT_OFF : LEAT_ON };
         error = (leat_error){ 0 };
         result = leat_pack_open(v->streamer, v->o.packs[i], &pack_desc, &v->packs[i]);
         if (result != LEAT_OK) {
@@ -82,13 +86,23 @@ static bool packs_open(view *v)
             return false;
         }
     }
+    return true;
+}
+
+static bool catalog_make(view *v)
+{
     if (!catalog_create(v->streamer, v->packs, v->o.pack_count, &v->c)) {
         return say("%s", "out of memory for the list of assets");
     }
-    if (v->c.texture_count + v->c.mesh_count == 0) {
-        return say("%s: no textures and no meshes in there, so there is nothing to look at", v->o.packs[0]);
+    if (v->c.texture_count + v->c.mesh_count > 0) {
+        return true;
     }
-    return true;
+    leat_pack_info info;
+    return leat_pack_info_get(v->streamer, v->packs[0], &info) == LEAT_OK && info.folder
+               ? say("%s: no DDS textures in there, so there is nothing to look at; other content has to be packed "
+                     "(leat pack FOLDER -o OUT.leat)",
+                     v->o.packs[0])
+               : say("%s: no textures and no meshes in there, so there is nothing to look at", v->o.packs[0]);
 }
 
 static bool museum_plan(view *v)
@@ -130,13 +144,52 @@ static bool gpu_prepare(view *v)
     }
     leat_info info;
     leat_info_get(v->streamer, &info);
-    stream_items_describe(&v->c, &v->g, info.lent_bytes > 0 ? info.lent_bytes / 2 : 32u << 20, &v->r);
-    if (!stream_create(v->streamer, &v->c, &v->g, &v->r, &v->s)) {
+    uint64_t read_bytes_max = info.lent_bytes > 0 ? info.lent_bytes / 2 : 32u << 20;
+    stream_items_describe(&v->c, &v->g, read_bytes_max, &v->r);
+    if (!stream_create(v->streamer, &v->c, &v->g, &v->r, read_bytes_max, &v->s) ||
+        !reload_create(&v->s, v->packs, v->o.packs, v->o.pack_count, &v->report.redrawn_ms, &v->reload)) {
         return say("%s", "out of memory for requests");
     }
     if (!renderer_create(&v->c, &v->w, &v->g, &v->renderer) ||
         !renderer_resize(&v->renderer, v->window.width, v->window.height, samples_of(v))) {
         return say("%s", v->renderer.error);
+    }
+    return true;
+}
+
+/* All that hangs on the catalogue, and may be built again. */
+static void view_tear_down(view *v)
+{
+    stream_destroy(&v->s);
+    reload_destroy(&v->reload);
+    residency_destroy(&v->r);
+    renderer_destroy(&v->renderer);
+    gpu_destroy(&v->g);
+    flight_destroy(&v->flight);
+    free(v->wants.drawn);
+    v->wants = (wants){ 0 };
+    world_destroy(&v->w);
+    catalog_destroy(&v->c);
+}
+
+/* The packs hold other things now: builds the museum anew around the walker, who stays where they are. */
+static bool museum_rebuild(view *v)
+{
+    (void)leat_cancel_where(v->streamer, &(leat_selection){ .all = true });
+    uint64_t generation = v->s.generation;
+    stream_counts counts = v->s.counts;
+    v->report.reloads += v->reload.reload_count;
+    ++v->report.rebuilds;
+    view_tear_down(v);
+    if (!catalog_make(v) || !museum_plan(v) || !gpu_prepare(v)) {
+        return false;
+    }
+    v->s.generation = generation + 1;
+    v->s.counts = counts;
+    v->s.reload = &v->reload;
+    if (v->camera.hall >= v->w.hall_count) {
+        v->camera.hall = 0;
+        v->camera.eye = v3(v->w.halls[0].x0 + 1.3f, EYE_HEIGHT, (v->w.halls[0].z0 + v->w.halls[0].z1) * 0.5f);
     }
     return true;
 }
@@ -303,6 +356,7 @@ static uint32_t textures_resident(const view *v)
 
 static void run(view *v)
 {
+    v->s.reload = &v->reload;
     v->report.start_ns = clock_ns();
     uint64_t last = v->report.start_ns;
     bool done = false;
@@ -312,6 +366,10 @@ static void run(view *v)
         uint64_t begin = clock_ns();
         float seconds = v->o.headless ? HEADLESS_STEP : f_min((float)(begin - last) * 1e-9f, STEP_SECONDS_MAX);
         last = begin;
+        if (v->reload.rebuild && !museum_rebuild(v)) {
+            v->failed = true;
+            return;
+        }
         input_take(v, &in);
         v->seconds += seconds;
         camera_update(v, &in, seconds);
@@ -333,6 +391,7 @@ static void run(view *v)
             window_present(&v->window);
         }
         uint64_t frame_ns = clock_ns() - begin;
+        reload_frame_end(&v->reload);
         report_frame(&v->report, frame_ns, &v->s, &v->r, textures_resident(v));
         hud_frame(&v->hud, frame_ns, &v->s);
     }
@@ -340,7 +399,8 @@ static void run(view *v)
 
 static bool finish(view *v)
 {
-    if (v->o.report == NULL) {
+    v->report.reloads += v->reload.reload_count;
+    if (v->o.report == NULL || v->c.texture_count + v->c.mesh_count == 0) {
         return !v->failed;
     }
     report_context context = { .renderer = v->window.renderer,
@@ -367,7 +427,7 @@ int main(int argc, char **argv)
     if (parsed != OPTIONS_RUN) {
         return parsed == OPTIONS_DONE ? 0 : 2;
     }
-    bool ok = packs_open(&v) && museum_plan(&v);
+    bool ok = packs_open(&v) && catalog_make(&v) && museum_plan(&v);
     if (ok && !window_create(v.o.headless, v.o.width, v.o.height, &v.window)) {
         ok = say("%s", v.window.error);
     }
@@ -378,14 +438,11 @@ int main(int argc, char **argv)
         run(&v);
         ok = finish(&v);
     }
-    stream_destroy(&v.s);
-    leat_destroy(v.streamer);
-    residency_destroy(&v.r);
     if (has_gl) {
-        renderer_destroy(&v.renderer);
-        gpu_destroy(&v.g);
+        view_tear_down(&v);
         window_destroy(&v.window);
     }
+    leat_destroy(v.streamer);
     flight_destroy(&v.flight);
     free(v.wants.drawn);
     world_destroy(&v.w);

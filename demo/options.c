@@ -8,8 +8,9 @@
 #include <string.h>
 
 static const char help_text[] =
-    "Usage: leat-view [OPTIONS] PACK...\n"
+    "Usage: leat-view [OPTIONS] PACK|FOLDER...\n"
     "Walk through the assets of Leat packs in a museum that is streamed as you go.\n"
+    "Packs that are packed again and files of folders (DDS textures) are drawn anew when they change.\n"
     "\n"
     "      --autofly             fly through all halls by itself\n"
     "      --budget MIB          GPU memory for textures (default 256); meshes get half of it on top\n"
@@ -19,6 +20,7 @@ static const char help_text[] =
     "      --seed N              where the flight begins; 0 is the entrance (default 0)\n"
     "      --speed M             metres a second of the flight (default 2.4)\n"
     "      --msaa N              samples a pixel; 1 is none (default 4, on software GL 1)\n"
+    "      --no-watch            do not look out for packs and files that change\n"
     "      --no-hud              start without the figures\n"
     "      --headless            no window: render off the screen, 30 frames a virtual second\n"
     "      --screenshot F.png    write the last frame; with --screenshot-every, F-0001.png and so on\n"
@@ -39,6 +41,7 @@ enum {
     OPTION_SPEED,
     OPTION_MSAA,
     OPTION_NO_HUD,
+    OPTION_NO_WATCH,
     OPTION_HEADLESS,
     OPTION_SCREENSHOT,
     OPTION_SCREENSHOT_EVERY,
@@ -56,6 +59,7 @@ static const struct option long_options[] = {
     { "seed", required_argument, NULL, OPTION_SEED },
     { "speed", required_argument, NULL, OPTION_SPEED },
     { "msaa", required_argument, NULL, OPTION_MSAA },
+    { "no-watch", no_argument, NULL, OPTION_NO_WATCH },
     { "no-hud", no_argument, NULL, OPTION_NO_HUD },
     { "headless", no_argument, NULL, OPTION_HEADLESS },
     { "screenshot", required_argument, NULL, OPTION_SCREENSHOT },
@@ -151,6 +155,8 @@ static bool option_take(int option, const char *value, options *o)
         return speed_parse(value, o);
     case OPTION_MSAA:
         return u32_parse("msaa", value, 1, 16, &o->samples);
+    case OPTION_NO_WATCH:
+        return o->watch_off = true;
     case OPTION_NO_HUD:
         return o->hud_off = true;
     case OPTION_HEADLESS:

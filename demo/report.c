@@ -7,7 +7,7 @@
 
 #define SERIES_MAX (1u << 22) /* beyond, the oldest figures are all that is kept */
 
-static void series_add(report_series *series, float value)
+void report_series_add(report_series *series, float value)
 {
     if (series->count == series->capacity) {
         uint32_t capacity = series->capacity == 0 ? 4096 : series->capacity * 2;
@@ -24,10 +24,10 @@ static void series_add(report_series *series, float value)
 void report_frame(report *p, uint64_t frame_ns, const stream *s, const residency *r, uint32_t textures_resident)
 {
     ++p->frames;
-    series_add(&p->frame_ms, (float)frame_ns * 1e-6f);
-    series_add(&p->update_ms, (float)s->counts.update_ns_last * 1e-6f);
-    series_add(&p->upload_ms, (float)s->counts.upload_ns_last * 1e-6f);
-    series_add(&p->submit_ms, (float)s->counts.submit_ns_last * 1e-6f);
+    report_series_add(&p->frame_ms, (float)frame_ns * 1e-6f);
+    report_series_add(&p->update_ms, (float)s->counts.update_ns_last * 1e-6f);
+    report_series_add(&p->upload_ms, (float)s->counts.upload_ns_last * 1e-6f);
+    report_series_add(&p->submit_ms, (float)s->counts.submit_ns_last * 1e-6f);
     uint64_t now = clock_ns() - p->start_ns;
     if (p->first_texture_ns == 0 && textures_resident > 0) {
         p->first_texture_ns = now;
@@ -59,6 +59,7 @@ static void series_put(cJSON *root, const char *name, report_series *series)
     if (series->count == 0) {
         return;
     }
+    number(object, "count", series->count);
     double sum = 0;
     for (uint32_t i = 0; i < series->count; ++i) {
         sum += (double)series->values[i];
@@ -141,6 +142,9 @@ bool report_write(report *p, const report_context *context, const char *path)
     series_put(root, "leat_update_ms", &p->update_ms);
     series_put(root, "leat_submit_ms", &p->submit_ms);
     series_put(root, "gpu_upload_ms", &p->upload_ms);
+    number(root, "reloads", p->reloads);
+    number(root, "rebuilds", p->rebuilds);
+    series_put(root, "redrawn_ms", &p->redrawn_ms);
     number(root, "budget_bytes", (double)context->budget_bytes);
     number(root, "gpu_bytes_max", (double)p->gpu_bytes_max);
     requests_put(root, &context->s->counts);
@@ -161,5 +165,6 @@ void report_destroy(report *p)
     free(p->update_ms.values);
     free(p->upload_ms.values);
     free(p->submit_ms.values);
+    free(p->redrawn_ms.values);
     *p = (report){ 0 };
 }

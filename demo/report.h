@@ -11,6 +11,8 @@ typedef struct report_series {
 
 typedef struct report {
     report_series frame_ms, update_ms, upload_ms, submit_ms;
+    report_series redrawn_ms; /* from the change of a file to the end of the first frame that shows it */
+    uint32_t reloads, rebuilds; /* changed, added or removed exhibits; times that the museum was built anew for them */
     uint64_t start_ns;
     uint64_t first_texture_ns; /* since the start; 0: not yet */
     uint64_t all_resident_ns; /* since the start, everything in view at the wanted detail; 0: not yet */
@@ -30,6 +32,7 @@ typedef struct report_context {
     uint64_t budget_bytes;
 } report_context;
 
+void report_series_add(report_series *series, float value);
 void report_frame(report *p, uint64_t frame_ns, const stream *s, const residency *r, uint32_t textures_resident);
 bool report_write(report *p, const report_context *context, const char *path);
 void report_destroy(report *p);

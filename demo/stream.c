@@ -1,8 +1,11 @@
 /* stream.c - the viewer's engine loop side of Leat: submit, update, upload, release.
  *
- * `user` of a request is its item and the generation of the last reset, so that an event of an older generation is only
- * released. What has arrived waits in a ring in the order of arrival until the upload budget of a frame takes it. */
+ * `user` of a request is its item, the epoch of its last restart and the generation of the last reset, so that an event
+ * of older ones is only released. What has arrived waits in a ring in the order of arrival until the upload budget of a
+ * frame takes it. */
 #include "stream.h"
+
+#include "reload.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,15 +97,17 @@ void stream_items_describe(const catalog *c, const gpu *g, uint64_t read_bytes_m
     }
 }
 
-bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency *r, stream *s)
+bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency *r, uint64_t read_bytes_max, stream *s)
 {
-    *s = (stream){ .streamer = streamer, .c = c, .g = g, .r = r, .generation = 1 };
-    /* One read an item at a time; what was under way at a reset never enters the ring. */
-    s->arrival_capacity = r->item_count + 1;
+    *s = (stream){ .streamer = streamer, .c = c, .g = g, .r = r, .generation = 1, .read_bytes_max = read_bytes_max };
+    /* One read an item at a time; what was under way at a reset or a restart never enters the ring. */
+    s->arrival_capacity = 2 * r->item_count + 1; /* but what has arrived at a restart is in it */
+    s->epochs = calloc(r->item_count + 1u, sizeof *s->epochs);
     s->requests = calloc(r->item_count + 1u, sizeof *s->requests);
     s->failures = calloc(r->item_count + 1u, sizeof *s->failures);
     s->arrivals = calloc(s->arrival_capacity, sizeof *s->arrivals);
-    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL) {
+    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL || s->epochs == NULL) {
+        free(s->epochs);
         free(s->requests);
         free(s->failures);
         free(s->arrivals);
@@ -124,6 +129,7 @@ void stream_destroy(stream *s)
     if (s->arrivals != NULL) {
         arrivals_release(s);
     }
+    free(s->epochs);
     free(s->requests);
     free(s->failures);
     free(s->arrivals);
@@ -147,6 +153,11 @@ static uint64_t deadline_of(uint64_t now, float score)
     return now + DEADLINE_NS_MIN + (uint64_t)(score * (float)DEADLINE_NS_PER_METRE);
 }
 
+static uint64_t user_of(const stream *s, uint32_t item)
+{
+    return (s->generation & 0xffff) << 48 | (uint64_t)s->epochs[item] << 32 | item;
+}
+
 static void read_submit(stream *s, const residency_action *action, uint64_t now)
 {
     bool is_mesh = action->item >= s->c->texture_count;
@@ -159,7 +170,7 @@ static void read_submit(stream *s, const residency_action *action, uint64_t now)
         .priority = priority_of(action->wanted_class, action->score),
         .client = is_mesh ? CLIENT_MESHES : CLIENT_TEXTURES,
         .deadline_ns = deadline_of(now, action->score),
-        .user = s->generation << 32 | action->item,
+        .user = user_of(s, action->item),
     };
     leat_result result = leat_read(s->streamer, &desc, &s->requests[action->item]);
     if (result != LEAT_OK) {
@@ -233,7 +244,7 @@ static void arrival_push(stream *s, const leat_event *event, uint32_t index)
 static void event_take(stream *s, const leat_event *event)
 {
     uint32_t index = (uint32_t)event->user;
-    bool ours = event->user >> 32 == s->generation && index < s->r->item_count;
+    bool ours = index < s->r->item_count && event->user == user_of(s, index);
     switch (event->type) {
     case LEAT_EVENT_READY:
         ++s->counts.ready;
@@ -252,12 +263,19 @@ static void event_take(stream *s, const leat_event *event)
         break;
     case LEAT_EVENT_FAILED:
         ++s->counts.failed;
-        if (ours) {
+        if (ours && event->result == LEAT_ERROR_CHANGED && s->reload != NULL) {
+            residency_ended(s->r, index, false); /* the event that says so is on its way */
+        } else if (ours) {
             s->error_ns = clock_ns();
             (void)leat_event_text(s->streamer, event, s->error_text, sizeof s->error_text);
             fprintf(stderr, "leat-view: %s\n", s->error_text);
             bool lasting = event->result != LEAT_ERROR_OS || ++s->failures[index] >= FAILURES_MAX;
             residency_ended(s->r, index, lasting);
+        }
+        break;
+    case LEAT_EVENT_RELOADED:
+        if (s->reload != NULL) {
+            reload_take(s->reload, event);
         }
         break;
     default:
@@ -280,7 +298,7 @@ void stream_upload(stream *s, uint64_t bytes_max)
     uint64_t begin = clock_ns(), bytes_left = bytes_max;
     while (s->arrival_count > 0 && bytes_left > 0) {
         stream_arrival *arrival = &s->arrivals[s->arrival_first];
-        if (!gpu_upload_step(s->g, &arrival->upload, &bytes_left)) {
+        if (!arrival->outdated && !gpu_upload_step(s->g, &arrival->upload, &bytes_left)) {
             break;
         }
         if (arrival->upload.refused) {
@@ -289,7 +307,7 @@ void stream_upload(stream *s, uint64_t bytes_max)
                      s->c->meshes[arrival->upload.index].name);
             fprintf(stderr, "leat-view: %s\n", s->error_text);
             residency_ended(s->r, arrival->item, true);
-        } else {
+        } else if (!arrival->outdated) {
             residency_uploaded(s->r, arrival->item);
         }
         (void)leat_release(s->streamer, arrival->request);
@@ -298,6 +316,24 @@ void stream_upload(stream *s, uint64_t bytes_max)
     }
     s->counts.bytes_uploaded += bytes_max - bytes_left;
     s->counts.upload_ns_last = clock_ns() - begin;
+}
+
+void stream_restart(stream *s, uint32_t texture)
+{
+    residency_item *item = &s->r->items[texture];
+    (void)leat_cancel(s->streamer, s->requests[texture]); /* stale, if none is under way */
+    for (uint32_t i = 0; i < s->arrival_count; ++i) {
+        stream_arrival *arrival = &s->arrivals[(s->arrival_first + i) % s->arrival_capacity];
+        arrival->outdated |= arrival->item == texture;
+    }
+    ++s->epochs[texture];
+    s->failures[texture] = 0;
+    if (item->level_count > 0) {
+        residency_ended(s->r, texture, false);
+        residency_forget(s->r, texture);
+        item_drop(s, texture, UINT32_MAX);
+    }
+    texture_describe(&s->c->textures[texture], s->g, s->read_bytes_max, item); /* damage is forgotten as well */
 }
 
 void stream_reset(stream *s)

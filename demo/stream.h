@@ -14,6 +14,7 @@ typedef struct stream_arrival {
     uint32_t item;
     leat_request request;
     gpu_upload upload;
+    bool outdated; /* its item was restarted: to be released only */
 } stream_arrival;
 
 typedef struct stream_counts {
@@ -34,11 +35,14 @@ typedef struct stream {
     uint32_t arrival_first, arrival_count, arrival_capacity;
     stream_counts counts;
     uint64_t generation; /* of the last reset: what was asked for before is not for us */
+    uint16_t *epochs; /* by item: of its last restart, likewise */
+    uint64_t read_bytes_max;
+    struct reload *reload; /* takes RELOADED events; NULL: nobody does */
     char error_text[300]; /* the last failure, for the HUD */
     uint64_t error_ns; /* when */
 } stream;
 
-bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency *r, stream *s);
+bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency *r, uint64_t read_bytes_max, stream *s);
 /* Gives back what Leat lent. */
 void stream_destroy(stream *s);
 
@@ -51,6 +55,8 @@ void stream_carry_out(stream *s);
 void stream_update(stream *s);
 /* Uploads at most bytes_max of what has arrived. */
 void stream_upload(stream *s, uint64_t bytes_max);
+/* Drops one texture and forgets what is under way for it: its content has changed. */
+void stream_restart(stream *s, uint32_t texture);
 /* Drops everything and forgets what is under way. */
 void stream_reset(stream *s);
 

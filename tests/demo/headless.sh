@@ -91,6 +91,54 @@ exactly "$work/damaged.json" frames 40
 expect 0 '' "budget" "${small[@]}" --budget 1 --report "$work/budget.json" "$work/textures.leat"
 [ "$(figure "$work/budget.json" gpu_bytes_max)" -le 1572864 ] || fail "budget: $(figure "$work/budget.json" gpu_bytes_max) bytes"
 
+# Content that changes while it is shown: loose textures, written in place and renamed over; a pack, packed again. The
+# change is made when the first numbered screenshot is there, and the viewer ends long after it.
+# changing NAME COMMAND ARGUMENT...: runs COMMAND in the middle of a run of the viewer.
+changing()
+{
+    local name=$1 command=$2 viewer
+    shift 2
+    "$view" --headless --size 320x180 --frames 400 --speed 0.1 --screenshot "$work/$name.png" --screenshot-every 40 \
+        --report "$work/$name.json" "$@" >"$work/out" 2>&1 &
+    viewer=$!
+    while [ ! -e "$work/$name-0040.png" ] && kill -0 "$viewer" 2>/dev/null; do
+        sleep 0.01
+    done
+    $command
+    wait "$viewer" || fail "$name: $(cat "$work/out")"
+    [ ! -s "$work/out" ] || fail "$name said: $(cat "$work/out")"
+    at_least "$work/$name.json" reloads 1
+    exactly "$work/$name.json" failed 0
+}
+change_files()
+{
+    "$fixture" dds "$work/loose/a/one.dds" 250
+    "$fixture" dds "$work/two.dds" 250
+    mv "$work/two.dds" "$work/loose/two.dds"
+}
+add_file()
+{
+    "$fixture" dds "$work/loose/a/new.dds" 90
+}
+change_pack()
+{
+    "$fixture" changed "$work/live.leat.tmp"
+    mv "$work/live.leat.tmp" "$work/live.leat"
+}
+mkdir -p "$work/loose/a"
+"$fixture" dds "$work/loose/a/one.dds" 20
+"$fixture" dds "$work/loose/two.dds" 20
+cp "$work/textures.leat" "$work/live.leat"
+changing loose change_files "$work/loose"
+exactly "$work/loose.json" rebuilds 0
+grep -A 2 '"redrawn_ms"' "$work/loose.json" | grep -q '"count"' || fail "loose: nothing was drawn anew"
+cmp -s "$work/loose-0040.png" "$work/loose-0400.png" && fail "loose: the last frame shows what the first did"
+changing added add_file "$work/loose"
+at_least "$work/added.json" rebuilds 1
+changing live change_pack "$work/live.leat"
+exactly "$work/live.json" rebuilds 0
+expect 1 'no DDS textures' "a folder without textures" "${small[@]}" "$(dirname "$view")/CMakeFiles"
+
 expect 1 'cannot be written' "screenshot into nowhere" "${small[@]}" --screenshot "$work/no/such/folder.png" "$work/textures.leat"
 
 printf 'not a pack, but long enough to be read as one%.0s' {1..200} >"$work/foreign.leat"
