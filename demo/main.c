@@ -1,8 +1,7 @@
 /* main.c - leat-view: opens packs, builds the museum, and runs the loop.
  *
- * A frame: input or flight -> what is in view -> plan -> submit, cancel, drop -> leat_update -> uploads within a byte
- * budget
- * -> draw. No step of it waits for I/O. */
+ * A frame: input or flight -> leat_update -> what is in view -> plan -> submit, cancel, drop -> uploads within a byte
+ * budget -> draw. No step of it waits for I/O. */
 #include "catalog.h"
 #include "flight.h"
 #include "gpu.h"
@@ -374,11 +373,11 @@ static void run(view *v)
         v->seconds += seconds;
         camera_update(v, &in, seconds);
 
+        stream_update(&v->s); /* first, so that what changed on disk is asked for in this frame */
         residency_begin(&v->r);
         wants_collect(&v->w, &v->c, &v->camera, &v->r, &v->wants);
         residency_plan(&v->r, v->paused);
         stream_carry_out(&v->s);
-        stream_update(&v->s);
         stream_upload(&v->s, UPLOAD_BYTES_FRAME);
 
         frame_draw(v, seconds);

@@ -88,7 +88,14 @@ void reload_take(reload *r, const leat_event *event)
         return;
     }
     ++r->reload_count;
+    const residency_item *shown = &r->s->r->items[item];
+    bool in_view = shown->frame == r->s->r->frame && shown->wanted_class != RESIDENCY_AHEAD && shown->frame > 0;
     stream_restart(r->s, item);
+    if (!in_view) {
+        r->waiting_count -= r->changed_ns[item] != 0;
+        r->changed_ns[item] = 0;
+        return; /* it is drawn when somebody looks, which says nothing of us */
+    }
     r->waiting_count += r->changed_ns[item] == 0;
     r->changed_ns[item] = change_time_ns(r, event->asset, r->s->c->textures[item].name);
 }

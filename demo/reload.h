@@ -2,8 +2,8 @@
  *
  * A texture whose picture has changed, and nothing else, is dropped and streamed again where it hangs. Anything more (a
  * texture of another size, a mesh, a material, something that came or went) changes the catalogue, and with it the
- * halls: the main loop then builds the museum anew. Measures the time from the change of the file to the end of the
- * first frame that shows it. */
+ * halls: the main loop then builds the museum anew. Measures, for what is in view, the time from the change of the file
+ * to the end of the first frame that shows it. */
 #ifndef VIEW_RELOAD_H
 #define VIEW_RELOAD_H
 
