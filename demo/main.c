@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRACE_RECORDS (1u << 19) /* some minutes of flight */
+
 #define FIELD_OF_VIEW 1.08f
 #define EYE_HEIGHT 1.75f
 #define WALK_SPEED 3.2f
@@ -66,8 +68,13 @@ static bool say(const char *format, const char *what)
 static bool packs_open(view *v)
 {
     leat_error error = { 0 };
-    leat_desc desc = { .backend = v->o.backend, .error = &error };
+    leat_desc desc = { .backend = v->o.backend,
+                       .error = &error,
+                       .trace_event_count = v->o.trace != NULL ? TRACE_RECORDS : 0 };
     leat_result result = leat_create(&desc, &v->streamer);
+    if (result == LEAT_OK && v->o.trace != NULL) {
+        result = leat_trace_start(v->streamer);
+    }
     if (result != LEAT_OK) {
         return say("%s", error.text[0] != '\0' ? error.text : leat_result_text(result));
     }
@@ -399,6 +406,10 @@ static void run(view *v)
 static bool finish(view *v)
 {
     v->report.reloads += v->reload.reload_count;
+    leat_error error = { 0 };
+    if (v->o.trace != NULL && leat_trace_stop(v->streamer, v->o.trace, &error) != LEAT_OK) {
+        return say("%s", error.text);
+    }
     if (v->o.report == NULL || v->c.texture_count + v->c.mesh_count == 0) {
         return !v->failed;
     }

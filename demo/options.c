@@ -26,6 +26,7 @@ static const char help_text[] =
     "      --screenshot F.png    write the last frame; with --screenshot-every, F-0001.png and so on\n"
     "      --screenshot-every N  write every Nth frame\n"
     "      --report F.json       write what was measured\n"
+    "      --trace F             write a trace of the last seconds, for Perfetto and `leat trace`\n"
     "      --help, --version\n"
     "\n"
     "Packs are mounted in order: later ones hide assets of the same name. Press F1 in the viewer for its keys.\n"
@@ -46,6 +47,7 @@ enum {
     OPTION_SCREENSHOT,
     OPTION_SCREENSHOT_EVERY,
     OPTION_REPORT,
+    OPTION_TRACE,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -65,6 +67,7 @@ static const struct option long_options[] = {
     { "screenshot", required_argument, NULL, OPTION_SCREENSHOT },
     { "screenshot-every", required_argument, NULL, OPTION_SCREENSHOT_EVERY },
     { "report", required_argument, NULL, OPTION_REPORT },
+    { "trace", required_argument, NULL, OPTION_TRACE },
     { "help", no_argument, NULL, OPTION_HELP },
     { "version", no_argument, NULL, OPTION_VERSION },
     { NULL, 0, NULL, 0 },
@@ -168,6 +171,9 @@ static bool option_take(int option, const char *value, options *o)
         return u32_parse("screenshot-every", value, 1, 100000000, &o->screenshot_every);
     case OPTION_REPORT:
         o->report = value;
+        return true;
+    case OPTION_TRACE:
+        o->trace = value;
         return true;
     default:
         fprintf(stderr, "leat-view: try leat-view --help\n");

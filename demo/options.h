@@ -15,6 +15,7 @@ typedef struct options {
     const char *screenshot;
     uint32_t screenshot_every;
     const char *report;
+    const char *trace;
     uint64_t budget_bytes;
     uint32_t seed;
     uint32_t samples; /* of multisampling; UINT32_MAX: by the GL that is there */

@@ -10,5 +10,6 @@ int command_info(const options *o);
 int command_verify(const options *o);
 int command_extract(const options *o);
 int command_doctor(const options *o);
+int command_trace(const options *o);
 
 #endif

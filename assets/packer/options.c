@@ -13,6 +13,8 @@
 #define LEVEL_DEFAULT 9
 #define LEVEL_MAX 12
 #define JOBS_MAX 256
+#define COUNT_MAX 1000000
+#define COUNT_DEFAULT 10u
 
 typedef struct command_text {
     const char *name;
@@ -49,6 +51,12 @@ static const command_text commands[] = {
       "Needs no privilege and changes nothing. Reads PATH; into a folder, or beside a file that is no pack, it writes\n"
       "a temporary file of 2 MiB, without a name, if it may.\n\n"
       "Exit: 0 the fast way is taken; 1 PATH is not there, or nothing can be read; 2 usage; 3 works, but slower." },
+    { "trace", "JrCh", "leat trace top|why FILE [options]",
+      "Reads a trace (leat_trace_stop, leat-view --trace, leat-bench --trace), which Perfetto opens as well.\n\n"
+      "  leat trace top FILE [--count N]      the times of all requests by class, and the N slowest (default 10)\n"
+      "  leat trace why FILE --request ID     where the time of one request went; ID as `top` prints it\n\n"
+      "      --json                           the same for programmes\n\n"
+      "Exit: 0; 1 FILE is no trace, or has no such request; 2 usage." },
 };
 
 static const struct option long_options[] = {
@@ -61,6 +69,8 @@ static const struct option long_options[] = {
     { "dds", no_argument, NULL, 'd' },
     { "gltf", no_argument, NULL, 'G' },
     { "quiet", no_argument, NULL, 'q' },
+    { "request", required_argument, NULL, 'r' },
+    { "count", required_argument, NULL, 'C' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -139,6 +149,15 @@ static int option_take(int option, const command_text *text, options *o)
     case 'q':
         o->quiet = true;
         return -1;
+    case 'r':
+        o->request = optarg;
+        return -1;
+    case 'C':
+        if (!number_parse(optarg, 1, COUNT_MAX, &number)) {
+            return usage_error(text->name, "--count takes a number from 1 to 1000000, not ", optarg);
+        }
+        o->count = (uint32_t)number;
+        return -1;
     default:
         printf("%s\n\n%s\n", text->usage, text->help);
         return EXIT_OK;
@@ -155,9 +174,32 @@ static int command_find(const char *name)
     return -1;
 }
 
+/* `leat trace top FILE` or `leat trace why FILE --request ID`. */
+static int trace_arguments_check(const command_text *text, const options *o)
+{
+    bool why = o->argument_count > 0 && strcmp(o->arguments[0], "why") == 0;
+    if (o->argument_count == 0 || (!why && strcmp(o->arguments[0], "top") != 0)) {
+        return usage_error(text->name, "say top or why", o->argument_count == 0 ? "" : ", not something else");
+    }
+    if (o->argument_count == 1) {
+        return usage_error(text->name, "there is no FILE", "");
+    }
+    if (o->argument_count > 2) {
+        return usage_error(text->name, "one trace at a time; what is ", o->arguments[2]);
+    }
+    if (why != (o->request != NULL)) {
+        return usage_error(text->name,
+                           why ? "--request is missing: `leat trace top` prints ids" : "--request is for why", "");
+    }
+    return -1;
+}
+
 /* What must be there, by command. */
 static int arguments_check(const command_text *text, const options *o)
 {
+    if (o->command == COMMAND_TRACE) {
+        return trace_arguments_check(text, o);
+    }
     bool writes = o->command == COMMAND_PACK || o->command == COMMAND_EXTRACT;
     if (o->argument_count == 0 && o->command != COMMAND_DOCTOR) {
         return usage_error(text->name, o->command == COMMAND_PACK ? "there is no SRC to pack" : "there is no PACK", "");
@@ -177,6 +219,7 @@ int options_parse(int argc, char **argv, options *o)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *o = (options){ .level = LEVEL_DEFAULT,
+                    .count = COUNT_DEFAULT,
                     .job_count = cores < 1          ? 1
                                  : cores > JOBS_MAX ? JOBS_MAX
                                                     : (uint32_t)cores };

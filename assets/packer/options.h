@@ -14,7 +14,8 @@ typedef enum command {
     COMMAND_INFO,
     COMMAND_VERIFY,
     COMMAND_EXTRACT,
-    COMMAND_DOCTOR
+    COMMAND_DOCTOR,
+    COMMAND_TRACE
 } command;
 
 typedef struct options {
@@ -25,6 +26,8 @@ typedef struct options {
     uint32_t job_count;
     int level; /* of LZ4 HC */
     texture_format format;
+    const char *request; /* --request INDEX.GENERATION */
+    uint32_t count; /* --count */
     bool json, strict, dds, gltf, quiet;
 } options;
 

@@ -32,7 +32,7 @@ struct decode {
     uint32_t worker_count; /* threads that run */
     pthread_t *threads;
     region scratch; /* SCRATCH_SIZE per worker, at least one */
-    _Atomic uint32_t scratch_next;
+    _Atomic uint32_t worker_next; /* numbers for the workers as they start */
 };
 
 /* ---- The heap ---- */
@@ -168,8 +168,14 @@ static const uint8_t *packed_bytes(decode *d, const decode_task *task, const dec
     return d->desc.fetch(d->desc.owner, task, into) ? into : NULL;
 }
 
-static void task_run(decode *d, decode_task *task, uint8_t *scratch)
+static uint8_t *scratch_of(const decode *d, uint32_t worker)
 {
+    return (uint8_t *)d->scratch.memory + (size_t)worker * SCRATCH_SIZE;
+}
+
+static void task_run(decode *d, decode_task *task, uint32_t worker)
+{
+    uint8_t *scratch = scratch_of(d, worker);
     uint64_t begin_ns = monotonic_ns();
     bool wanted = false;
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
@@ -178,6 +184,7 @@ static void task_run(decode *d, decode_task *task, uint8_t *scratch)
     }
     task->result = LEAT_OK;
     task->bytes_copied = 0;
+    task->worker = worker;
     task->skipped = !wanted;
     task->unread = false;
     if (wanted) {
@@ -194,11 +201,6 @@ static void task_run(decode *d, decode_task *task, uint8_t *scratch)
     d->desc.done(d->desc.owner, task);
 }
 
-static uint8_t *scratch_of(const decode *d, uint32_t worker)
-{
-    return (uint8_t *)d->scratch.memory + (size_t)worker * SCRATCH_SIZE;
-}
-
 static bool in_hurry(const decode *d)
 {
     return d->desc.hurry != NULL && atomic_load_explicit(d->desc.hurry, memory_order_relaxed) != 0;
@@ -207,7 +209,7 @@ static bool in_hurry(const decode *d)
 static void *worker_main(void *argument)
 {
     decode *d = argument;
-    uint8_t *scratch = scratch_of(d, atomic_fetch_add_explicit(&d->scratch_next, 1, memory_order_relaxed));
+    uint32_t worker = atomic_fetch_add_explicit(&d->worker_next, 1, memory_order_relaxed);
     pthread_mutex_lock(&d->lock);
     while (!d->stopping) {
         if (d->count == 0) {
@@ -220,7 +222,7 @@ static void *worker_main(void *argument)
         task->state = DECODE_STARTED;
         pthread_mutex_unlock(&d->lock);
         bool hurry = in_hurry(d); /* this may be the task that ends it, and then the engine's thread wakes */
-        task_run(d, task, scratch);
+        task_run(d, task, worker);
         if (hurry || in_hurry(d)) {
             sched_yield();
         }
@@ -291,6 +293,7 @@ void decode_stop(decode *d)
         task->unread = false;
         task->bytes_copied = 0;
         task->time_ns = 0;
+        task->worker = 0;
         d->desc.done(d->desc.owner, task);
     }
 }
@@ -377,7 +380,7 @@ bool decode_step(decode *d)
     }
     decode_task *task = heap_pop(d);
     task->state = DECODE_STARTED;
-    task_run(d, task, scratch_of(d, 0));
+    task_run(d, task, 0);
     return true;
 }
 

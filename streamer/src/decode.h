@@ -57,6 +57,7 @@ typedef struct decode_task {
     bool unread; /* it could not be fetched: nothing was done */
     uint64_t bytes_copied;
     uint64_t time_ns;
+    uint32_t worker; /* which did it, 0 .. worker_count - 1 */
 } decode_task;
 
 typedef struct decode_desc {

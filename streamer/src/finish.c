@@ -26,6 +26,7 @@ void request_drop(leat_streamer *s, request *r, uint32_t index)
     if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) == 1) {
         uint64_t now_ns = streamer_now(s);
         r->latency_ns = now_ns - u64_min(now_ns, r->submitted_ns);
+        trace_point(s, TRACE_FINISH, index, r->generation, 0, 0);
         if (r->hurried) {
             atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
         }
@@ -74,6 +75,7 @@ static void count_task(leat_streamer *s, const decode_task *task)
         count_add(&c->chunks_skipped, 1);
         return;
     }
+    trace_point(s, TRACE_CHUNK, task->chunk, 0, task->time_ns, (uint64_t)task->worker << 32 | task->read);
     count_add(&c->chunks_decoded, 1);
     count_add(&c->bytes_packed, task->record->packed_size);
     count_add(&c->bytes_unpacked, task->record->raw_size);
@@ -91,6 +93,7 @@ static void end_outputs(leat_streamer *s, const decode_task *task)
 {
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
         request *r = &s->requests[o->request];
+        trace_point(s, TRACE_DECODED, o->request, r->generation, task->time_ns, task->worker);
         if (!task->skipped && task->result != LEAT_OK) {
             request_fail(s, r, o->request, task->result, 0, task->chunk);
         }

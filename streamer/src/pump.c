@@ -148,6 +148,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
     }
     count_own(&s->counters.deadlines_announced, 1);
     r->level_possible = possible ? level : LEVEL_NONE;
+    trace_point(s, TRACE_LATE, index, r->generation, r->predicted_ns, 0);
     if (possible && (r->flags & LEAT_READ_DEGRADE)) {
         r->degraded = true;
         r->size = size;
@@ -186,6 +187,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
         check_deadline(s, r, index, now_ns);
     }
     estimate_admit(&s->estimate, r->rank, bytes_left(s, r), now_ns);
+    trace_point(s, TRACE_ADMIT, index, r->generation, bytes_left(s, r), sched_bytes(s->sched));
     pump_requeue(s, index);
 }
 
@@ -259,6 +261,7 @@ static void bind_memory(leat_streamer *s, const command *c)
         request_drop(s, r, c->request.index);
     } else {
         r->memory = c->memory;
+        trace_point(s, TRACE_BOUND, c->request.index, r->generation, size, 0);
         pump_requeue(s, c->request.index);
     }
     requeue_waiting_bind(s);
@@ -430,6 +433,20 @@ static void publish(leat_streamer *s)
     level_set(&c->ring_losses, io.ring_losses);
 }
 
+#define LEVELS_NS (NS_PER_MS / 4) /* between two records of the levels */
+
+static void trace_levels(leat_streamer *s, uint64_t now_ns)
+{
+    if (!trace_is_on(&s->trace) || now_ns - u64_min(now_ns, s->levels_traced_ns) < LEVELS_NS) {
+        return;
+    }
+    s->levels_traced_ns = now_ns;
+    trace_write(&s->trace, TRACE_LEVELS, now_ns, 0, 0,
+                (window_bytes(s->window) >> 10) << 32 | (uint32_t)(window_in_flight(s->window) >> 10),
+                (sched_bytes(s->sched) >> 10) << 32 | (uint64_t)u32_min(s->reads_in_flight, 0xffff) << 16 |
+                    u32_min(decode_queued(s->decode), 0xffff));
+}
+
 bool pump_run(leat_streamer *s, uint64_t now_ns)
 {
     bool worked = take_mail(s, now_ns);
@@ -444,6 +461,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     if (worked) {
         pump_publish(s, now_ns);
     }
+    trace_levels(s, now_ns);
     return worked;
 }
 

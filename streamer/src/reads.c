@@ -175,8 +175,8 @@ static uint64_t read_begin(const leat_pack_chunk_record *chunk)
 /* Where a chunk that a request wants belongs, if it could be read straight to there; else NULL. */
 static uint8_t *destination_of(const leat_pack_chunk_record *chunk, const request *r)
 {
-    if (chunk->codec != LEAT_PACK_CODEC_STORED || (chunk->flags & PACK_CHUNK_LOOSE) || chunk->raw_offset < r->raw_begin ||
-        chunk->raw_offset + chunk->raw_size > r->raw_begin + r->size) {
+    if (chunk->codec != LEAT_PACK_CODEC_STORED || (chunk->flags & PACK_CHUNK_LOOSE) ||
+        chunk->raw_offset < r->raw_begin || chunk->raw_offset + chunk->raw_size > r->raw_begin + r->size) {
         return NULL;
     }
     uint8_t *destination = r->memory + (chunk->raw_offset - r->raw_begin);
@@ -325,8 +325,10 @@ static void wait_for_memory(leat_streamer *s, uint32_t index)
 {
     sched_entry entry = sched_get(s->sched, index);
     sched_remove(s->sched, index);
-    sched_push(pump_waiting_queue(s, &s->requests[index]), index, &entry);
-    s->requests[index].stage = STAGE_WAITING;
+    request *r = &s->requests[index];
+    sched_push(pump_waiting_queue(s, r), index, &entry);
+    r->stage = STAGE_WAITING;
+    trace_point(s, TRACE_WAITS_MEMORY, index, r->generation, r->size, 0);
 }
 
 /* What may hold stored chunks is aligned as the device wants it. */
@@ -354,6 +356,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
     s->bind_bytes_asked += size;
     sched_remove(s->sched, index);
     r->stage = STAGE_NEEDS_BIND;
+    trace_point(s, TRACE_NEEDS_MEMORY, index, r->generation, size, 0);
     post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY, true);
     return false;
 }
@@ -459,6 +462,7 @@ static void send_to_device(leat_streamer *s, read_op *rd, uint64_t now_ns)
     ++s->reads_in_flight;
     s->reads_eager += rd->rank <= RANK_EAGER_MAX ? 1 : 0;
     window_issue(s->window, rd->size, rd->urgent, now_ns);
+    trace_point(s, TRACE_READ_OUT, (uint32_t)(rd - s->reads), rd->generation, rd->size, rd->rank);
     read_queue(s, rd);
 }
 
@@ -583,9 +587,12 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
     bool urgent = r->rank == 0;
     for (;;) {
         uint64_t bytes = 0;
+        uint32_t tasks_before = rd->task_count;
         add_result added = add_chunks(s, rd, r, index, now_ns, &bytes);
         progress |= bytes > 0;
         if (bytes > 0) {
+            trace_point(s, rd->task_count > tasks_before ? TRACE_PLAN : TRACE_SHARE, index, r->generation, bytes,
+                        (uint64_t)rd->generation << 32 | (uint32_t)(rd - s->reads));
             charge(s, r, index, bytes, added == ADD_REQUEST_DONE, now_ns);
         }
         if (added == ADD_READ_FULL || rd->task_count == 0) {
@@ -657,6 +664,7 @@ static void read_end(leat_streamer *s, read_op *rd)
 {
     --s->reads_in_flight;
     s->reads_eager -= rd->rank <= RANK_EAGER_MAX ? 1 : 0;
+    trace_point(s, TRACE_READ_BACK, (uint32_t)(rd - s->reads), rd->generation, rd->done, s->reads_in_flight);
     count_own(&s->counters.reads_completed, 1);
     hand_over(s, rd);
 }
@@ -754,8 +762,8 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
     bool loose = s->packs[rd->pack].index.loose;
     if (rd->window_size > 0) {
         bool ok = c->result > 0;
-        window_complete(s->window, rd->window_size, rd->urgent, now_ns - u64_min(now_ns, rd->issued_ns), ok, s->napped || loose,
-                        sched_count(s->sched) == 0, now_ns);
+        window_complete(s->window, rd->window_size, rd->urgent, now_ns - u64_min(now_ns, rd->issued_ns), ok,
+                        s->napped || loose, sched_count(s->sched) == 0, now_ns);
         rd->window_size = 0;
     }
     if (atomic_load_explicit(&s->stopping, memory_order_relaxed)) {

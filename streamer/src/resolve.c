@@ -36,6 +36,7 @@
 #define RING_WORKER_COUNT_DEFAULT 8u
 #define RING_WORKER_COUNT_LIMIT 4096u
 #define BATCH_WAIT_US_LIMIT 1000000u
+#define TRACE_EVENT_COUNT_LIMIT (1u << 26)
 #define ASSET_BYTES_DEFAULT (UINT64_C(4) << 30)
 #define INDEX_BYTES_DEFAULT (UINT64_C(1) << 30)
 #define CHUNK_RATIO_DEFAULT 255u
@@ -132,6 +133,7 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
         { "uring.sqpoll_core", d->uring.sqpoll_core, 0, SQPOLL_CORE_LIMIT },
         { "uring.worker_count_max", d->uring.worker_count_max, 1, RING_WORKER_COUNT_LIMIT },
         { "uring.batch_wait_us", d->uring.batch_wait_us, 0, BATCH_WAIT_US_LIMIT },
+        { "trace_event_count", d->trace_event_count, 0, TRACE_EVENT_COUNT_LIMIT },
         { "backend", d->backend, LEAT_BACKEND_AUTO, LEAT_BACKEND_SIM },
         { "memory_bytes_max", d->memory_bytes_max, d->pool_bytes + d->lent_bytes, UINT64_MAX },
     };

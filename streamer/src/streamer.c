@@ -85,7 +85,7 @@ static bool create_tables(leat_streamer *s)
     s->chunk_buckets = memory_allocate(m, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets), CACHE_LINE_SIZE);
     s->ended = memory_allocate(m, d->event_count_max, sizeof(*s->ended), CACHE_LINE_SIZE);
     s->events = memory_allocate(m, d->event_count_max, sizeof(*s->events), CACHE_LINE_SIZE);
-    if (!handles_init(&s->request_handles, d->request_count_max, m) ||
+    if (!trace_init(&s->trace, d->trace_event_count, m) || !handles_init(&s->request_handles, d->request_count_max, m) ||
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
         !command_queue_init(&s->commands, power_of_two_above(command_count), m) || s->requests == NULL ||
         s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL || s->mounts == NULL ||
@@ -285,6 +285,7 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->ended_batch, d->event_count_max, sizeof(*s->ended_batch));
     memory_free(m, s->post_links, d->request_count_max, sizeof(*s->post_links));
     memory_free(m, s->requests, d->request_count_max, sizeof(*s->requests));
+    trace_free(&s->trace, m);
     command_queue_free(&s->commands, m);
     handles_free(&s->batch_handles, m);
     handles_free(&s->request_handles, m);

@@ -34,6 +34,7 @@
 #include "region.h"
 #include "reload.h"
 #include "scheduler.h"
+#include "trace.h"
 #include "watch.h"
 #include "window.h"
 
@@ -288,6 +289,7 @@ struct leat_streamer {
     pthread_t io_thread;
     uint64_t read_bytes_max; /* desc's, but never so much that one read could not have the pool to itself */
     uint64_t decode_bytes_low, decode_bytes_high; /* packed bytes in the decode stage: see reads.c */
+    trace trace; /* its ring is everybody's; began_ns and begin_ticket are those of who starts and stops it */
 
     /* any thread */
     handle_table request_handles;
@@ -344,6 +346,7 @@ struct leat_streamer {
     uint32_t request_high; /* slots ever used are below this */
     bool issue_blocked; /* the last issue stopped before the queue was empty */
     bool short_of_buffers; /* and not for the window, but for what returned reads bring: pool, reads, outputs */
+    uint64_t levels_traced_ns;
     mpsc_list returned; /* reads whose tasks are done */
     _Atomic bool starving; /* the I/O thread waits for returned reads */
     _Atomic uint64_t decode_bytes; /* packed, in the decode stage; I/O thread up, workers down */
@@ -448,6 +451,15 @@ void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reas
 static inline mpsc_link *mail_link(const leat_streamer *s, uint32_t index)
 {
     return &s->request_handles.slots[index].mail;
+}
+
+/* A point of the trace. Any thread. */
+static inline void trace_point(leat_streamer *s, trace_kind kind, uint32_t index, uint32_t generation, uint64_t value,
+                               uint64_t more)
+{
+    if (trace_is_on(&s->trace)) {
+        trace_write(&s->trace, kind, streamer_now(s), index, generation, value, more);
+    }
 }
 
 static inline void count_add(_Atomic uint64_t *counter, uint64_t amount)

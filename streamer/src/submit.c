@@ -97,6 +97,8 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
         atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
     }
     atomic_store_explicit(&r->chunks_open, 1, memory_order_relaxed); /* the mail publishes it */
+    trace_point(s, TRACE_SUBMIT, index, r->generation, (uint64_t)desc->asset.pack.generation << 32 | desc->priority,
+                (uint64_t)desc->asset.pack.index << 32 | desc->asset.index);
     if (desc->batch.generation != 0) {
         atomic_fetch_add_explicit(&s->batches[desc->batch.index].added, 1, memory_order_relaxed);
     }
@@ -247,6 +249,7 @@ leat_result leat_cancel(leat_streamer *s, leat_request handle)
     if (!handles_set(&s->request_handles, handle.index, handle.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
         return LEAT_ERROR_STALE;
     }
+    trace_point(s, TRACE_CANCEL, handle.index, handle.generation, 1, 0);
     mpsc_post(&s->mail, mail_link(s, handle.index), handle.index, MAIL_CANCEL);
     streamer_wake(s, false);
     return LEAT_OK;

@@ -237,6 +237,7 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
     uint32_t count = 0;
     if (reasons & POST_TERMINAL) { /* what would have come before it has lost its meaning */
         leat_event e = terminal_event(s, r, index);
+        trace_point(s, TRACE_DELIVER, index, r->generation, e.type, 0);
         if (!batch_member_ended(s, &e)) {
             out[count++] = e;
         }
@@ -383,12 +384,18 @@ static void watch_stepped(leat_streamer *s)
 
 leat_events leat_update(leat_streamer *s, const leat_tick *tick)
 {
+    bool traced = trace_is_on(&s->trace);
+    uint64_t begin_ns = traced ? streamer_now(s) : 0;
     free_ended(s);
     if (s->desc.stepped) {
         step_to(s, tick != NULL ? tick->now_ns : 0);
         watch_stepped(s);
     }
-    return gather(s, tick);
+    leat_events events = gather(s, tick);
+    if (traced) {
+        trace_point(s, TRACE_UPDATE, 0, 0, streamer_now(s) - begin_ns, events.count);
+    }
+    return events;
 }
 
 /* Without threads, waiting is going to the time of the next completion. */

@@ -194,6 +194,20 @@ uint32_t *bench_pick(const pack_index *index, uint32_t count, uint64_t seed)
     return picked;
 }
 
+/* ---- A trace of one turn ---- */
+
+bool bench_trace_stop(bench *b, leat_streamer *s)
+{
+    bool write = b->trace_path != NULL && !b->trace_written;
+    leat_error error = { 0 };
+    if (leat_trace_stop(s, write ? b->trace_path : NULL, &error) != LEAT_OK) {
+        fprintf(stderr, "leat-bench: %s\n", error.text);
+        return false;
+    }
+    b->trace_written |= write;
+    return true;
+}
+
 /* ---- The command ---- */
 
 typedef struct suite {
@@ -209,6 +223,7 @@ static const suite suites[] = {
     { "urgent", suite_urgent, "small urgent reads under a background that never runs dry" },
     { "scale", suite_scale, "submit, cancel and re-prioritise with a thousand and a million queued" },
     { "engine", suite_engine, "the cost of a frame on the engine's thread; allocations; system calls" },
+    { "trace", suite_trace, "what it costs to record a trace" },
     { "startup", suite_startup, "opening packs of 10^3 to 10^6 assets; create and destroy" },
     { "methods", suite_methods, "random reads by every method there is, from pread to polled io_uring" },
 };
@@ -226,6 +241,7 @@ static void usage(FILE *out)
             "  --file F      methods: a file to read; default: one of 1 GiB that is made, in TMPDIR or /tmp\n"
             "  --method M    methods: only this one\n"
             "  --json F      write figures and raw samples\n"
+            "  --trace F     write a trace of the first turn under load (urgent, trace), for Perfetto and `leat trace`\n"
             "  --rounds N    turns of each contestant (default 5)\n"
             "  --seconds S   length of measurements that last (default 5)\n"
             "  --quick       small and short: shows that it works, measures nothing worth keeping\n"
@@ -312,6 +328,7 @@ int main(int argc, char **argv)
         { "json", required_argument, NULL, 'j' },
         { "file", required_argument, NULL, 'f' },
         { "method", required_argument, NULL, 'm' },
+        { "trace", required_argument, NULL, 't' },
         { "rounds", required_argument, NULL, 'r' },
         { "seconds", required_argument, NULL, 's' },
         { "quick", no_argument, NULL, 'q' },
@@ -332,6 +349,9 @@ int main(int argc, char **argv)
             break;
         case 'm':
             b.method = optarg;
+            break;
+        case 't':
+            b.trace_path = optarg;
             break;
         case 'r':
             b.rounds = (uint32_t)strtoul(optarg, NULL, 10);
@@ -374,6 +394,10 @@ int main(int argc, char **argv)
     }
     if (synthetic[0] != '\0') {
         unlink(synthetic);
+    }
+    if (ok && b.trace_path != NULL && !b.trace_written) {
+        fprintf(stderr, "leat-bench: %s: not written; the suites urgent and trace record one\n", b.trace_path);
+        ok = false;
     }
     printf("%u goals missed\n", b.missed);
     cJSON_Delete(b.figures);

@@ -20,6 +20,8 @@ typedef struct bench {
     bool quick;
     const char *json_path;
     const char *file_path, *method; /* of methods: the file to read, the one to run; NULL: made, all */
+    const char *trace_path; /* --trace */
+    bool trace_written;
     const char *assets_path; /* of peers that read sources: a folder of PNGs */
     cJSON *figures, *raw;
     uint32_t missed; /* goals */
@@ -45,6 +47,11 @@ void bench_raw(bench *b, const char *name, const samples *s);
 typedef enum goal_kind { GOAL_NONE, GOAL_AT_MOST, GOAL_AT_LEAST } goal_kind;
 /* Prints a line and notes it for the report. */
 void bench_figure(bench *b, const char *name, double value, const char *unit, goal_kind kind, double goal);
+
+/* ---- A trace of one turn ---- */
+#define BENCH_TRACE_RECORDS (1u << 18) /* for leat_desc.trace_event_count, where --trace was given */
+/* Ends a recording; the first of a run becomes the file of --trace. False, and a line, if that cannot be written. */
+bool bench_trace_stop(bench *b, leat_streamer *s);
 
 /* ---- The pack as a plain program sees it ---- */
 typedef struct bench_pack {
@@ -78,6 +85,7 @@ bool suite_startup(bench *b);
 bool suite_methods(bench *b);
 /* Says which there are if there is none of that name. */
 bool methods_known(const char *name);
+bool suite_trace(bench *b);
 
 /* What limits.c measures, for the others to divide by. */
 typedef struct limits {

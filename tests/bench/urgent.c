@@ -90,7 +90,10 @@ static void take(turn *t, leat_events events, samples *latency_ms)
 
 static bool open_turn(bench *b, uint64_t window, turn *t)
 {
-    leat_desc desc = { .window_bytes = window, .direct = LEAT_ON, .memory_bytes_max = 512u << 20 };
+    leat_desc desc = { .window_bytes = window,
+                       .direct = LEAT_ON,
+                       .memory_bytes_max = 512u << 20,
+                       .trace_event_count = b->trace_path != NULL ? BENCH_TRACE_RECORDS : 0 };
     *t = (turn){ .random = bench_now_ns(), .asset_count = 4096 };
     if (leat_create(&desc, &t->s) != LEAT_OK || leat_pack_open(t->s, b->pack_path, NULL, &t->pack) != LEAT_OK ||
         !bench_pack_open(b->pack_path, &t->plain)) {
@@ -126,6 +129,9 @@ static bool run_turn(bench *b, uint64_t window, bool background, double seconds,
     for (uint64_t now_ns = begin_ns; now_ns < end_ns; now_ns = bench_now_ns()) {
         if (!measuring && now_ns >= measure_ns) {
             measuring = true;
+            if (background && b->trace_path != NULL && !b->trace_written && leat_trace_start(t.s) != LEAT_OK) {
+                return false;
+            }
             leat_stats_get(t.s, &before);
             measure_ns = now_ns;
         }
@@ -140,6 +146,9 @@ static bool run_turn(bench *b, uint64_t window, bool background, double seconds,
         take(&t, leat_wait(t.s, u64_min(until_ns, NS_PER_MS)), &mine);
     }
     uint64_t passed_ns = bench_now_ns() - measure_ns;
+    if (background && b->trace_path != NULL && !b->trace_written && !bench_trace_stop(b, t.s)) {
+        return false;
+    }
     leat_stats_get(t.s, &after);
     samples_add(&o->bandwidth, (double)(after.bytes_read - before.bytes_read) * 1e9 / (double)passed_ns);
     samples_add(&o->window, (double)after.window_bytes);

@@ -40,9 +40,11 @@
  *                                 leat_asset_*, leat_pack_open, leat_pack_swap, leat_pack_close, leat_pack_info_get,
  *                                 leat_stats_get, leat_info_get, leat_estimate, leat_event_fd; pure: leat_*_text,
  *                                 leat_format_*, leat_name_hash
+ *     any thread, one at a time   leat_trace_start, leat_trace_stop
  *     one thread at a time        leat_update, leat_wait (the "update thread")
  *     alone                       leat_create, leat_destroy: no other call on this streamer runs beside them
- * Nothing blocks but leat_wait, leat_pack_open and leat_pack_swap (read the pack's index), leat_create and leat_destroy.
+ * Nothing blocks but leat_wait, leat_pack_open and leat_pack_swap (read the pack's index), leat_trace_stop, leat_create and
+ * leat_destroy.
  *
  * ERRORS are leat_result values. Misuse that a program can survive (a stale handle, a full queue, a bad range) is an
  * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event.
@@ -719,6 +721,16 @@ typedef struct leat_stats {
     uint64_t memory_bytes; /* all memory of the streamer, indices included */
 } leat_stats;
 LEAT_API void leat_stats_get(const leat_streamer *streamer, leat_stats *stats);
+
+/* ---- Tracing ------------------------------------------------------------------------------------------------------ */
+
+/* Starts to record what happens to every request and read, into a ring of leat_desc.trace_event_count records (40 bytes
+ * each; a request takes about ten), which keeps the last ones. No system call, no lock. Any thread; one at a time.
+ * Errors: UNSUPPORTED if trace_event_count is 0. */
+LEAT_API LEAT_CHECK leat_result leat_trace_start(leat_streamer *streamer);
+/* Stops, and writes what the ring holds as a file that Perfetto, chrome://tracing and `leat trace` open. Blocks while it
+ * writes. path NULL: only stops. error may be NULL. Any thread; one at a time. Errors: ARGUMENT (not on), MEMORY, OS. */
+LEAT_API LEAT_CHECK leat_result leat_trace_stop(leat_streamer *streamer, const char *path, leat_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,367 @@
+/* trace_file.c - tracing is switched on and off, and what was recorded becomes a file for Perfetto and
+ * chrome://tracing.
+ *
+ * The file is JSON in the Trace Event Format ("Trace Event Format", Google, 2016):
+ *   - a request is an asynchronous slice "request" with the phases "queued", "streaming" (its first chunk is planned
+ *     until its last one ends) and "ready" (until leat_update hands it over) inside, and an instant for each step;
+ *   - a read of the device is an asynchronous slice "read";
+ *   - submit, plan, decode and update are slices on the threads that did them, joined by the request's flow arrows;
+ *   - window, bytes in flight, queued bytes, reads and decode queue are counters.
+ * Ids of requests and reads are "INDEX.GENERATION". `leat trace` reads the same file.
+ *
+ * Written by the thread that calls leat_trace_stop, which may wait for the disk; nobody else does. */
+#include "streamer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POINT_US 1.0 /* length of a slice that only marks where an arrow begins or ends */
+
+enum { THREAD_SUBMIT = 1, THREAD_IO = 2, THREAD_UPDATE = 3, THREAD_WORKER = 10 };
+
+typedef enum phase { PHASE_NONE = 0, PHASE_QUEUED, PHASE_STREAMING, PHASE_READY } phase;
+static const char *const phase_names[] = { "", "queued", "streaming", "ready" };
+static const char *const priority_names[] = { "normal", "urgent", "high", "prefetch" };
+static const char *const event_names[] = { "", "READY", "FAILED", "CANCELLED" };
+
+/* Where each request is, as far as the records read so far say; requests that began before the ring does are left out.
+ */
+typedef struct request_state {
+    uint32_t generation;
+    phase phase;
+} request_state;
+
+typedef struct writer {
+    leat_streamer *s;
+    FILE *file;
+    request_state *states;
+    uint64_t begin_ns;
+    bool comma;
+} writer;
+
+/* ---- Pieces of JSON ---- */
+
+static void event_begin(writer *w, const char *kind, const char *category, const char *name, uint32_t thread, double ts)
+{
+    fprintf(w->file, "%s\n{\"ph\":\"%s\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":1,\"tid\":%u,\"ts\":%.3f",
+            w->comma ? "," : "", kind, category, name, thread, ts);
+    w->comma = true;
+}
+
+static void event_end(writer *w)
+{
+    fputs("}", w->file);
+}
+
+static double time_us(const writer *w, uint64_t time_ns)
+{
+    return ((double)time_ns - (double)w->begin_ns) / 1e3; /* before the beginning: negative */
+}
+
+static void slice(writer *w, const char *name, uint32_t thread, double ts, double length_us)
+{
+    event_begin(w, "X", "thread", name, thread, ts);
+    fprintf(w->file, ",\"dur\":%.3f", length_us);
+    event_end(w);
+}
+
+static void id_of(writer *w, const trace_entry *e)
+{
+    fprintf(w->file, ",\"id\":\"%u.%u\"", e->index, e->generation);
+}
+
+static void async(writer *w, const char *kind, const char *name, const trace_entry *e, uint32_t thread)
+{
+    event_begin(w, kind, "request", name, thread, time_us(w, e->time_ns));
+    id_of(w, e);
+    event_end(w);
+}
+
+/* One step of an arrow that joins all slices of a request: kind is s (begins), t (goes on) or f (ends). */
+static void flow(writer *w, const char *kind, const trace_entry *e, uint32_t thread)
+{
+    event_begin(w, kind, "flow", "request", thread, time_us(w, e->time_ns));
+    id_of(w, e);
+    fputs(kind[0] == 'f' ? ",\"bp\":\"e\"" : "", w->file);
+    event_end(w);
+}
+
+static void text(writer *w, const char *bytes, size_t size)
+{
+    fputc('"', w->file);
+    for (size_t i = 0; i < size; ++i) {
+        if (bytes[i] == '"' || bytes[i] == '\\') {
+            fputc('\\', w->file);
+        }
+        fputc(bytes[i], w->file); /* names hold no control characters: pack_index.c has seen to that */
+    }
+    fputc('"', w->file);
+}
+
+/* ---- Requests ---- */
+
+static request_state *state_of(writer *w, const trace_entry *e)
+{
+    request_state *state = &w->states[e->index];
+    return state->phase != PHASE_NONE && state->generation == e->generation ? state : NULL;
+}
+
+static void enter(writer *w, request_state *state, const trace_entry *e, phase next, uint32_t thread)
+{
+    if (state->phase != PHASE_NONE) {
+        async(w, "e", phase_names[state->phase], e, thread);
+    }
+    state->phase = next;
+    if (next != PHASE_NONE) {
+        async(w, "b", phase_names[next], e, thread);
+    }
+}
+
+/* The name of what is asked for, if its pack is still open. */
+static void asset_name(writer *w, const trace_entry *e)
+{
+    leat_asset asset = { .pack = { .index = (uint32_t)(e->more >> 32), .generation = (uint32_t)(e->value >> 32) },
+                         .index = (uint32_t)e->more };
+    leat_asset_info info;
+    if (leat_asset_info_get(w->s, asset, &info) == LEAT_OK) {
+        fputs(",\"asset\":", w->file);
+        text(w, info.name, info.name_size);
+    }
+}
+
+static void submitted(writer *w, const trace_entry *e)
+{
+    slice(w, "submit", THREAD_SUBMIT, time_us(w, e->time_ns), POINT_US);
+    flow(w, "s", e, THREAD_SUBMIT);
+    event_begin(w, "b", "request", "request", THREAD_SUBMIT, time_us(w, e->time_ns));
+    id_of(w, e);
+    fprintf(w->file, ",\"args\":{\"request\":\"%u.%u\",\"priority\":\"%s\"", e->index, e->generation,
+            priority_names[(uint32_t)e->value % LEAT_PRIORITY_COUNT]);
+    asset_name(w, e);
+    fputs("}", w->file);
+    event_end(w);
+    w->states[e->index] = (request_state){ .generation = e->generation };
+    enter(w, &w->states[e->index], e, PHASE_QUEUED, THREAD_SUBMIT);
+}
+
+static void instant(writer *w, const char *name, const trace_entry *e, uint32_t thread, const char *value_name,
+                    const char *more_name)
+{
+    event_begin(w, "n", "request", name, thread, time_us(w, e->time_ns));
+    id_of(w, e);
+    fprintf(w->file, ",\"args\":{\"%s\":%" PRIu64, value_name, e->value);
+    if (more_name != NULL) {
+        fprintf(w->file, ",\"%s\":%" PRIu64, more_name, e->more);
+    }
+    fputs("}", w->file);
+    event_end(w);
+}
+
+static void planned(writer *w, request_state *state, const trace_entry *e)
+{
+    event_begin(w, "n", "request", e->kind == TRACE_PLAN ? "planned" : "shared", THREAD_IO, time_us(w, e->time_ns));
+    id_of(w, e);
+    fprintf(w->file, ",\"args\":{\"bytes\":%" PRIu64 ",\"read\":\"%u.%u\"}", e->value, (uint32_t)e->more,
+            (uint32_t)(e->more >> 32));
+    event_end(w);
+    if (state->phase == PHASE_QUEUED) {
+        enter(w, state, e, PHASE_STREAMING, THREAD_IO);
+    }
+    slice(w, "plan", THREAD_IO, time_us(w, e->time_ns), POINT_US);
+    flow(w, "t", e, THREAD_IO);
+}
+
+static void delivered(writer *w, request_state *state, const trace_entry *e)
+{
+    slice(w, "deliver", THREAD_UPDATE, time_us(w, e->time_ns), POINT_US);
+    flow(w, "f", e, THREAD_UPDATE);
+    enter(w, state, e, PHASE_NONE, THREAD_UPDATE);
+    event_begin(w, "e", "request", "request", THREAD_UPDATE, time_us(w, e->time_ns));
+    id_of(w, e);
+    fprintf(w->file, ",\"args\":{\"ended\":\"%s\"}", e->value < COUNT_OF(event_names) ? event_names[e->value] : "");
+    event_end(w);
+}
+
+static void request_entry(writer *w, const trace_entry *e)
+{
+    request_state *state = state_of(w, e);
+    if (e->kind == TRACE_SUBMIT) {
+        submitted(w, e);
+        return;
+    }
+    if (state == NULL) {
+        return; /* it was submitted before what the ring still holds */
+    }
+    switch (e->kind) {
+    case TRACE_ADMIT:
+        instant(w, "admitted", e, THREAD_IO, "bytes", "bytes_queued");
+        break;
+    case TRACE_LATE:
+        instant(w, "late", e, THREAD_IO, "predicted_ns", NULL);
+        break;
+    case TRACE_NEEDS_MEMORY:
+        instant(w, "needs_memory", e, THREAD_IO, "bytes", NULL);
+        break;
+    case TRACE_WAITS_MEMORY:
+        instant(w, "waits_for_memory", e, THREAD_IO, "bytes", NULL);
+        break;
+    case TRACE_BOUND:
+        instant(w, "bound", e, THREAD_IO, "bytes", NULL);
+        break;
+    case TRACE_PLAN:
+    case TRACE_SHARE:
+        planned(w, state, e);
+        break;
+    case TRACE_DECODED:
+        instant(w, "decoded", e, THREAD_WORKER + (uint32_t)e->more, "decode_ns", "worker");
+        flow(w, "t", e, THREAD_WORKER + (uint32_t)e->more);
+        break;
+    case TRACE_CANCEL:
+        instant(w, "cancel", e, THREAD_SUBMIT, "asked", NULL);
+        break;
+    case TRACE_FINISH:
+        enter(w, state, e, PHASE_READY, THREAD_UPDATE);
+        break;
+    case TRACE_DELIVER:
+        delivered(w, state, e);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- Reads, threads, levels ---- */
+
+static void read_entry(writer *w, const trace_entry *e)
+{
+    bool out = e->kind == TRACE_READ_OUT;
+    event_begin(w, out ? "b" : "e", "read", "read", THREAD_IO, time_us(w, e->time_ns));
+    id_of(w, e);
+    if (out) {
+        fprintf(w->file, ",\"args\":{\"bytes\":%" PRIu64 ",\"class\":%u}", e->value, (uint32_t)e->more);
+    } else {
+        fprintf(w->file, ",\"args\":{\"result\":%" PRId64 ",\"reads_out\":%" PRIu64 "}", (int64_t)e->value, e->more);
+    }
+    event_end(w);
+}
+
+static void counter(writer *w, const char *name, const trace_entry *e, const char *a, uint64_t a_value, const char *b,
+                    uint64_t b_value)
+{
+    event_begin(w, "C", "level", name, THREAD_IO, time_us(w, e->time_ns));
+    fprintf(w->file, ",\"args\":{\"%s\":%" PRIu64 ",\"%s\":%" PRIu64 "}", a, a_value, b, b_value);
+    event_end(w);
+}
+
+static void entry(writer *w, const trace_entry *e)
+{
+    double ts = time_us(w, e->time_ns), length = (double)e->value / 1e3;
+    switch (e->kind) {
+    case TRACE_READ_OUT:
+    case TRACE_READ_BACK:
+        read_entry(w, e);
+        break;
+    case TRACE_CHUNK:
+        slice(w, "decode", THREAD_WORKER + (uint32_t)(e->more >> 32), ts - length, length);
+        break;
+    case TRACE_UPDATE:
+        slice(w, "leat_update", THREAD_UPDATE, ts - length, length);
+        break;
+    case TRACE_LEVELS:
+        counter(w, "bytes in flight (KiB)", e, "window", e->value >> 32, "in_flight", (uint32_t)e->value);
+        counter(w, "queued (KiB)", e, "queued", e->more >> 32, "none", 0);
+        counter(w, "reads and chunks", e, "reads_out", (e->more >> 16) & 0xffff, "decode_queued", e->more & 0xffff);
+        break;
+    default:
+        if (e->index < w->s->desc.request_count_max) {
+            request_entry(w, e);
+        }
+        break;
+    }
+}
+
+static void thread_name(writer *w, uint32_t thread, const char *name)
+{
+    event_begin(w, "M", "", "thread_name", thread, 0);
+    fprintf(w->file, ",\"args\":{\"name\":\"%s\"}", name);
+    event_end(w);
+}
+
+static void write_all(writer *w)
+{
+    leat_streamer *s = w->s;
+    uint64_t first, end, lost = 0;
+    trace_range(&s->trace, &first, &end);
+    fprintf(w->file, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
+    thread_name(w, THREAD_SUBMIT, "engine: submit");
+    thread_name(w, THREAD_UPDATE, "engine: leat_update");
+    thread_name(w, THREAD_IO, "leat-io");
+    for (uint32_t i = 0; i < u32_max(s->desc.worker_count, 1); ++i) {
+        char name[32];
+        snprintf(name, sizeof(name), "leat-decode-%u", i);
+        thread_name(w, THREAD_WORKER + i, name);
+    }
+    for (uint64_t ticket = first; ticket < end; ++ticket) {
+        trace_entry e;
+        if (trace_read(&s->trace, ticket, &e)) {
+            entry(w, &e);
+        } else {
+            ++lost;
+        }
+    }
+    fprintf(w->file, "\n],\"otherData\":{\"leat\":\"%u.%u.%u\",\"backend\":", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR,
+            LEAT_VERSION_PATCH);
+    text(w, s->info.backend_text, strlen(s->info.backend_text));
+    fprintf(w->file, ",\"records\":%" PRIu64 ",\"records_overwritten\":%" PRIu64 "}}\n", end - first - lost,
+            first - s->trace.begin_ticket + lost);
+}
+
+/* ---- Public ---- */
+
+leat_result leat_trace_start(leat_streamer *s)
+{
+    trace *t = &s->trace;
+    if (t->capacity == 0) {
+        return LEAT_ERROR_UNSUPPORTED;
+    }
+    t->begin_ticket = atomic_load_explicit(&t->next, memory_order_relaxed);
+    t->began_ns = streamer_now(s);
+    atomic_store_explicit(&t->on, true, memory_order_relaxed);
+    return LEAT_OK;
+}
+
+leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *error)
+{
+    trace *t = &s->trace;
+    if (!atomic_exchange_explicit(&t->on, false, memory_order_relaxed)) {
+        return error_set(error, LEAT_ERROR_ARGUMENT, 0,
+                         "tracing is not on: leat_trace_start, leat_desc.trace_event_count");
+    }
+    if (path == NULL) {
+        return LEAT_OK;
+    }
+    writer w = { .s = s, .begin_ns = t->began_ns };
+    w.states = memory_allocate(&s->memory, s->desc.request_count_max, sizeof(*w.states), CACHE_LINE_SIZE);
+    if (w.states == NULL) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory to write a trace", path);
+    }
+    w.file = fopen(path, "we");
+    bool good = w.file != NULL;
+    int cause = errno;
+    if (good) {
+        write_all(&w);
+        good = !ferror(w.file);
+        cause = errno;
+        good &= fclose(w.file) == 0;
+        cause = good || cause != 0 ? cause : errno;
+        if (!good) {
+            unlink(path); /* half a trace opens nowhere */
+        }
+    }
+    memory_free(&s->memory, w.states, s->desc.request_count_max, sizeof(*w.states));
+    return good ? LEAT_OK
+                : error_set(error, LEAT_ERROR_OS, cause, "%s: the trace cannot be written: %s", path, strerror(cause));
+}

@@ -1,0 +1,253 @@
+/* Shows that a trace keeps the last records and no half-written one, that each request of a run is in the file once
+ * with its beginning and end, that the file is JSON whatever assets are called, and what is said when it cannot be
+ * written. */
+#include "unit.h"
+
+#include "test_pack.h"
+#include "trace.h"
+
+#include <leat/leat.h>
+#include <leat/sim.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASSETS 40u
+
+static void the_ring_keeps_the_last(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    trace t = { 0 };
+    assert_true(trace_init(&t, 1000, &m));
+    assert_int_equal(t.capacity, 1024);
+    for (uint32_t i = 0; i < 5000; ++i) {
+        trace_write(&t, TRACE_ADMIT, i, i, i + 1, i * 2, i * 3);
+    }
+    uint64_t first, end;
+    trace_range(&t, &first, &end);
+    assert_int_equal(end, 5000);
+    assert_int_equal(first, 5000 - 1024);
+    for (uint64_t i = first; i < end; ++i) {
+        trace_entry e;
+        assert_true(trace_read(&t, i, &e));
+        assert_int_equal(e.kind, TRACE_ADMIT);
+        assert_int_equal(e.index, i);
+        assert_int_equal(e.generation, i + 1);
+        assert_int_equal(e.value, i * 2);
+        assert_int_equal(e.more, i * 3);
+    }
+    trace_entry e;
+    assert_false(trace_read(&t, first - 1, &e)); /* overwritten */
+    assert_false(trace_read(&t, end, &e)); /* never written */
+    trace_free(&t, &m);
+}
+
+typedef struct hammer {
+    trace *t;
+    uint32_t number;
+} hammer;
+
+static void *hammer_main(void *argument)
+{
+    hammer *h = argument;
+    for (uint64_t i = 0; i < 50000; ++i) {
+        trace_write(h->t, TRACE_PLAN, i, h->number, h->number, i, i * h->number);
+    }
+    return NULL;
+}
+
+static void writers_do_not_mix(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    trace t = { 0 };
+    assert_true(trace_init(&t, 1u << 16, &m));
+    hammer hammers[4];
+    pthread_t threads[4];
+    for (uint32_t i = 0; i < 4; ++i) {
+        hammers[i] = (hammer){ .t = &t, .number = i + 1 };
+        assert_int_equal(pthread_create(&threads[i], NULL, hammer_main, &hammers[i]), 0);
+    }
+    for (uint32_t round = 0; round < 20; ++round) { /* while they write */
+        uint64_t first, end;
+        trace_range(&t, &first, &end);
+        for (uint64_t i = first; i < end; ++i) {
+            trace_entry e;
+            if (trace_read(&t, i, &e)) {
+                assert_int_equal(e.index, e.generation);
+                assert_int_equal(e.more, e.value * e.index);
+                assert_int_equal(e.time_ns, e.value);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < 4; ++i) {
+        pthread_join(threads[i], NULL);
+    }
+    uint64_t first, end;
+    trace_range(&t, &first, &end);
+    assert_int_equal(end, 200000);
+    assert_int_equal(end - first, 1u << 16);
+    trace_free(&t, &m);
+}
+
+typedef struct run {
+    test_pack pack;
+    char pack_path[256];
+    char path[300];
+    leat_streamer *s;
+    leat_pack handle;
+} run;
+
+static void run_begin(run *r, uint32_t records)
+{
+    test_pack_make(&(test_pack_desc){ .seed = 5, .asset_count = ASSETS, .size_min = 100, .size_max = 200000 },
+                   &r->pack);
+    test_pack_write(&r->pack, r->pack_path);
+    snprintf(r->path, sizeof(r->path), "%s.json", r->pack_path);
+    struct leat_sim_desc sim = leat_sim_preset("sata");
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &sim,
+                       .memory_bytes_max = MIB(32),
+                       .trace_event_count = records };
+    assert_int_equal(leat_create(&desc, &r->s), LEAT_OK);
+    assert_int_equal(leat_pack_open(r->s, r->pack_path, NULL, &r->handle), LEAT_OK);
+}
+
+static void run_end(run *r)
+{
+    leat_destroy(r->s);
+    unlink(r->path);
+    unlink(r->pack_path);
+    test_pack_free(&r->pack);
+}
+
+static void read_all_assets(run *r)
+{
+    for (uint32_t i = 0; i < ASSETS; ++i) {
+        leat_read_desc read = { .asset = leat_asset_at(r->s, r->handle, i),
+                                .priority = i % 2 == 0 ? LEAT_URGENT : LEAT_PREFETCH };
+        assert_int_equal(leat_read(r->s, &read, NULL), LEAT_OK);
+    }
+    for (uint32_t ended = 0; ended < ASSETS;) {
+        leat_events events = leat_wait(r->s, UINT64_C(60) * 1000000000);
+        assert_true(events.count > 0);
+        for (uint32_t i = 0; i < events.count; ++i) {
+            assert_int_equal(events.items[i].type, LEAT_EVENT_READY);
+            leat_release(r->s, events.items[i].request);
+        }
+        ended += events.count;
+    }
+}
+
+static char *contents(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    char *text = calloc(size + 1, 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, size, file), size);
+    fclose(file);
+    return text;
+}
+
+static uint32_t count_in(const char *text, const char *wanted)
+{
+    uint32_t count = 0;
+    for (const char *at = text; (at = strstr(at, wanted)) != NULL; at += strlen(wanted)) {
+        ++count;
+    }
+    return count;
+}
+
+static void each_request_is_in_the_file(void **state)
+{
+    (void)state;
+    run r;
+    run_begin(&r, 1u << 16);
+    assert_int_equal(leat_trace_start(r.s), LEAT_OK);
+    read_all_assets(&r);
+    assert_int_equal(leat_trace_stop(r.s, r.path, NULL), LEAT_OK);
+    char *text = contents(r.path);
+    assert_int_equal(count_in(text, "{\"ph\":\"b\",\"cat\":\"request\",\"name\":\"request\""), ASSETS);
+    assert_int_equal(count_in(text, "{\"ph\":\"e\",\"cat\":\"request\",\"name\":\"request\""), ASSETS);
+    const char *const phases[] = { "queued", "streaming", "ready" };
+    for (uint32_t i = 0; i < 3; ++i) { /* each phase is closed as often as it is opened */
+        char opens[80], closes[80];
+        snprintf(opens, sizeof(opens), "{\"ph\":\"b\",\"cat\":\"request\",\"name\":\"%s\"", phases[i]);
+        snprintf(closes, sizeof(closes), "{\"ph\":\"e\",\"cat\":\"request\",\"name\":\"%s\"", phases[i]);
+        assert_int_equal(count_in(text, opens), ASSETS);
+        assert_int_equal(count_in(text, closes), ASSETS);
+    }
+    leat_stats stats;
+    leat_stats_get(r.s, &stats);
+    assert_int_equal(count_in(text, "{\"ph\":\"b\",\"cat\":\"read\""), stats.reads_issued);
+    assert_int_equal(count_in(text, "{\"ph\":\"e\",\"cat\":\"read\""), stats.reads_completed);
+    assert_int_equal(count_in(text, "\"name\":\"decode\""), stats.chunks_decoded);
+    assert_int_equal(count_in(text, "\"priority\":\"urgent\""), ASSETS / 2);
+    assert_int_equal(count_in(text, "\"ended\":\"READY\""), ASSETS);
+    assert_true(count_in(text, "\"asset\":\"") == ASSETS);
+    assert_int_equal(count_in(text, "\"records_overwritten\":0"), 1);
+    free(text);
+    run_end(&r);
+}
+
+static void what_began_before_is_left_out(void **state)
+{
+    (void)state;
+    run r;
+    run_begin(&r, 1024);
+    for (uint32_t i = 0; i < 30; ++i) {
+        assert_int_equal(leat_trace_start(r.s), LEAT_OK);
+        read_all_assets(&r);
+    }
+    read_all_assets(&r);
+    read_all_assets(&r);
+    read_all_assets(&r);
+    assert_int_equal(leat_trace_stop(r.s, r.path, NULL), LEAT_OK);
+    char *text = contents(r.path);
+    uint32_t begun = count_in(text, "{\"ph\":\"b\",\"cat\":\"request\",\"name\":\"request\"");
+    assert_true(begun > 0);
+    assert_int_equal(count_in(text, "{\"ph\":\"e\",\"cat\":\"request\",\"name\":\"request\""), begun);
+    assert_int_equal(count_in(text, "\"records_overwritten\":0"), 0);
+    free(text);
+    run_end(&r);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    run r;
+    run_begin(&r, 0);
+    assert_int_equal(leat_trace_start(r.s), LEAT_ERROR_UNSUPPORTED);
+    leat_error error = { 0 };
+    assert_int_equal(leat_trace_stop(r.s, r.path, &error), LEAT_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.text, "trace_event_count"));
+    run_end(&r);
+    run_begin(&r, 4096);
+    assert_int_equal(leat_trace_start(r.s), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.s, "/nowhere/trace.json", &error), LEAT_ERROR_OS);
+    assert_non_null(strstr(error.text, "/nowhere/trace.json"));
+    assert_int_equal(leat_trace_start(r.s), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.s, NULL, NULL), LEAT_OK);
+    run_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_ring_keeps_the_last),
+        cmocka_unit_test(writers_do_not_mix),
+        cmocka_unit_test(each_request_is_in_the_file),
+        cmocka_unit_test(what_began_before_is_left_out),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
