@@ -17,8 +17,8 @@ static void a_full_command_queue_says_so(void **state)
     for (uint32_t i = 0; i < 8; ++i) {
         requests[i] = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i), .user = i });
     }
-    for (uint32_t i = 0; i < 8; ++i) { /* as many commands as requests */
-        assert_int_equal(leat_reprioritise(f.s, requests[i], LEAT_HIGH, 0), LEAT_OK);
+    for (uint32_t i = 0; i < 64; ++i) { /* the least that there is room for */
+        assert_int_equal(leat_reprioritise(f.s, requests[i % 8], LEAT_HIGH, 0), LEAT_OK);
     }
     assert_int_equal(leat_reprioritise(f.s, requests[0], LEAT_HIGH, 0), LEAT_ERROR_FULL);
     assert_int_equal(leat_cancel_where(f.s, &(leat_selection){ .all = true }), LEAT_ERROR_FULL);
@@ -32,6 +32,17 @@ static void a_full_command_queue_says_so(void **state)
     stepped_close(&f);
 }
 
+/* A read of a whole asset to memory at an odd place, so that its bytes go through the pool. */
+static void read_through_pool(stepped *f, uint8_t *block, uint32_t i, leat_priority priority)
+{
+    stepped_read(f, (leat_read_desc){ .asset = stepped_asset(f, i),
+                                      .priority = priority,
+                                      .bind = LEAT_BIND_CALLER,
+                                      .memory = block + (size_t)i * CHUNK_SIZE + 1,
+                                      .memory_size = CHUNK_SIZE,
+                                      .user = i });
+}
+
 /* A window wider than the pool: reads go out until seven eighths of it are taken; the rest is for urgent ones. */
 static void the_pool_keeps_room_for_urgent_reads(void **state)
 {
@@ -39,8 +50,9 @@ static void the_pool_keeps_room_for_urgent_reads(void **state)
     stepped f = { 0 };
     stepped_open(&f, 100, CHUNK_SIZE, (leat_desc){ .window_bytes = MIB(64), .read_bytes_max = CHUNK_SIZE });
     ends = (stepped_ends){ 0 };
+    uint8_t *block = aligned_alloc(4096, 101 * CHUNK_SIZE);
     for (uint32_t i = 0; i < 99; ++i) {
-        stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i), .user = i });
+        read_through_pool(&f, block, i, LEAT_NORMAL);
     }
     stepped_pump(&f);
     leat_stats before = stepped_stats(&f);
@@ -49,11 +61,12 @@ static void the_pool_keeps_room_for_urgent_reads(void **state)
     assert_true(before.requests_queued > 0);
     stepped_pump(&f);
     assert_int_equal(stepped_stats(&f).reads_issued, before.reads_issued); /* full is full */
-    stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 99), .user = 99, .priority = LEAT_URGENT });
+    read_through_pool(&f, block, 99, LEAT_URGENT);
     stepped_pump(&f);
     assert_int_equal(stepped_stats(&f).reads_issued, before.reads_issued + 1);
     stepped_finish(&f, &ends, 100);
     assert_int_equal(stepped_stats(&f).pool_bytes_used, 0);
+    free(block);
     stepped_close(&f);
 }
 
@@ -64,8 +77,9 @@ static void workers_that_lag_stop_the_reads(void **state)
     stepped f = { 0 };
     stepped_open(&f, 300, CHUNK_SIZE, (leat_desc){ .window_bytes = MIB(64), .lent_bytes = MIB(32) });
     ends = (stepped_ends){ 0 };
+    uint8_t *block = aligned_alloc(4096, 301 * CHUNK_SIZE);
     for (uint32_t i = 0; i < 300; ++i) {
-        stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i), .user = i });
+        read_through_pool(&f, block, i, LEAT_NORMAL);
     }
     stepped_pump(&f);
     while (stepped_stats(&f).reads_in_flight > 0) {
@@ -76,6 +90,7 @@ static void workers_that_lag_stop_the_reads(void **state)
     assert_true(stats.requests_queued > 0);
     assert_true(decode_step(f.s->decode));
     stepped_finish(&f, &ends, 300);
+    free(block);
     stepped_close(&f);
 }
 

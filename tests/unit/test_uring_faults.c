@@ -295,7 +295,10 @@ static void all_assets_arrive(void)
     test_pack_make(&ordinary, &pack);
     test_pack_write(&pack, path);
     leat_streamer *s = NULL;
-    leat_desc desc = { .backend = LEAT_BACKEND_URING, .worker_count = 1, .logger = { .log = quiet } };
+    leat_desc desc = { .backend = LEAT_BACKEND_URING,
+                       .worker_count = 1,
+                       .direct = LEAT_ON, /* past the page cache, which has the file that was just written */
+                       .logger = { .log = quiet } };
     assert_int_equal(leat_create(&desc, &s), LEAT_OK);
     leat_pack mounted;
     assert_int_equal(leat_pack_open(s, path, NULL, &mounted), LEAT_OK);
