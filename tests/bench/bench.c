@@ -240,6 +240,7 @@ static void usage(FILE *out)
             "  --pack F      pack to read (made with leat pack); default: a synthetic one of 1 GiB, in TMPDIR or /tmp\n"
             "  --file F      methods: a file to read; default: one of 1 GiB that is made, in TMPDIR or /tmp\n"
             "  --method M    methods: only this one\n"
+            "  --sources DIR  PNGs for the peer that reads such\n"
             "  --json F      write figures and raw samples\n"
             "  --trace F     write a trace of the first turn under load (urgent, trace), for Perfetto and `leat trace`\n"
             "  --rounds N    turns of each contestant (default 5)\n"
@@ -325,6 +326,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         { "pack", required_argument, NULL, 'p' },
+        { "sources", required_argument, NULL, 'S' },
         { "json", required_argument, NULL, 'j' },
         { "file", required_argument, NULL, 'f' },
         { "method", required_argument, NULL, 'm' },
@@ -340,6 +342,9 @@ int main(int argc, char **argv)
         switch (option) {
         case 'p':
             b.pack_path = optarg;
+            break;
+        case 'S':
+            b.assets_path = optarg;
             break;
         case 'j':
             b.json_path = optarg;

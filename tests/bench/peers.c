@@ -2,8 +2,8 @@
  *
  * Each peer is written as its best user would write it: large reads, buffers that are touched beforehand (on huge pages
  * where reads go past the page cache), LZ4 on the thread that has read, the hash checked as Leat checks it. Leat runs
- * with its defaults, cold and warm alike. */
-#include "bench.h"
+ * with its defaults, cold and warm alike. Peers that are libraries are in peers_libraries.c. */
+#include "peers.h"
 
 #include "region.h"
 
@@ -45,26 +45,6 @@ static const peer peers[] = {
     { "leat", PEER_LEAT, 0 },
 };
 
-/* Set-up (threads' scratch memory, create, open) is not what is compared: each contestant starts the clock itself. */
-typedef struct stopwatch {
-    uint64_t ns, cpu_ns;
-} stopwatch;
-
-static void watch_start(stopwatch *w)
-{
-    *w = (stopwatch){ bench_now_ns(), bench_cpu_ns() };
-}
-
-static void watch_stop(stopwatch *w)
-{
-    *w = (stopwatch){ bench_now_ns() - w->ns, bench_cpu_ns() - w->cpu_ns };
-}
-
-/* A run of chunks that are neighbours on disk. */
-typedef struct unit {
-    uint32_t first, end;
-} unit;
-
 typedef struct work {
     const bench_pack *pack;
     const unit *units;
@@ -78,18 +58,7 @@ typedef struct work {
     bool failed;
 } work;
 
-static uint64_t unit_begin(const pack_index *index, unit u)
-{
-    return index->chunks[u.first].file_offset;
-}
-
-static uint64_t unit_end(const pack_index *index, unit u)
-{
-    return index->chunks[u.end - 1].file_offset + index->chunks[u.end - 1].packed_size;
-}
-
-/* Whole assets' worth of chunks (neighbouring small assets together), or pieces of UNIT_BYTES. */
-static unit *make_units(const pack_index *index, uint64_t bytes_max, uint32_t *count)
+unit *make_units(const pack_index *index, uint64_t bytes_max, uint32_t *count)
 {
     unit *units = malloc(((size_t)index->chunk_count + 1) * sizeof(*units));
     *count = 0;
@@ -247,22 +216,65 @@ static bool run_leat(const bench_pack *pack, uint64_t *bytes, stopwatch *watch)
 }
 
 typedef struct outcome {
+    const char *name;
+    bool leat;
+    const peer *plain; /* or */
+    const library_peer *library;
     samples rate[2], cpu[2]; /* cold, warm */
 } outcome;
 
-static bool run_turn(const peer *p, const bench_pack *pack, bool warm, outcome *o)
+static bool run_turn(bench *b, const bench_pack *pack, bool warm, outcome *o)
 {
-    if (warm) {
-        bench_warm(pack->path);
-    } else {
-        bench_cold(pack->path);
+    (warm ? bench_warm : bench_cold)(pack->path);
+    if (o->library != NULL && o->library->cold != NULL) {
+        o->library->cold(b, warm);
     }
     uint64_t bytes = 0;
     stopwatch watch = { 1, 1 };
-    bool ok = p->kind == PEER_LEAT ? run_leat(pack, &bytes, &watch) : run_plain(p, pack, &bytes, &watch);
+    bool ok = o->library != NULL ? o->library->run(b, pack, &bytes, &watch)
+              : o->leat          ? run_leat(pack, &bytes, &watch)
+                                 : run_plain(o->plain, pack, &bytes, &watch);
+    if (!ok) {
+        fprintf(stderr, "leat-bench: peers: %s failed\n", o->name);
+        return false;
+    }
     samples_add(&o->rate[warm], (double)bytes * 1e9 / (double)watch.ns);
     samples_add(&o->cpu[warm], (double)watch.cpu_ns / (double)bytes);
-    return ok;
+    return true;
+}
+
+/* Who takes part: the plain ones, and the libraries that are in this build and have what they read. Leat is the last.
+ */
+#define CONTESTANTS_MAX 32u
+static uint32_t contestants(bench *b, const bench_pack *pack, outcome *o)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i + 1 < COUNT_OF(peers); ++i) {
+        o[count++] = (outcome){ .name = peers[i].name, .plain = &peers[i] };
+    }
+    for (uint32_t i = 0; i < library_peer_count && count + 1 < CONTESTANTS_MAX; ++i) {
+        if (library_peers[i].prepare == NULL || library_peers[i].prepare(b, pack)) {
+            o[count++] = (outcome){ .name = library_peers[i].name, .library = &library_peers[i] };
+        } else {
+            printf("  %s: not here (PNGs: --sources DIR)\n", library_peers[i].name);
+        }
+    }
+    const peer *leat = &peers[COUNT_OF(peers) - 1];
+    o[count++] = (outcome){ .name = leat->name, .plain = leat, .leat = true };
+    return count;
+}
+
+/* "peers/NAME/cold" and so on, as charts read them. */
+static void raw_row(bench *b, const outcome *o)
+{
+    static const char *const caches[] = { "cold", "warm" };
+    for (uint32_t w = 0; w < 2; ++w) {
+        char name[96];
+        snprintf(name, sizeof(name), "peers/%s/%s", o->name, caches[w]);
+        bench_raw(b, name, &o->rate[w]);
+        snprintf(name, sizeof(name), "peers/%s/%s/cpu", o->name, caches[w]);
+        bench_raw(b, name, &o->cpu[w]);
+    }
 }
 
 bool suite_peers(bench *b)
@@ -271,26 +283,27 @@ bool suite_peers(bench *b)
     if (!bench_pack_open(b->pack_path, &pack)) {
         return false;
     }
-    outcome outcomes[COUNT_OF(peers)] = { 0 };
+    outcome outcomes[CONTESTANTS_MAX] = { 0 };
+    uint32_t count = contestants(b, &pack, outcomes);
     bool ok = true;
     for (uint32_t round = 0; round < b->rounds && ok; ++round) {
-        for (size_t i = 0; i < COUNT_OF(peers) && ok; ++i) {
-            ok = run_turn(&peers[i], &pack, false, &outcomes[i]) && run_turn(&peers[i], &pack, true, &outcomes[i]);
+        for (uint32_t i = 0; i < count && ok; ++i) {
+            ok = run_turn(b, &pack, false, &outcomes[i]) && run_turn(b, &pack, true, &outcomes[i]);
         }
     }
     bench_pack_close(&pack);
+    library_peers_end();
     if (!ok) {
-        fprintf(stderr, "leat-bench: peers: a contestant failed\n");
         return false;
     }
     double best[2] = { 0 }, best_cpu[2] = { 1e9, 1e9 }, mine[2] = { 0 }, mine_cpu[2] = { 0 };
     printf("  %-36s %14s %10s %14s %10s\n", "", "cold MB/s", "CPU s/GB", "warm MB/s", "CPU s/GB");
-    for (size_t i = 0; i < COUNT_OF(peers); ++i) {
+    for (uint32_t i = 0; i < count; ++i) {
         double rate[2], cpu[2];
         for (uint32_t w = 0; w < 2; ++w) {
             rate[w] = samples_median(&outcomes[i].rate[w]);
             cpu[w] = samples_median(&outcomes[i].cpu[w]);
-            if (peers[i].kind == PEER_LEAT) {
+            if (outcomes[i].leat) {
                 mine[w] = rate[w];
                 mine_cpu[w] = cpu[w];
             } else {
@@ -298,8 +311,8 @@ bool suite_peers(bench *b)
                 best[w] = rate[w] > best[w] ? rate[w] : best[w];
             }
         }
-        printf("  %-36s %14.0f %10.3f %14.0f %10.3f\n", peers[i].name, rate[0] / 1e6, cpu[0], rate[1] / 1e6, cpu[1]);
-        bench_raw(b, peers[i].name, &outcomes[i].rate[0]);
+        printf("  %-36s %14.0f %10.3f %14.0f %10.3f\n", outcomes[i].name, rate[0] / 1e6, cpu[0], rate[1] / 1e6, cpu[1]);
+        raw_row(b, &outcomes[i]);
     }
     bench_figure(b, "cold_ratio_to_best_peer", mine[0] / best[0], "", GOAL_AT_LEAST, 1.05);
     bench_figure(b, "warm_ratio_to_best_peer", mine[1] / best[1], "", GOAL_AT_LEAST, 1.05);

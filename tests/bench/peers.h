@@ -1,0 +1,54 @@
+/* peers.h - what the contestants of `leat-bench peers` share. */
+#ifndef LEAT_BENCH_PEERS_H
+#define LEAT_BENCH_PEERS_H
+
+#include "bench.h"
+
+/* Set-up (threads' scratch memory, create, open) is not what is compared: each contestant starts the clock itself. */
+typedef struct stopwatch {
+    uint64_t ns, cpu_ns;
+} stopwatch;
+
+static inline void watch_start(stopwatch *w)
+{
+    *w = (stopwatch){ bench_now_ns(), bench_cpu_ns() };
+}
+
+static inline void watch_stop(stopwatch *w)
+{
+    *w = (stopwatch){ bench_now_ns() - w->ns, bench_cpu_ns() - w->cpu_ns };
+}
+
+/* A run of chunks that are neighbours on disk. */
+typedef struct unit {
+    uint32_t first, end;
+} unit;
+
+static inline uint64_t unit_begin(const pack_index *index, unit u)
+{
+    return index->chunks[u.first].file_offset;
+}
+
+static inline uint64_t unit_end(const pack_index *index, unit u)
+{
+    return index->chunks[u.end - 1].file_offset + index->chunks[u.end - 1].packed_size;
+}
+
+/* Chunks that are neighbours together, up to bytes_max packed bytes. malloc'ed; NULL without memory. */
+unit *make_units(const pack_index *index, uint64_t bytes_max, uint32_t *count);
+
+/* How peers that are libraries do it (peers_libraries.c). Each decodes all of the pack, or as much of it as its own
+ * format was made from, tells how many bytes came out, and runs the watch around that alone. */
+typedef struct library_peer {
+    const char *name;
+    bool (*run)(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch *watch);
+    /* What it reads beside the pack is made here, once; true if it can take part. NULL: nothing. */
+    bool (*prepare)(bench *b, const bench_pack *pack);
+    void (*cold)(bench *b, bool warm); /* puts that out of, or into, the page cache; NULL: the pack is all */
+} library_peer;
+
+extern const library_peer library_peers[];
+extern const uint32_t library_peer_count;
+void library_peers_end(void); /* removes what prepare made */
+
+#endif
