@@ -8,6 +8,8 @@ PACKAGES_DEMO=(libsdl2-dev libepoxy-dev libegl1 libgl1-mesa-dri)
 PACKAGES_TESTS=(g++ libcmocka-dev strace libuv1-dev libphysfs-dev)
 # For fuzzing and MemorySanitizer, which gcc has not.
 PACKAGES_CLANG=(clang-14 libclang-rt-14-dev)
+# To run tests/kernel: an emulator, a system for it and file systems. Without them those tests are skipped.
+PACKAGES_KERNEL=(qemu-system-x86 busybox-static cpio binutils xz-utils e2fsprogs xfsprogs btrfs-progs squashfs-tools)
 
 # packages_need MODE PACKAGE...: sees to it that each package is installed. MODE is "install" or "check"; with "check", or
 # where packages cannot be installed, it says what is missing and returns 1.

@@ -32,6 +32,9 @@ done
 
 packages_need "$packages" "${PACKAGES_LIBRARY[@]}" "${PACKAGES_PACKER[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TESTS[@]}" ||
     exit 1
+if [ $extent != quick ]; then
+    packages_need "$packages" "${PACKAGES_KERNEL[@]}" || echo "The tests on other kernels will be skipped without them."
+fi
 
 passed=0
 failed=0

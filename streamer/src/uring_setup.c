@@ -375,8 +375,10 @@ void ring_end(io_backend *io)
     if (io->ring_made) {
         if (!ring_is_ours(io)) {
             io->ring.ring_fd = -1;
+        } else if (io->fixed_size > 0) {
+            io_uring_unregister_buffers(&io->ring); /* exit gives locked memory back too late for the next ring */
         }
-        io_uring_queue_exit(&io->ring); /* the kernel unregisters what was registered */
+        io_uring_queue_exit(&io->ring); /* the kernel unregisters the rest */
         io->ring_made = false;
     }
 }

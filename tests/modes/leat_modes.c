@@ -1,10 +1,10 @@
 /* leat-modes: reads a file back by each mode of io_uring, on and off, and by threads, and says what was granted, what
  * took its place, and whether the bytes are those of the file. Made for other kernels, file systems and sandboxes.
  *
- *     leat-modes FOLDER [--json] [--only NAME]
+ *     leat-modes FOLDER [--json] [--only NAME[=on|=off]] [--make | --made]
  *
- * makes its files in FOLDER, on whose file system and device it depends what works, and removes them again. One line a
- * run:
+ * makes its files in FOLDER, on whose file system and device it depends what works, and removes them again. For a file
+ * system that cannot be written to, --make makes them elsewhere and --made reads what lies in FOLDER. One line a run:
  *
  *     mode=sqpoll asked=on granted=yes backend=io_uring bytes=identical calls_per_read=0.012 fallback="" why=""
  *
@@ -79,7 +79,17 @@ static bool write_file(int folder_fd, const char *name, const uint8_t *bytes, ui
     return fd >= 0 && close(fd) == 0 && good;
 }
 
-static bool place_make(place *p, const char *folder)
+static bool place_write(const place *p)
+{
+    bool good = write_file(p->folder_fd, "leat-modes.pack", p->bytes, FILE_SIZE);
+    for (uint32_t i = 0; i < LOOSE_COUNT; ++i) {
+        good = good && write_file(p->folder_fd, p->loose[i], p->bytes + i * 1000, loose_size(i));
+    }
+    return good;
+}
+
+/* made: the files are there already. */
+static bool place_open(place *p, const char *folder, bool made)
 {
     *p = (place){ .folder = folder, .folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
     p->bytes = malloc(FILE_SIZE);
@@ -90,11 +100,10 @@ static bool place_make(place *p, const char *folder)
     for (uint64_t i = 0; i < FILE_SIZE; ++i) {
         p->bytes[i] = (uint8_t)random_next(&seed);
     }
-    bool good = write_file(p->folder_fd, "leat-modes.pack", p->bytes, FILE_SIZE);
     for (uint32_t i = 0; i < LOOSE_COUNT; ++i) {
         snprintf(p->loose[i], sizeof(p->loose[i]), "leat-modes.%u", i);
-        good = good && write_file(p->folder_fd, p->loose[i], p->bytes + i * 1000, loose_size(i));
     }
+    bool good = made || place_write(p);
     p->file = (io_file_desc){ .fd_buffered = openat(p->folder_fd, "leat-modes.pack", O_RDONLY | O_CLOEXEC),
                               .fd_direct = openat(p->folder_fd, "leat-modes.pack", O_RDONLY | O_CLOEXEC | O_DIRECT),
                               .size = FILE_SIZE };
@@ -425,58 +434,95 @@ static int usage(FILE *to, int code)
 {
     fprintf(
         to,
-        "usage: leat-modes FOLDER [--json] [--only NAME]\n"
+        "usage: leat-modes FOLDER [--json] [--only NAME[=on|=off]] [--make | --made]\n"
         "Reads files in FOLDER back by each mode of io_uring and by threads; says what was granted and whether the\n"
-        "bytes are the same. --only: one mode or combination. Exit code 0: all identical, 1: some not, 2: not "
-        "tried.\n");
+        "bytes are the same.\n"
+        "  --only NAME  one mode or combination; a mode is tried switched on and off, or as =on or =off says\n"
+        "  --make       make the files in FOLDER, leave them there and read nothing\n"
+        "  --made       the files are there already, and stay\n"
+        "Exit code 0: all identical, 1: some not, 2: not tried.\n");
     return code;
 }
 
-int main(int argc, char **argv)
+typedef struct options {
+    const char *folder, *only;
+    bool json, make, made, help;
+} options;
+
+static bool parse(int argc, char **argv, options *o)
 {
-    const char *folder = NULL, *only = NULL;
-    bool json = false;
     for (int i = 1; i < argc; ++i) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            return usage(stdout, 0);
+            o->help = true;
         } else if (strcmp(argv[i], "--json") == 0) {
-            json = true;
+            o->json = true;
+        } else if (strcmp(argv[i], "--make") == 0) {
+            o->make = true;
+        } else if (strcmp(argv[i], "--made") == 0) {
+            o->made = true;
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-            only = argv[++i];
-        } else if (argv[i][0] != '-' && folder == NULL) {
-            folder = argv[i];
+            o->only = argv[++i];
+        } else if (argv[i][0] != '-' && o->folder == NULL) {
+            o->folder = argv[i];
         } else {
             fprintf(stderr, "leat-modes: what is %s?\n", argv[i]);
-            return usage(stderr, 2);
+            return false;
         }
     }
-    if (folder == NULL) {
-        return usage(stderr, 2);
-    }
-    place p;
-    if (!place_make(&p, folder)) {
-        fprintf(stderr, "leat-modes: cannot write files in %s: %s\n", folder, strerror(errno));
-        place_remove(&p);
-        return 2;
-    }
+    return o->help || (o->folder != NULL && !(o->make && o->made));
+}
+
+/* only: a name, which may be followed by =on or =off; NULL wants all. */
+static bool run_wanted(const run *r, const char *only)
+{
+    size_t size = strlen(r->name);
+    return only == NULL || (strncmp(only, r->name, size) == 0 &&
+                            (only[size] == '\0' || (only[size] == '=' && strcmp(only + size + 1, asked_text(r)) == 0)));
+}
+
+static int run_all(const options *o, const place *p)
+{
     run runs[RUN_COUNT_MAX];
     uint32_t count = list_runs(runs), tried = 0, bad = 0;
-    printf("%s", json ? "[" : "");
+    printf("%s", o->json ? "[" : "");
     for (uint32_t i = 0; i < count; ++i) {
-        if (only == NULL || strcmp(only, runs[i].name) == 0) {
+        if (run_wanted(&runs[i], o->only)) {
             outcome out;
-            try_run(&runs[i], &p, &out);
-            print_run(&runs[i], &out, json, tried == 0);
+            try_run(&runs[i], p, &out);
+            print_run(&runs[i], &out, o->json, tried == 0);
             tried += out.tried;
             bad += out.tried && !out.identical;
         }
     }
-    printf("%s", json ? "\n]\n" : "");
-    place_remove(&p);
+    printf("%s", o->json ? "\n]\n" : "");
     if (tried == 0) {
-        fprintf(stderr, "leat-modes: nothing could be tried%s%s\n", only != NULL ? ": no mode is named " : "",
-                only != NULL ? only : "");
+        fprintf(stderr, "leat-modes: nothing could be tried%s%s\n", o->only != NULL ? ": no mode is named " : "",
+                o->only != NULL ? o->only : "");
         return 2;
     }
     return bad > 0;
+}
+
+int main(int argc, char **argv)
+{
+    options o = { 0 };
+    if (!parse(argc, argv, &o)) {
+        return usage(stderr, 2);
+    }
+    if (o.help) {
+        return usage(stdout, 0);
+    }
+    place p;
+    int code = 0;
+    if (!place_open(&p, o.folder, o.made)) {
+        fprintf(stderr, "leat-modes: cannot %s files in %s: %s\n", o.made ? "open" : "write", o.folder,
+                strerror(errno));
+        code = 2;
+    } else if (!o.make) {
+        code = run_all(&o, &p);
+    }
+    if (!o.made && !(o.make && code == 0)) {
+        place_remove(&p);
+    }
+    return code;
 }
