@@ -101,6 +101,9 @@ typedef enum canary {
     CANARY_LEAK, /* memory that was lent stays lent when its request was cancelled */
     CANARY_GENERATION, /* a slot's generation is kept when it is freed */
     CANARY_AGAIN, /* EAGAIN is final */
+    CANARY_WINDOW, /* bytes in flight are not bounded */
+    CANARY_BATCH, /* a batch does not count its failures */
+    CANARY_UNDO, /* a pack that could not be opened keeps its memory */
     CANARY_COUNT
 } canary;
 extern canary canary_planted;

@@ -94,10 +94,29 @@ static int32_t named_error(leat_sim_fault fault)
                                             : 0;
 }
 
+/* The ring is gone: what was not complete by now is served again, in the order of the heap, which is the same for the
+ * same seed. */
+static void become_serial(io_backend *io, uint64_t now_ns)
+{
+    if (!sim_device_becomes_serial(&io->device, now_ns)) {
+        return;
+    }
+    uint32_t count = io->count;
+    io->count = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        sim_read r = io->reads[i]; /* the new heap has i entries, all of them before this one */
+        if (r.due_ns > now_ns) {
+            r.due_ns = sim_device_due_ns(&io->device, place_of(&r.item), r.item.size, now_ns);
+        }
+        heap_push(io, &r);
+    }
+}
+
 static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count, uint64_t now_ns)
 {
     const leat_sim_desc *d = &io->device.desc;
     uint32_t taken = 0;
+    become_serial(io, now_ns);
     for (; taken < count && io->count < io->capacity; ++taken) {
         sim_read r = { .item = reads[taken], .order = ++io->order, .size_real = reads[taken].size };
         r.due_ns = sim_device_due_ns(&io->device, place_of(&r.item), r.item.size, now_ns);
@@ -177,6 +196,7 @@ static io_completion perform(io_backend *io, const sim_read *r)
 static uint32_t sim_reap(io_backend *io, io_completion *completions, uint32_t count, uint64_t now_ns)
 {
     uint32_t taken = 0;
+    become_serial(io, now_ns);
     while (taken < count && io->count > 0 && io->reads[0].due_ns <= now_ns) {
         sim_read r = heap_pop(io);
         completions[taken++] = perform(io, &r);

@@ -376,7 +376,9 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
         result = open_mount(s, mount, slot, path, pack, error);
         if (result != LEAT_OK) {
             log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
-            pack_slot_drop(s, slot);
+            if (!CANARY(UNDO)) {
+                pack_slot_drop(s, slot);
+            }
         }
     }
     if (result != LEAT_OK) {

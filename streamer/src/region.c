@@ -5,7 +5,7 @@
 
 #define TOUCH_STRIDE 4096u
 
-bool region_create(uint64_t size, bool huge, region *r)
+bool region_map(uint64_t size, bool huge, region *r)
 {
     *r = (region){ 0 };
     ASSERT(size % HUGE_PAGE_SIZE == 0);
@@ -29,8 +29,16 @@ bool region_create(uint64_t size, bool huge, region *r)
     r->size = size;
     r->huge = huge && madvise(begin, size, MADV_HUGEPAGE) == 0;
     madvise(begin, size, MADV_DONTFORK); /* refused by nothing that matters */
+    return true;
+}
+
+bool region_create(uint64_t size, bool huge, region *r)
+{
+    if (!region_map(size, huge, r)) {
+        return false;
+    }
     for (uint64_t at = 0; at < size; at += TOUCH_STRIDE) {
-        *(volatile uint8_t *)(begin + at) = 0;
+        *((volatile uint8_t *)r->memory + at) = 0;
     }
     return true;
 }

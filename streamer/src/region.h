@@ -17,6 +17,8 @@ typedef struct region {
 
 /* size is a multiple of HUGE_PAGE_SIZE. Zeroed. False, and an empty region, if it cannot be mapped. */
 bool region_create(uint64_t size, bool huge, region *r);
+/* The same, but its pages come when they are first written to. */
+bool region_map(uint64_t size, bool huge, region *r);
 void region_destroy(region *r); /* an empty one is allowed */
 
 #endif

@@ -102,3 +102,15 @@ uint64_t sim_device_due_ns(sim_device *device, uint64_t place, uint64_t size, ui
     device->channels[channel] = due_ns;
     return due_ns;
 }
+
+bool sim_device_becomes_serial(sim_device *device, uint64_t now_ns)
+{
+    uint64_t at_ns = device->desc.serial_at_ns;
+    if (at_ns == 0 || device->serial || !device->begun || now_ns < device->begin_ns + at_ns) {
+        return false;
+    }
+    device->serial = true;
+    device->desc.channel_count = 1;
+    device->channels[0] = device->bus_free_ns = now_ns;
+    return true;
+}

@@ -18,7 +18,7 @@ typedef struct sim_device {
     uint64_t channels[SIM_CHANNEL_COUNT_MAX]; /* when each is free */
     uint64_t bus_free_ns;
     uint64_t begin_ns; /* of the device's life: its first read */
-    bool begun;
+    bool begun, serial;
     uint64_t last_end; /* of the last read, for seeks */
 } sim_device;
 
@@ -27,6 +27,9 @@ void sim_device_init(sim_device *device, const leat_sim_desc *desc);
 /* The time at which a read of `size` bytes at `place` (file and offset in one number) completes, if it is issued now.
  */
 uint64_t sim_device_due_ns(sim_device *device, uint64_t place, uint64_t size, uint64_t now_ns);
+/* True once: the time has come from which on the device serves one read at a time; what is under way is to be asked for
+ * again. */
+bool sim_device_becomes_serial(sim_device *device, uint64_t now_ns);
 /* The next number of the device's generator; and whether something with this rate happens now. */
 uint64_t sim_device_draw(sim_device *device);
 bool sim_device_happens(sim_device *device, uint32_t rate_per_mille);

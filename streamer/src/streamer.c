@@ -199,8 +199,9 @@ static bool start_io_thread(leat_streamer *s)
 static leat_result create_all(leat_streamer *s, leat_error *error)
 {
     bool huge = s->desc.huge_pages != LEAT_OFF;
-    if (!region_create(s->desc.pool_bytes, huge, &s->pool_region) ||
-        !region_create(s->desc.lent_bytes, huge, &s->lent_region)) {
+    /* Pages are touched now, not when reads need them; a simulated device has its own time, and much of it. */
+    bool (*make)(uint64_t, bool, region *) = s->desc.backend == LEAT_BACKEND_SIM ? region_map : region_create;
+    if (!make(s->desc.pool_bytes, huge, &s->pool_region) || !make(s->desc.lent_bytes, huge, &s->lent_region)) {
         return error_set(error, LEAT_ERROR_MEMORY, 0, "cannot map %llu + %llu bytes for reads; lower memory_bytes_max",
                          (unsigned long long)s->desc.pool_bytes, (unsigned long long)s->desc.lent_bytes);
     }

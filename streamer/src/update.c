@@ -194,7 +194,7 @@ static bool batch_member_ended(leat_streamer *s, const leat_event *e)
     }
     batch *b = &s->batches[e->batch.index];
     ++b->ended;
-    if (e->type == LEAT_EVENT_FAILED && b->failed_count++ == 0) {
+    if (e->type == LEAT_EVENT_FAILED && !CANARY(BATCH) && b->failed_count++ == 0) {
         b->first_failure = *e;
     }
     if ((handles_flags_at(&s->batch_handles, e->batch.index) & BATCH_SEALED) &&

@@ -43,14 +43,6 @@ static stream_case case_of(const fixture *f)
     return c;
 }
 
-/* Until a ring that dies goes on as plain reads, its reads fail. */
-#define DEAD_RING_GOES_ON 0
-
-static bool kills_ring(const fault_plan *plan)
-{
-    return plan->calls[0] == SYS_io_uring_register || (plan->calls[0] == SYS_io_uring_enter && plan->error == EPERM);
-}
-
 /* What Leat can do without: all reads succeed even if it is refused for ever. */
 static bool is_harmless(const fixture *f, const fault_plan *plan)
 {
@@ -71,7 +63,6 @@ static int scenario(fault_shared *shared, const fault_point *point, void *user)
     const fixture *f = user;
     stream_case c = case_of(f);
     bool persistent = point->persistent && !is_harmless(f, point->plan);
-    persistent |= !DEAD_RING_GOES_ON && point->nth != 0 && kills_ring(point->plan);
     uint32_t before = descriptor_count();
     atomic_store(&shared->armed, 1);
     bool open = stream_open(&c);

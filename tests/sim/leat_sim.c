@@ -27,7 +27,8 @@ static const char *const canary_names[CANARY_COUNT] = {
     [CANARY_PRIORITY] = "priority",   [CANARY_HASH] = "hash",
     [CANARY_CANCEL] = "cancel",       [CANARY_SHORT] = "short",
     [CANARY_LEAK] = "leak",           [CANARY_GENERATION] = "generation",
-    [CANARY_AGAIN] = "again",
+    [CANARY_AGAIN] = "again",         [CANARY_WINDOW] = "window",
+    [CANARY_BATCH] = "batch",         [CANARY_UNDO] = "undo",
 };
 
 typedef struct progress {

@@ -39,6 +39,8 @@ typedef struct leat_sim_desc {
 
     uint64_t stall_at_ns; /* once, at this time of the device's life (0: never), nothing completes */
     uint64_t stall_ns;    /* for this long */
+    uint64_t serial_at_ns; /* from then on (0: never), one read at a time, and what was under way begins anew: as when a
+                              ring is taken away and reads go on without it */
     uint64_t halve_at_ns; /* from then on (0: never), half the bandwidth */
 
     uint32_t short_read_rate;
