@@ -242,6 +242,7 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
     }
     s->desc = resolved;
     s->desc.error = NULL;
+    s->owner = getpid();
     s->log = resolved.logger;
     s->memory_live = sizeof(*s);
     s->memory = (memory){ .allocator = resolved.allocator,
@@ -295,7 +296,7 @@ static void free_tables(leat_streamer *s)
 /* Also for a streamer that leat_create gave up half-way: everything is checked for being there. */
 void leat_destroy(leat_streamer *s)
 {
-    if (s == NULL) {
+    if (s == NULL || s->owner != getpid()) {
         return;
     }
     atomic_store_explicit(&s->stopping, true, memory_order_seq_cst);

@@ -296,6 +296,7 @@ struct leat_streamer {
     request *requests;
     mpsc_link *post_links; /* the requests' links to the update thread; those to the I/O thread are in the handles */
     handle_table batch_handles;
+    pid_t owner; /* the process that created it: a forked child has none of its threads */
     batch *batches;
     pack_mount *mounts; /* pack_count_max */
     pack_slot *packs; /* slot_count: one for each mount, and SPARE_SLOT_COUNT */

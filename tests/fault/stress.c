@@ -171,15 +171,23 @@ static void *packs_main(void *argument)
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         struct timespec pause = { .tv_nsec = 1000000 };
         nanosleep(&pause, NULL);
-        if (atomic_load_explicit(&w->submitted, memory_order_relaxed) < next) {
-            continue;
+        uint32_t i = 0;
+        while (i < PACK_COUNT && pack_at(w, i).generation != 0) {
+            ++i;
         }
-        next += REQUESTS_PER_PACK;
-        uint32_t i = below(&random, PACK_COUNT);
-        leat_pack pack = pack_at(w, i);
-        leat_pack_close(w->s, pack); /* stale, where the last open was refused */
+        if (i == PACK_COUNT) { /* all are open */
+            if (atomic_load_explicit(&w->submitted, memory_order_relaxed) < next) {
+                continue;
+            }
+            next += REQUESTS_PER_PACK;
+            i = below(&random, PACK_COUNT);
+            if (leat_pack_close(w->s, pack_at(w, i)) != LEAT_OK) {
+                broken("its pack cannot be closed", i);
+            }
+        }
+        leat_pack pack;
         leat_result result = leat_pack_open(w->s, w->path, NULL, &pack);
-        if (result != LEAT_OK && result != LEAT_ERROR_FULL) {
+        if (result != LEAT_OK && result != LEAT_ERROR_FULL) { /* full: tried again at once */
             broken(leat_result_text(result), i);
         }
         atomic_store(&w->packs[i], (uint64_t)pack.generation << 32 | pack.index);

@@ -344,7 +344,9 @@ typedef struct leat_desc {
 LEAT_API LEAT_CHECK leat_result leat_create(const leat_desc *desc, leat_streamer **streamer);
 
 /* Ends everything, with any number of requests in flight: waits for reads that the device still has, runs no further
- * decode, delivers no event. Caller's memory is not written to afterwards. NULL is allowed. */
+ * decode, delivers no event. Caller's memory is not written to afterwards. NULL is allowed.
+ * After fork() a streamer is the parent's alone: its threads and its pool are not in the child, which may exec, exit, or
+ * call leat_destroy, which does nothing there. Descriptors close on exec. */
 LEAT_API void leat_destroy(leat_streamer *streamer);
 
 /* What was chosen for every field of the desc. Valid until leat_destroy. */

@@ -1,0 +1,300 @@
+/* real_faults.c - what real machines do to a streamer: it is shut down under load, its pack changes while it is read,
+ * the process forks, signals come all the time, and limits are low.
+ *
+ *     real_faults [shutdown|changes|fork|signals|limits]      nothing: all; over each backend that can be had */
+#include "stream_case.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#define SHUTDOWN_COUNT 10u
+#else
+#define SANITIZED 0
+#define SHUTDOWN_COUNT 100u
+#endif
+#define SHUTDOWN_REQUEST_COUNT 10000u
+#define ROUND_COUNT 8u
+#define NOFILE_MAX 40u
+
+typedef struct fixture {
+    test_pack pack;
+    char path[256];
+    leat_backend backend;
+    leat_sim_desc sim;
+} fixture;
+
+static stream_case case_of(const fixture *f)
+{
+    stream_case c = { .desc = { .backend = f->backend }, .pack = &f->pack, .path = f->path };
+    if (f->backend == LEAT_BACKEND_SIM) {
+        c.desc.stepped = true;
+        c.desc.sim = &f->sim;
+    }
+    return c;
+}
+
+static bool opened(stream_case *c)
+{
+    bool good = stream_open(c);
+    STREAM_CHECK(c, good, "open: %s", c->error.text);
+    return good;
+}
+
+/* ---- Shut down with 10,000 requests in flight ---- */
+
+static bool shutdowns(fixture *f)
+{
+    stream_case c = case_of(f);
+    static leat_read_desc reads[SHUTDOWN_REQUEST_COUNT];
+    c.desc.request_count_max = SHUTDOWN_REQUEST_COUNT;
+    for (uint32_t n = 0; n < SHUTDOWN_COUNT && !c.broken; ++n) {
+        if (!opened(&c)) {
+            break;
+        }
+        for (uint32_t i = 0; i < SHUTDOWN_REQUEST_COUNT; ++i) {
+            reads[i] = (leat_read_desc){ .asset = leat_asset_at(c.s, c.handle, i % f->pack.asset_count) };
+        }
+        uint32_t taken = 0;
+        leat_result result = leat_submit(c.s, reads, SHUTDOWN_REQUEST_COUNT, NULL, &taken);
+        STREAM_CHECK(&c, result == LEAT_OK && taken == SHUTDOWN_REQUEST_COUNT, "%u requests were taken", taken);
+        for (uint32_t i = 0; i < n % 4; ++i) { /* some of them further on their way than others */
+            leat_update(c.s, NULL);
+        }
+        c.handle = (leat_pack){ 0 }; /* not closed: destroy does it all */
+        stream_close(&c);
+    }
+    return !c.broken;
+}
+
+/* ---- The pack changes while it is read ---- */
+
+typedef enum change { CHANGE_DELETED, CHANGE_REPLACED, CHANGE_TRUNCATED, CHANGE_OVERWRITTEN, CHANGE_COUNT } change;
+
+static void make_change(const fixture *f, change what)
+{
+    char other[300];
+    int fd = -1;
+    switch (what) {
+    case CHANGE_DELETED:
+        unlink(f->path);
+        break;
+    case CHANGE_REPLACED:
+        snprintf(other, sizeof(other), "%s.new", f->path);
+        fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        if (fd < 0 || write(fd, "not a pack", 10) != 10 || rename(other, f->path) != 0) {
+            abort();
+        }
+        break;
+    case CHANGE_TRUNCATED:
+        if (truncate(f->path, (off_t)(f->pack.size / 3)) != 0) {
+            abort();
+        }
+        break;
+    case CHANGE_OVERWRITTEN:
+    case CHANGE_COUNT:
+        fd = open(f->path, O_WRONLY | O_CLOEXEC);
+        for (uint64_t at = 5000; at < f->pack.size; at += 5000) {
+            if (fd < 0 || pwrite(fd, "XXXXXXXX", 8, (off_t)at) != 8) {
+                abort();
+            }
+        }
+        break;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* What is READY has the right bytes: stream_round looks. What cannot be read any more fails, and nothing crashes. */
+static bool changes(fixture *f)
+{
+    bool good = true;
+    for (uint32_t what = 0; what < CHANGE_COUNT; ++what) {
+        unlink(f->path);
+        test_pack_write(&f->pack, f->path);
+        stream_case c = case_of(f);
+        if (!opened(&c)) {
+            return false;
+        }
+        stream_round(&c);
+        make_change(f, (change)what);
+        for (uint32_t i = 0; i < ROUND_COUNT; ++i) {
+            stream_round(&c);
+        }
+        bool gone = what == CHANGE_TRUNCATED || what == CHANGE_OVERWRITTEN;
+        STREAM_CHECK(&c, gone == (c.failed > 0), "change %u: %u requests failed", what, c.failed);
+        stream_close(&c);
+        good = good && !c.broken;
+    }
+    unlink(f->path);
+    test_pack_write(&f->pack, f->path);
+    return good;
+}
+
+/* ---- Fork ---- */
+
+/* Bits of the descriptors below 64 that stay open over an exec. */
+static uint64_t open_over_exec(void)
+{
+    uint64_t bits = 0;
+    for (int fd = 0; fd < 64; ++fd) {
+        int flags = fcntl(fd, F_GETFD);
+        bits |= flags >= 0 && !(flags & FD_CLOEXEC) ? UINT64_C(1) << fd : 0;
+    }
+    return bits;
+}
+
+/* The child may exec, exit, or destroy, which does nothing there; the parent notices none of it. */
+static bool forks(fixture *f)
+{
+    stream_case c = case_of(f);
+    uint64_t before = open_over_exec();
+    if (!opened(&c)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < ROUND_COUNT; ++i) {
+        leat_request request = { 0 };
+        STREAM_CHECK(&c,
+                     leat_read(c.s, &(leat_read_desc){ .asset = leat_asset_at(c.s, c.handle, 1) }, &request) == LEAT_OK,
+                     "submit was refused");
+        pid_t child = fork();
+        if (child == 0) {
+            leat_destroy(c.s);
+            _exit(open_over_exec() == before ? 0 : 1);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        STREAM_CHECK(&c, WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with status %d", status);
+        leat_events events = leat_wait(c.s, 60 * NS_PER_S);
+        STREAM_CHECK(&c, events.count == 1 && events.items[0].type == LEAT_EVENT_READY, "no READY after a fork");
+        leat_release(c.s, request);
+        stream_round(&c);
+        STREAM_CHECK(&c, c.failed == 0, "%u requests failed after a fork", c.failed);
+    }
+    stream_close(&c);
+    return !c.broken;
+}
+
+/* ---- Signals ---- */
+
+static _Atomic uint32_t signal_count;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    atomic_fetch_add(&signal_count, 1);
+}
+
+/* A handler without SA_RESTART, five thousand times a second: nothing fails for it. */
+static bool signals(fixture *f)
+{
+    struct sigaction action = { .sa_handler = on_alarm }, before;
+    struct itimerval storm = { .it_interval.tv_usec = 200, .it_value.tv_usec = 200 }, calm = { 0 };
+    atomic_store(&signal_count, 0);
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &storm, NULL);
+    stream_case c = case_of(f);
+    for (uint32_t i = 0; !c.broken && (i < ROUND_COUNT || atomic_load(&signal_count) < 20); ++i) {
+        if (opened(&c)) {
+            stream_round(&c);
+            STREAM_CHECK(&c, c.failed == 0, "%u requests failed under signals", c.failed);
+            stream_close(&c);
+        }
+    }
+    setitimer(ITIMER_REAL, &calm, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    return !c.broken;
+}
+
+/* ---- Limits ---- */
+
+static int under_limit(const fixture *f, int resource, uint64_t value)
+{
+    struct rlimit limit = { .rlim_cur = value, .rlim_max = value };
+    stream_case c = case_of(f);
+    if (setrlimit((__rlimit_resource_t)resource, &limit) == 0 && stream_open(&c)) {
+        stream_round(&c);
+        STREAM_CHECK(&c, c.failed == 0, "%u requests failed", c.failed);
+        stream_close(&c);
+    }
+    return c.broken ? 1 : 0;
+}
+
+static bool limit_in_child(const fixture *f, int resource, uint64_t value)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        exit(under_limit(f, resource, value));
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!good) {
+        fprintf(stderr, "limit %d of %llu: status %d\n", resource, (unsigned long long)value, status);
+    }
+    return good;
+}
+
+/* Refused with a reason, or all works. */
+static bool limits(fixture *f)
+{
+    bool good = true;
+    for (uint64_t count = 3; count < NOFILE_MAX; ++count) {
+        good &= limit_in_child(f, RLIMIT_NOFILE, count);
+    }
+    for (uint64_t size = 0; size <= MIB(8); size = size == 0 ? MIB(1) : size * 2) {
+        good &= limit_in_child(f, RLIMIT_MEMLOCK, size);
+    }
+    for (uint64_t size = MIB(4); size <= MIB(256) && !SANITIZED; size *= 2) {
+        good &= limit_in_child(f, RLIMIT_AS, size);
+    }
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        bool (*run)(fixture *f);
+    } tests[] = { { "shutdown", shutdowns },
+                  { "changes", changes },
+                  { "fork", forks },
+                  { "signals", signals },
+                  { "limits", limits } };
+    static const char *const names[] = { "", "uring", "threads", "sim" };
+    static fixture f;
+    int failures = 0;
+    stream_pack_make(&f.pack, f.path);
+    for (uint32_t backend = LEAT_BACKEND_URING; backend <= LEAT_BACKEND_SIM; ++backend) {
+        f.backend = (leat_backend)backend;
+        stream_case c = case_of(&f);
+        if (!stream_open(&c)) {
+            printf("SKIPPED: %s: %s\n", names[backend], c.error.text);
+            continue;
+        }
+        stream_close(&c);
+        for (size_t i = 0; i < COUNT_OF(tests); ++i) {
+            if (argc > 1 && strcmp(argv[1], tests[i].name) != 0) {
+                continue;
+            }
+            bool good = tests[i].run(&f);
+            printf("%-8s %-10s %s\n", names[backend], tests[i].name, good ? "good" : "BAD");
+            fflush(stdout);
+            failures += !good;
+        }
+    }
+    unlink(f.path);
+    test_pack_free(&f.pack);
+    return failures == 0 ? 0 : 1;
+}
