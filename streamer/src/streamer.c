@@ -85,13 +85,14 @@ static bool create_tables(leat_streamer *s)
     s->chunk_buckets = memory_allocate(m, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets), CACHE_LINE_SIZE);
     s->ended = memory_allocate(m, d->event_count_max, sizeof(*s->ended), CACHE_LINE_SIZE);
     s->events = memory_allocate(m, d->event_count_max, sizeof(*s->events), CACHE_LINE_SIZE);
-    if (!trace_init(&s->trace, d->trace_event_count, m) || !handles_init(&s->request_handles, d->request_count_max, m) ||
+    if (!trace_init(&s->trace, d->trace_event_count, m) ||
+        !handles_init(&s->request_handles, d->request_count_max, m) ||
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
         !command_queue_init(&s->commands, power_of_two_above(command_count), m) || s->requests == NULL ||
         s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL || s->mounts == NULL ||
         s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
-        s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL || s->ended == NULL ||
-        s->events == NULL) {
+        s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL ||
+        s->ended == NULL || s->events == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {

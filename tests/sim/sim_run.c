@@ -26,6 +26,7 @@
 #define BATCH_USER UINT64_C(1000000) /* a batch's `user` is this and its number */
 #define POOL_BYTES MIB(4)
 #define LENT_BYTES MIB(2)
+#define SCRATCH_BYTES MIB(2) /* of the one worker that a stepped streamer is: mapped, not allocated */
 #define ORDERED_WINDOW_BYTES 4096u
 #define ORDERED_CHUNK_RAW_SIZE 8192u
 
@@ -357,7 +358,7 @@ static void check_ready(sim *m, wish *w, const leat_event *e)
 /* Members of a batch that tells its end only: what they got is in their memory. */
 static void end_silent_member(sim *m, wish *w, bool all_ready)
 {
-    const test_pack *pack = &m->packs[w->pack];
+    const test_pack *pack = &m->packs[w->content];
     CHECK(m, w->state == WISH_LIVE, "a member of a silent batch has ended by itself");
     if (all_ready && !w->cancel_accepted && !w->exempt && w->size > 0) {
         CHECK(m, memcmp(w->memory, pack->raw + pack->assets[w->asset].raw_offset + w->offset, w->size) == 0,
@@ -458,9 +459,9 @@ static void check_budget(sim *m)
     leat_stats_get(m->s, &stats);
     CHECK(m, stats.pool_bytes_used <= POOL_BYTES, "%llu bytes of the pool", (unsigned long long)stats.pool_bytes_used);
     CHECK(m, stats.lent_bytes_used <= LENT_BYTES, "%llu bytes are lent", (unsigned long long)stats.lent_bytes_used);
-    CHECK(m, stats.memory_bytes == POOL_BYTES + LENT_BYTES + (uint64_t)m->allocated,
+    CHECK(m, stats.memory_bytes == POOL_BYTES + LENT_BYTES + SCRATCH_BYTES + (uint64_t)m->allocated,
           "%llu bytes are counted, %llu were taken", (unsigned long long)stats.memory_bytes,
-          (unsigned long long)m->allocated + POOL_BYTES + LENT_BYTES);
+          (unsigned long long)m->allocated + POOL_BYTES + LENT_BYTES + SCRATCH_BYTES);
     CHECK(m, !m->calm || stats.bytes_in_flight <= m->in_flight_max, "%llu bytes are in flight, at most %llu may be",
           (unsigned long long)stats.bytes_in_flight, (unsigned long long)m->in_flight_max);
 }
