@@ -225,6 +225,7 @@ static const suite suites[] = {
     { "engine", suite_engine, "the cost of a frame on the engine's thread; allocations; system calls" },
     { "trace", suite_trace, "what it costs to record a trace" },
     { "startup", suite_startup, "opening packs of 10^3 to 10^6 assets; create and destroy" },
+    { "memory", suite_memory, "resident memory over a flight against what was configured (ten minutes: --seconds 600)" },
     { "methods", suite_methods, "random reads by every method there is, from pread to polled io_uring" },
 };
 

@@ -82,6 +82,7 @@ bool suite_urgent(bench *b);
 bool suite_scale(bench *b);
 bool suite_engine(bench *b);
 bool suite_startup(bench *b);
+bool suite_memory(bench *b);
 bool suite_methods(bench *b);
 /* Says which there are if there is none of that name. */
 bool methods_known(const char *name);
