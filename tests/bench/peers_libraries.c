@@ -277,10 +277,9 @@ static void zip_directory(FILE *f, const zip_entry *entries, uint32_t count)
         put(f, 0x02014b50, 4);
         put(f, 20, 2);
         put_common(f, &entries[i], name_size);
-        put(f, 0, 2);
-        put(f, 0, 4);
-        put(f, 0, 4);
-        put(f, 0, 2);
+        put(f, 0, 2); /* comment */
+        put(f, 0, 4); /* disk, internal attributes */
+        put(f, 0, 4); /* external attributes */
         put(f, entries[i].offset, 4);
         fwrite(name, 1, name_size, f);
     }
