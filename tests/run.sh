@@ -32,8 +32,8 @@ done
 
 packages_need "$packages" "${PACKAGES_LIBRARY[@]}" "${PACKAGES_PACKER[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TESTS[@]}" ||
     exit 1
-if [ $extent != quick ]; then
-    packages_need "$packages" "${PACKAGES_KERNEL[@]}" || echo "The tests on other kernels will be skipped without them."
+if [ $extent = long ]; then
+    packages_need "$packages" "${PACKAGES_KERNEL[@]}" "${PACKAGES_CLANG[@]}" || echo "The tests on other kernels, fuzzing and MemorySanitizer need them."
 fi
 
 passed=0
@@ -88,7 +88,7 @@ case $extent in
         ;;
     full)
         run_preset dev -LE '^long$'
-        run_preset asan -LE '^(long|install|lint|bench)$'
+        run_preset asan -LE '^(long|install|lint|bench|fault|guard)$'
         run_preset tsan -L '^(unit|threads)$' -LE '^(long|install|lint|bench)$'
         ;;
     long)
@@ -96,6 +96,8 @@ case $extent in
         run_preset dev
         run_preset asan -LE '^(install|lint|bench)$'
         run_preset tsan -LE '^(install|lint|bench)$'
+        "$root/tests/fuzz/run.sh" --seconds 30 && passed=$((passed + 1)) ||
+            { failed=$((failed + 1)); failures+=("fuzz: see above"); }
         ;;
 esac
 

@@ -6,6 +6,7 @@
 #include "texture_import.h"
 #include "base.h"
 #include "file_read.h"
+#include "jpeg_check.h"
 #include "texture.h"
 
 #include <limits.h>
@@ -16,11 +17,6 @@
 
 #define TEXELS_MAX ((uint64_t)1 << 28) /* 1 GiB as RGBA8 */
 #define PNG_CHUNK_FRAME 12u /* length, type and checksum around a chunk's bytes */
-
-#define JPEG_DHT 0xc4
-#define JPEG_SOS 0xda
-#define JPEG_TABLE_HEAD 17 /* class and number, then how many symbols each length of code has */
-#define JPEG_SYMBOLS_MAX 256u
 
 typedef struct image_bytes {
     const uint8_t *bytes;
@@ -50,48 +46,6 @@ static bool png_is_cut(const image_bytes *image)
     return true;
 }
 
-/* The tables of one DHT segment; false if one has more symbols than there are bytes. */
-static bool jpeg_tables_fit(const uint8_t *at, const uint8_t *end)
-{
-    while (end - at > JPEG_TABLE_HEAD) {
-        uint32_t count = 0;
-        for (uint32_t i = 1; i < JPEG_TABLE_HEAD; ++i) {
-            count += at[i];
-        }
-        if (count > JPEG_SYMBOLS_MAX || (ptrdiff_t)(count + JPEG_TABLE_HEAD) > end - at) {
-            return false;
-        }
-        at += JPEG_TABLE_HEAD + count;
-    }
-    return true;
-}
-
-/* stb_image 2.27 believes the counts of a JPEG's Huffman tables, and writes behind its own. Behind the first scan every
- * pair of bytes that could begin such a segment is taken for one: in a scan's data there is none. */
-static bool jpeg_is_damaged(const image_bytes *image)
-{
-    const uint8_t *at = image->bytes, *end = image->bytes + image->size;
-    if (image->size < 4 || at[0] != 0xff || at[1] != 0xd8) {
-        return false;
-    }
-    bool scans = false;
-    for (at += 2; end - at > 4;) {
-        bool marker = at[0] == 0xff && at[1] != 0xff && at[1] != 0;
-        if (!marker) {
-            ++at;
-            continue;
-        }
-        uint32_t length = (uint32_t)at[2] << 8 | at[3];
-        const uint8_t *segment_end = (ptrdiff_t)length + 2 < end - at ? at + length + 2 : end;
-        if (at[1] == JPEG_DHT && (length < 2 || !jpeg_tables_fit(at + 4, segment_end))) {
-            return true;
-        }
-        scans |= at[1] == JPEG_SOS;
-        at = scans || length < 2 ? at + 2 : segment_end;
-    }
-    return false;
-}
-
 /* stb_image 2.28 makes a PNM of 16 bits a channel into RGBA as if it had 8, and then reads on behind it. */
 static bool pnm_is_deep(const image_bytes *image)
 {
@@ -112,9 +66,9 @@ static bool image_load(const image_bytes *image, texture_chain *chain, import_re
                            image->name);
         return false;
     }
-    if (jpeg_is_damaged(image)) {
-        import_add_message(result, IMPORT_ERROR, "%s: is a damaged JPEG file (its Huffman tables are too long)",
-                           image->name);
+    if (!jpeg_is_safe(image->bytes, image->size)) {
+        import_add_message(result, IMPORT_ERROR,
+                           "%s: is a damaged JPEG file (its Huffman tables are missing or too long)", image->name);
         return false;
     }
     if (pnm_is_deep(image)) {

@@ -183,10 +183,10 @@ bool file_read_cached(const disk_file *file, uint64_t offset, uint64_t size, voi
     while (done < size) {
         struct iovec part = { .iov_base = (uint8_t *)into + done, .iov_len = size - done };
         ssize_t got = preadv2(file->fd_buffered, &part, 1, (off_t)(offset + done), RWF_NOWAIT);
-        if (got == 0 || (got < 0 && errno != EINTR)) {
-            return false; /* EAGAIN: not there; the end of the file or an error: the device says more */
+        if (got <= 0) {
+            return false; /* EAGAIN: not there. The end of the file, EINTR, an error: the device says more. */
         }
-        done += got > 0 ? (uint64_t)got : 0;
+        done += (uint64_t)got;
     }
     return true;
 }
