@@ -1,7 +1,8 @@
 /* peers.c - the same work, all assets of a pack decoded into memory that is reused, as it is done without Leat.
  *
  * Each peer is written as its best user would write it: large reads, buffers that are touched beforehand (on huge pages
- * where reads go past the page cache), LZ4 on the thread that has read, the hash checked as Leat checks it. Leat runs
+ * where reads go past the page cache), LZ4 on the thread that has read, the hash checked as Leat checks it, into a
+ * destination as large as the memory that Leat lends. Leat runs
  * with its defaults, cold and warm alike. Peers that are libraries are in peers_libraries.c. */
 #include "peers.h"
 
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #define UNIT_BYTES (256u << 10) /* of packed neighbours, for those that do not read whole assets */
-#define SCRATCH_BYTES (8u << 20)
+#define SCRATCH_BYTES (4u << 20)
 #define THREADS_MAX 16u
 
 typedef enum peer_kind {
@@ -53,7 +54,8 @@ typedef struct work {
     peer_kind kind;
     int fd;
     const uint8_t *mapped;
-    uint8_t *scratch, *raw; /* of this thread */
+    uint8_t *scratch; /* of this thread, as is the sink */
+    sink sink;
     uint64_t bytes;
     bool failed;
 } work;
@@ -105,7 +107,8 @@ static void *work_main(void *argument)
         const uint8_t *packed = fetch(w, begin, unit_end(index, w->units[i]));
         for (uint32_t c = w->units[i].first; c < w->units[i].end && !w->failed; ++c) {
             const leat_pack_chunk_record *k = &index->chunks[c];
-            w->failed = packed == NULL || pack_chunk_decode(k, packed + (k->file_offset - begin), w->raw) != LEAT_OK;
+            w->failed = packed == NULL || pack_chunk_decode(k, packed + (k->file_offset - begin),
+                                                            sink_take(&w->sink, k->raw_size)) != LEAT_OK;
             w->bytes += k->raw_size;
         }
     }
@@ -122,7 +125,8 @@ static bool run_fread(const bench_pack *pack, const unit *units, uint32_t count,
         ok = fseeko(file, (off_t)begin, SEEK_SET) == 0 && fread(w->scratch, 1, size, file) == size;
         for (uint32_t c = units[i].first; c < units[i].end && ok; ++c) {
             const leat_pack_chunk_record *k = &pack->index.chunks[c];
-            ok = pack_chunk_decode(k, w->scratch + (k->file_offset - begin), w->raw) == LEAT_OK;
+            ok = pack_chunk_decode(k, w->scratch + (k->file_offset - begin), sink_take(&w->sink, k->raw_size)) ==
+                 LEAT_OK;
             w->bytes += k->raw_size;
         }
     }
@@ -140,12 +144,13 @@ static bool run_plain(const peer *p, const bench_pack *pack, uint64_t *bytes, st
     uint32_t unit_count;
     uint64_t unit_max = p->kind == PEER_POOL_DIRECT ? UNIT_BYTES : 2u << 20;
     unit *units = make_units(&pack->index, unit_max, &unit_count);
-    region scratch = { 0 };
+    region scratch = { 0 }, sinks = { 0 };
     int fd = open(pack->path, O_RDONLY | O_CLOEXEC | (p->kind == PEER_POOL_DIRECT ? O_DIRECT : 0));
     bool mapped_kind = p->kind == PEER_MMAP || p->kind == PEER_MMAP_WILLNEED;
     void *mapped = mapped_kind ? mmap(NULL, pack->file_size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     bool ok = units != NULL && fd >= 0 && (!mapped_kind || mapped != MAP_FAILED) &&
-              region_create((uint64_t)p->threads * SCRATCH_BYTES, true, &scratch);
+              region_create((uint64_t)p->threads * SCRATCH_BYTES, true, &scratch) &&
+              region_create(SINK_BYTES, true, &sinks);
     for (uint32_t i = 0; i < p->threads && ok; ++i) {
         uint8_t *mine = (uint8_t *)scratch.memory + (size_t)i * SCRATCH_BYTES;
         works[i] = (work){ .pack = pack,
@@ -156,7 +161,8 @@ static bool run_plain(const peer *p, const bench_pack *pack, uint64_t *bytes, st
                            .fd = fd,
                            .mapped = mapped_kind ? mapped : NULL,
                            .scratch = mine,
-                           .raw = mine + SCRATCH_BYTES / 2 };
+                           .sink = { (uint8_t *)sinks.memory + (size_t)i * (SINK_BYTES / p->threads),
+                                     SINK_BYTES / p->threads, 0 } };
     }
     watch_start(watch);
     if (ok && p->kind == PEER_FREAD) {
@@ -181,6 +187,7 @@ static bool run_plain(const peer *p, const bench_pack *pack, uint64_t *bytes, st
     if (fd >= 0) {
         close(fd);
     }
+    region_destroy(&sinks);
     region_destroy(&scratch);
     free(units);
     return ok;

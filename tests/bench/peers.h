@@ -19,6 +19,23 @@ static inline void watch_stop(stopwatch *w)
     *w = (stopwatch){ bench_now_ns() - w->ns, bench_cpu_ns() - w->cpu_ns };
 }
 
+/* Where decoded bytes go. What is delivered must be there when it is used: so each contestant decodes into memory as
+ * large as what Leat lends by default, round and round, and not into one small block that never leaves the core's
+ * cache. */
+#define SINK_BYTES (80u << 20)
+typedef struct sink {
+    uint8_t *memory;
+    uint64_t size, at;
+} sink;
+
+static inline uint8_t *sink_take(sink *s, uint64_t size)
+{
+    s->at = s->at + size <= s->size ? s->at : 0;
+    uint8_t *place = s->memory + s->at;
+    s->at += (size + 63) & ~UINT64_C(63);
+    return place;
+}
+
 /* A run of chunks that are neighbours on disk. */
 typedef struct unit {
     uint32_t first, end;

@@ -7,6 +7,8 @@
  * the only one that it gives. A library that is not in this build has no row. */
 #include "peers.h"
 
+#include "region.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +22,13 @@
 #define PNG_COUNT_MAX 200u
 #define PNG_COUNT_MAX_QUICK 4u
 
-static bool decode_run(const bench_pack *pack, unit u, const uint8_t *packed, uint8_t *raw, uint64_t *bytes)
+static bool decode_run(const bench_pack *pack, unit u, const uint8_t *packed, sink *to, uint64_t *bytes)
 {
     const pack_index *index = &pack->index;
     uint64_t begin = unit_begin(index, u);
     for (uint32_t c = u.first; c < u.end; ++c) {
         const leat_pack_chunk_record *k = &index->chunks[c];
-        if (pack_chunk_decode(k, packed + (k->file_offset - begin), raw) != LEAT_OK) {
+        if (pack_chunk_decode(k, packed + (k->file_offset - begin), sink_take(to, k->raw_size)) != LEAT_OK) {
             return false;
         }
         *bytes += k->raw_size;
@@ -57,7 +59,8 @@ typedef struct uv_lane {
     uv_fs_t read;
     uv_work_t work;
     unit unit;
-    uint8_t *packed, *raw;
+    uint8_t *packed;
+    sink sink;
     uint64_t bytes;
     bool failed;
 } uv_lane;
@@ -67,7 +70,7 @@ static void lane_next(uv_lane *lane);
 static void lane_decode(uv_work_t *work)
 {
     uv_lane *lane = work->data;
-    lane->failed = !decode_run(lane->race->pack, lane->unit, lane->packed, lane->raw, &lane->bytes);
+    lane->failed = !decode_run(lane->race->pack, lane->unit, lane->packed, &lane->sink, &lane->bytes);
 }
 
 static void lane_decoded(uv_work_t *work, int status)
@@ -110,17 +113,18 @@ static bool run_uv(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch 
     unit *units = make_units(&pack->index, RUN_BYTES_MAX, &count);
     uv_race race = { .pack = pack, .units = units, .count = count, .fd = open(pack->path, O_RDONLY | O_CLOEXEC) };
     uv_lane lanes[UV_DEPTH] = { 0 };
-    race.failed = units == NULL || race.fd < 0;
+    region sinks = { 0 };
+    race.failed = units == NULL || race.fd < 0 || !region_create(SINK_BYTES, true, &sinks);
     for (uint32_t i = 0; i < UV_DEPTH; ++i) {
         uv_lane *lane = &lanes[i];
-        *lane = (uv_lane){ .race = &race,
-                           .packed = malloc(RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX),
-                           .raw = malloc(LEAT_PACK_CHUNK_RAW_MAX) };
+        *lane =
+            (uv_lane){ .race = &race,
+                       .packed = malloc(RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX),
+                       .sink = { (uint8_t *)sinks.memory + i * (SINK_BYTES / UV_DEPTH), SINK_BYTES / UV_DEPTH, 0 } };
         lane->read.data = lane->work.data = lane;
-        race.failed |= lane->packed == NULL || lane->raw == NULL;
+        race.failed |= lane->packed == NULL;
         if (!race.failed) { /* touched, as the memory of the others is */
             memset(lane->packed, 1, RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX);
-            memset(lane->raw, 1, LEAT_PACK_CHUNK_RAW_MAX);
         }
     }
     watch_start(watch);
@@ -133,8 +137,8 @@ static bool run_uv(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch 
     for (uint32_t i = 0; i < UV_DEPTH; ++i) {
         *bytes += lanes[i].bytes;
         free(lanes[i].packed);
-        free(lanes[i].raw);
     }
+    region_destroy(&sinks);
     if (race.fd >= 0) {
         close(race.fd);
     }
@@ -154,25 +158,26 @@ static bool run_sdl(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch
     (void)b;
     uint32_t count;
     unit *units = make_units(&pack->index, RUN_BYTES_MAX, &count);
-    uint8_t *packed = malloc(RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX), *raw = malloc(LEAT_PACK_CHUNK_RAW_MAX);
+    uint8_t *packed = malloc(RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX);
+    region sinks = { 0 };
     SDL_RWops *file = SDL_RWFromFile(pack->path, "rb");
-    bool ok = units != NULL && packed != NULL && raw != NULL && file != NULL;
+    bool ok = units != NULL && packed != NULL && file != NULL && region_create(SINK_BYTES, true, &sinks);
+    sink to = { sinks.memory, SINK_BYTES, 0 };
     *bytes = 0;
     if (ok) {
         memset(packed, 1, RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX);
-        memset(raw, 1, LEAT_PACK_CHUNK_RAW_MAX);
     }
     watch_start(watch);
     for (uint32_t i = 0; i < count && ok; ++i) {
         uint64_t begin = unit_begin(&pack->index, units[i]), size = unit_end(&pack->index, units[i]) - begin;
         ok = SDL_RWseek(file, (Sint64)begin, RW_SEEK_SET) >= 0 && SDL_RWread(file, packed, 1, size) == size &&
-             decode_run(pack, units[i], packed, raw, bytes);
+             decode_run(pack, units[i], packed, &to, bytes);
     }
     watch_stop(watch);
     if (file != NULL) {
         SDL_RWclose(file);
     }
-    free(raw);
+    region_destroy(&sinks);
     free(packed);
     free(units);
     return ok;
