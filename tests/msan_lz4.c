@@ -1,7 +1,8 @@
-/* msan_lz4.c - LZ4 for MemorySanitizer: Debian's library is not instrumented, so what it has written counts as unwritten.
+/* msan_lz4.c - LZ4 for MemorySanitizer: Debian's library is not instrumented, so what it has written counts as
+ * unwritten.
  *
- * In the preset `msan` the linker sends every call here (--wrap). What goes in must be written; what LZ4 promises to have
- * written, is. A decode that fails promises nothing, so nothing of its output may be used. */
+ * In the preset `msan` the linker sends every call here (--wrap). What goes in must be written; what LZ4 promises to
+ * have written, is. A decode that fails promises nothing, so nothing of its output may be used. */
 #include <lz4.h>
 #include <sanitizer/msan_interface.h>
 

@@ -64,7 +64,8 @@ static int by_hash(const void *a, const void *b)
 static void make_assets(const test_pack_desc *desc, test_pack *pack, draft *drafts)
 {
     uint64_t random = desc->seed;
-    uint64_t room = (uint64_t)desc->asset_count * (u32_max(desc->size_max, desc->textures ? 256 * 256 * 4 * 2 : 0) + 16u) + 16;
+    uint64_t room =
+        (uint64_t)desc->asset_count * (u32_max(desc->size_max, desc->textures ? 256 * 256 * 4 * 2 : 0) + 16u) + 16;
     pack->raw = need(room);
     for (uint32_t i = 0; i < desc->asset_count; ++i) {
         draft *d = &drafts[i];

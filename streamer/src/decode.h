@@ -8,8 +8,8 @@
  * The packed bytes have been read already, or the worker fetches them itself, just before it decodes them, so that they
  * are still in the cache of its core. What cannot be fetched goes back to the owner as unread.
  *
- * Workers compute without a pause, and a thread that wakes beside them may wait for a tick of the kernel's clock (4 ms) to
- * get a core. So while the owner is in a hurry they offer theirs after each chunk.
+ * Workers compute without a pause, and a thread that wakes beside them may wait for a tick of the kernel's clock (4 ms)
+ * to get a core. So while the owner is in a hurry they offer theirs after each chunk.
  *
  * The owner's functions are called on the worker, outside of all locks. decode.c knows neither files nor requests.
  * With worker_count 0 there are no threads: decode_step() does the next task on the caller's thread. */

@@ -30,13 +30,14 @@ typedef enum io_read_flags {
 /* What an io_read asks for. */
 typedef enum io_op {
     IO_OP_READ = 0, /* `size` bytes at `offset` of `file` */
-    /* Opens `path` beneath `folder_fd`, reads, and closes again: where the ring can, one linked chain in one submission;
-     * else openat2, pread and close in turn. Through the page cache; `file` and the flags but URGENT are not looked at. The
-     * path is relative and may not lead out of the folder, by .. or by a link (-EXDEV; -ELOOP or -ENOTDIR for any link where
-     * the kernel has no openat2). Nothing that is opened survives the completion, whatever fails. */
+    /* Opens `path` beneath `folder_fd`, reads, and closes again: where the ring can, one linked chain in one
+     * submission; else openat2, pread and close in turn. Through the page cache; `file` and the flags but URGENT are
+     * not looked at. The path is relative and may not lead out of the folder, by .. or by a link (-EXDEV; -ELOOP or
+     * -ENOTDIR for any link where the kernel has no openat2). Nothing that is opened survives the completion, whatever
+     * fails. */
     IO_OP_READ_PATH = 1,
-    /* Size, kind and time of change of `path` beneath `folder_fd` into `memory`, an io_status; result 0. A link as the last
-     * component is not followed. Absolute paths and .. are refused (-EXDEV). */
+    /* Size, kind and time of change of `path` beneath `folder_fd` into `memory`, an io_status; result 0. A link as the
+     * last component is not followed. Absolute paths and .. are refused (-EXDEV). */
     IO_OP_STATUS = 2,
 } io_op;
 
@@ -85,8 +86,9 @@ typedef struct io_desc {
     uint64_t pool_size;
     uint32_t read_count_max; /* most reads between submit and reap */
     uint32_t file_count_max;
-    /* A reserve, which only io_threads can be: it works for another backend, starts its threads with the first read, and
-     * says that completions are there by writing to the owner's eventfd. It is submitted to and reaped, not waited on. */
+    /* A reserve, which only io_threads can be: it works for another backend, starts its threads with the first read,
+     * and says that completions are there by writing to the owner's eventfd. It is submitted to and reaped, not waited
+     * on. */
     bool reserve;
     int reserve_event_fd;
     const char *why_no_ring; /* threads: told by leat_info; NULL: it was not asked for. Copied by open */

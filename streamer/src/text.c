@@ -81,9 +81,9 @@ const char *leat_event_text(const leat_streamer *s, const leat_event *event, cha
         [LEAT_EVENT_LATE] = "will be late",   [LEAT_EVENT_BATCH] = "batch ended",
         [LEAT_EVENT_RELOADED] = "reloaded",
     };
-    static const char *const changes[] = { [LEAT_CHANGE_CHANGED] = "changed",
-                                           [LEAT_CHANGE_ADDED] = "added",
-                                           [LEAT_CHANGE_REMOVED] = "removed" };
+    static const char *const changes[] = {
+        [LEAT_CHANGE_CHANGED] = "changed", [LEAT_CHANGE_ADDED] = "added", [LEAT_CHANGE_REMOVED] = "removed"
+    };
     if (text_size == 0) {
         return "";
     }

@@ -225,7 +225,8 @@ static const suite suites[] = {
     { "engine", suite_engine, "the cost of a frame on the engine's thread; allocations; system calls" },
     { "trace", suite_trace, "what it costs to record a trace" },
     { "startup", suite_startup, "opening packs of 10^3 to 10^6 assets; create and destroy" },
-    { "memory", suite_memory, "resident memory over a flight against what was configured (ten minutes: --seconds 600)" },
+    { "memory", suite_memory,
+      "resident memory over a flight against what was configured (ten minutes: --seconds 600)" },
     { "methods", suite_methods, "random reads by every method there is, from pread to polled io_uring" },
 };
 
@@ -235,20 +236,21 @@ static void usage(FILE *out)
     for (size_t i = 0; i < COUNT_OF(suites); ++i) {
         fprintf(out, "  %-12s %s\n", suites[i].name, suites[i].text);
     }
-    fprintf(out,
-            "  all          all of them\n\n"
-            "options:\n"
-            "  --pack F      pack to read (made with leat pack); default: a synthetic one of 1 GiB, in TMPDIR or /tmp\n"
-            "  --file F      methods: a file to read; default: one of 1 GiB that is made, in TMPDIR or /tmp\n"
-            "  --method M    methods: only this one\n"
-            "  --sources DIR  PNGs for the peer that reads such\n"
-            "  --json F      write figures and raw samples\n"
-            "  --trace F     write a trace of the first turn under load (urgent, trace), for Perfetto and `leat trace`\n"
-            "  --rounds N    turns of each contestant (default 5)\n"
-            "  --seconds S   length of measurements that last (default 5)\n"
-            "  --quick       small and short: shows that it works, measures nothing worth keeping\n"
-            "  --help        this text\n\n"
-            "Exit codes: 0 ran, 1 could not run, 2 usage. Goals that are missed are printed; they fail nothing.\n");
+    fprintf(
+        out,
+        "  all          all of them\n\n"
+        "options:\n"
+        "  --pack F      pack to read (made with leat pack); default: a synthetic one of 1 GiB, in TMPDIR or /tmp\n"
+        "  --file F      methods: a file to read; default: one of 1 GiB that is made, in TMPDIR or /tmp\n"
+        "  --method M    methods: only this one\n"
+        "  --sources DIR  PNGs for the peer that reads such\n"
+        "  --json F      write figures and raw samples\n"
+        "  --trace F     write a trace of the first turn under load (urgent, trace), for Perfetto and `leat trace`\n"
+        "  --rounds N    turns of each contestant (default 5)\n"
+        "  --seconds S   length of measurements that last (default 5)\n"
+        "  --quick       small and short: shows that it works, measures nothing worth keeping\n"
+        "  --help        this text\n\n"
+        "Exit codes: 0 ran, 1 could not run, 2 usage. Goals that are missed are printed; they fail nothing.\n");
 }
 
 static bool write_json(const bench *b, const char *names)
