@@ -3,7 +3,8 @@
  *     streamer.c   create, destroy, and what was chosen
  *     submit.c     any thread: requests in, cancel, re-prioritise, bind, release, batches
  *     pump.c       the I/O thread: takes the mail, admits, selects
- *     reads.c      the I/O thread: queued requests become reads, completions become decode tasks
+ *     reads.c      the I/O thread: queued requests become reads
+ *     completions.c the I/O thread: what the device and the workers give back
  *     finish.c     workers: a chunk is decoded; the last one of a request ends it
  *     update.c     the update thread: endings become events
  *     packs.c      packs are opened, found and closed
@@ -436,6 +437,14 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
+void reads_queue(leat_streamer *s, read_op *rd); /* to be submitted, or submitted again */
+void reads_push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count); /* to the decode stage */
+void reads_put(leat_streamer *s, read_op *rd); /* free again */
+void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
+void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
+void reads_cached_was_wrong(pack_slot *slot);
+
+/* completions.c */
 bool reads_reap(leat_streamer *s, uint64_t now_ns);
 bool reads_take_back(leat_streamer *s);
 mpsc_link *returned_link(void *streamer, uint32_t index);
