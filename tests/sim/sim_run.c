@@ -466,7 +466,7 @@ static void check_budget(sim *m)
           (unsigned long long)stats.bytes_in_flight, (unsigned long long)m->in_flight_max);
 }
 
-static void update(sim *m, uint64_t advance_ns)
+static uint32_t update(sim *m, uint64_t advance_ns)
 {
     m->now_ns += advance_ns;
     leat_tick tick = { .now_ns = m->now_ns, .event_count_max = chance(m, 30) ? 1 + (uint32_t)below(m, 10) : 0 };
@@ -475,6 +475,7 @@ static void update(sim *m, uint64_t advance_ns)
         take_event(m, &events.items[i]);
     }
     check_budget(m);
+    return events.count;
 }
 
 /* ---- Random operations ---- */
@@ -722,8 +723,9 @@ static void drain(sim *m)
     }
     CHECK(m, m->live == 0, "%u requests have not ended in %u steps", m->live, DRAIN_STEPS_MAX);
     op_release(m);
-    for (uint32_t i = 0; i < 4; ++i) {
-        update(m, NS_PER_MS);
+    uint32_t quiet_updates = 0; /* batches and reloads are told after the last request, a few at a time */
+    for (uint32_t i = 0; i < DRAIN_STEPS_MAX && quiet_updates < 2; ++i) {
+        quiet_updates = update(m, NS_PER_MS) == 0 ? quiet_updates + 1 : 0;
     }
     for (uint32_t i = 0; i < m->crew_count; ++i) {
         CHECK(m, m->crews[i].ended, "batch %u has not ended", i);
