@@ -147,6 +147,8 @@ bool suite_engine(bench *b)
         bench_raw(b, "update_us", &update_us);
         bench_raw(b, "submit_us", &submit_us);
     }
+    samples_free(&submit_us);
+    samples_free(&update_us);
     bench_pack_close(&f.plain);
     leat_destroy(f.s);
     free(f.memory);
