@@ -245,13 +245,13 @@ void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
     }
 }
 
-void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns, bool ok, bool cached, bool starved,
+void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns, bool ok, bool untimed, bool starved,
                      uint64_t now_ns)
 {
     ASSERT(w->in_flight >= bytes);
     w->in_flight -= bytes;
     w->in_flight_ordinary -= urgent ? 0 : bytes;
-    if (!ok || cached) {
+    if (!ok || untimed) {
         w->round_spoiled = true;
         return;
     }

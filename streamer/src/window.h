@@ -25,9 +25,10 @@ void window_destroy(window *w);
 /* A read of `bytes` goes out. */
 void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns);
 /* It came back, after latency_ns. Failed reads are told with ok = false: they leave the window and teach it nothing.
- * cached: it was served by the page cache, and says nothing about the device. starved: the queue was empty while this
- * read was in flight, so that its bandwidth is no measure of what the device can do. */
-void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns, bool ok, bool cached, bool starved,
+ * untimed: its latency says nothing about the device, because it came through the page cache or was looked at late.
+ * starved: the queue was empty while this read was in flight, so that its bandwidth is no measure of what the device
+ * can do. */
+void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns, bool ok, bool untimed, bool starved,
                      uint64_t now_ns);
 
 /* May another read of `bytes` go out now? Urgent reads may whenever the pool can hold them. */

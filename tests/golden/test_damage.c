@@ -96,8 +96,8 @@ static void check_reads(leat_streamer *s, leat_pack pack, uint64_t place)
             const leat_event *e = &events.items[i];
             const leat_pack_asset_record *a = &assets[e->user];
             bool ready = e->type == LEAT_EVENT_READY;
-            if (ready && (e->size != a->raw_size ||
-                          (e->size > 0 && memcmp(e->data, base_raw + a->raw_offset, e->size) != 0))) {
+            if (ready &&
+                (e->size != a->raw_size || (e->size > 0 && memcmp(e->data, base_raw + a->raw_offset, e->size) != 0))) {
                 fail("wrong bytes were delivered", place);
             }
             if (ready) {

@@ -71,8 +71,8 @@ static leat_streamer *streamer_make(const pack_limits *limits)
     return s;
 }
 
-/* Reads every asset. Returns the first failure, in words. Bytes of READY assets must have the content's hash where all are
- * READY: who writes a broken block, and its hash, also writes the bytes that a prefix of it decodes to. */
+/* Reads every asset. Returns the first failure, in words. Bytes of READY assets must have the content's hash where all
+ * are READY: who writes a broken block, and its hash, also writes the bytes that a prefix of it decodes to. */
 static leat_result assets_read(leat_streamer *s, leat_pack pack, char *text, size_t text_size)
 {
     leat_result first = LEAT_OK;
