@@ -362,8 +362,8 @@ static void *wake_while_looking(void *argument)
     looker *l = argument;
     while (atomic_load(&l->u->io->asleep)) { /* until it looks for completions, without a call that would be woken */
     }
+    atomic_store(&l->woken, true); /* first: whoever does not see it yet and waits is woken by what comes next */
     l->u->ops->wake(l->u->io);
-    atomic_store(&l->woken, true);
     return NULL;
 }
 
