@@ -4,7 +4,7 @@
  * is not queueing. Both are measured, as in BBR (Cardwell et al., "BBR: congestion-based congestion control", 2016):
  *
  *   - bandwidth is the largest delivery rate of the last two periods, each rate taken over a round of completions while
- *     there was more to read. The window holds WINDOW_GAIN times what that needs, so that a device which can do more
+ *     there was more to read. The window holds more than that needs (gain.h), so that a device which can do more
  *     shows it, and the window grows by that gain each round until more bytes bring only more latency;
  *   - latency is the smallest of the last two periods, per size class. So that the window's own queue does not hide it,
  *     each period begins with a drain: for a few reads only one is let out at a time. At a fraction of a millisecond
@@ -17,15 +17,16 @@
  * A stall brings no rates, and so changes nothing: what waited behind it goes out in the same window as before. */
 #include "window.h"
 
+#include "gain.h"
+
 #include <math.h>
 #include <string.h>
 
-#define WINDOW_GAIN_NUM 7u /* 1.75 x bandwidth x latency */
-#define WINDOW_GAIN_DEN 4u
-#define START_GAIN 2u
+#define START_GAIN 2.0
 #define START_GROWTH_NUM 5u /* starting up ends when doubling the window brings less than a quarter more, twice */
 #define START_GROWTH_DEN 4u
 #define START_MISSES_MAX 2u
+#define TRIAL_LATENCY_NS_MAX (2 * NS_PER_MS)
 #define PERIOD_NS_MIN (80 * NS_PER_MS)
 #define PERIOD_LATENCIES 40u /* a period is at least that many latencies */
 #define PERIOD_NS_MAX (2 * NS_PER_S)
@@ -69,6 +70,8 @@ struct window {
     uint64_t latency[2][SIZE_CLASS_COUNT]; /* smallest */
     alone_reads alone[SIZE_CLASS_COUNT];
     bool alone_now; /* the one read in flight was issued to an idle device */
+    gain gain;
+    bool slow; /* so slow that a trial of gains would take seconds; what it looks for is small beside such latencies */
     uint64_t bandwidth; /* largest of rate, or what was known before */
     uint64_t smooth_rate; /* for estimates */
     bool rate_known; /* smooth_rate comes from rounds with more to read, not from single reads */
@@ -111,6 +114,7 @@ window *window_create(const window_desc *desc)
     }
     w->desc = *desc;
     w->starting = true;
+    gain_init(&w->gain);
     w->read_size = READ_SIZE_GUESS;
     w->bandwidth = w->smooth_rate = BANDWIDTH_GUESS;
     w->limit = desc->bytes_fixed != 0 ? desc->bytes_fixed : u64_max(desc->bytes_min, 2 * READ_SIZE_GUESS);
@@ -158,17 +162,18 @@ static uint64_t latency_unqueued(const window *w)
 
 /* What the device needs: gain x bandwidth x latency, but never less than one read on its way while another is served.
  */
-static void set_limit(window *w)
+static void set_limit(window *w, uint64_t now_ns)
 {
     if (w->desc.bytes_fixed != 0) {
         return;
     }
     uint64_t latency_ns = latency_unqueued(w);
     double needed = (double)w->bandwidth * (double)latency_ns / (double)NS_PER_S;
-    double gain = w->starting ? START_GAIN : (double)WINDOW_GAIN_NUM / WINDOW_GAIN_DEN;
-    uint64_t bytes = (uint64_t)(needed * gain);
     /* Reads come whole: a need of 1.2 reads is two in flight, not the one that fits into 1.5 x 1.2. */
     double reads = ceil(needed / (double)w->read_size - READ_FRACTION_IGNORED);
+    w->slow = latency_ns > TRIAL_LATENCY_NS_MAX;
+    double times = w->starting ? START_GAIN : w->slow ? GAIN_MIN : gain_now(&w->gain, now_ns);
+    uint64_t bytes = (uint64_t)(needed * times);
     bytes = u64_max(bytes, (uint64_t)(reads > 0 ? reads : 0) * w->read_size);
     bytes = u64_max(bytes, u64_max((w->starting || w->probing ? 2 : 1) * w->read_size, w->desc.bytes_min));
     w->limit = u64_min(bytes, w->desc.bytes_max);
@@ -251,6 +256,8 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     ASSERT(w->in_flight >= bytes);
     w->in_flight -= bytes;
     w->in_flight_ordinary -= urgent ? 0 : bytes;
+    bool spoiled = !ok || untimed || starved || w->starting || w->slow || w->drain_left > 0;
+    gain_complete(&w->gain, bytes, w->in_flight, spoiled, now_ns);
     if (!ok || untimed) {
         w->round_spoiled = true;
         return;
@@ -270,7 +277,7 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     }
     end_round(w, now_ns);
     begin_period(w, now_ns);
-    set_limit(w);
+    set_limit(w, now_ns);
 }
 
 bool window_allows(const window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
