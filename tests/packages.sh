@@ -5,7 +5,7 @@
 PACKAGES_LIBRARY=(gcc libc6-dev cmake ninja-build pkg-config liblz4-dev libxxhash-dev liburing-dev)
 PACKAGES_PACKER=(libassimp-dev libcjson-dev libmeshoptimizer-dev libstb-dev zlib1g-dev)
 PACKAGES_DEMO=(libsdl2-dev libepoxy-dev libegl1 libgl1-mesa-dri)
-PACKAGES_TESTS=(g++ libcmocka-dev strace valgrind libuv1-dev libphysfs-dev)
+PACKAGES_TESTS=(g++ libcmocka-dev strace valgrind libuv1-dev libphysfs-dev libfuse3-dev fuse3)
 # For fuzzing and MemorySanitizer, which gcc has not.
 PACKAGES_CLANG=(clang-14 libclang-rt-14-dev)
 # To run tests/kernel: an emulator, a system for it and file systems. Without them those tests are skipped.

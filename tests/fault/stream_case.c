@@ -75,7 +75,9 @@ static void desc_fill(stream_case *c)
     c->desc.memory_bytes_max = c->desc.memory_bytes_max == 0 ? MIB(8) : c->desc.memory_bytes_max;
     c->desc.pool_bytes = c->desc.pool_bytes == 0 ? MIB(4) : c->desc.pool_bytes;
     c->desc.lent_bytes = c->desc.lent_bytes == 0 ? MIB(2) : c->desc.lent_bytes;
-    c->desc.request_count_max = c->desc.request_count_max == 0 ? 128 : c->desc.request_count_max;
+    c->desc.request_count_max = c->desc.request_count_max == 0 ? 32 : c->desc.request_count_max;
+    c->desc.batch_count_max = c->desc.batch_count_max == 0 ? 4 : c->desc.batch_count_max;
+    c->desc.event_count_max = c->desc.event_count_max == 0 ? 32 : c->desc.event_count_max;
     c->desc.pack_count_max = c->desc.pack_count_max == 0 ? 2 : c->desc.pack_count_max;
     c->desc.worker_count = c->desc.worker_count == 0 ? 2 : c->desc.worker_count;
     c->desc.io_thread_count = c->desc.io_thread_count == 0 ? 2 : c->desc.io_thread_count;
@@ -156,6 +158,8 @@ static void ended(stream_case *c, wish *w, const leat_event *e)
                  (int)e->type);
     if (e->type == LEAT_EVENT_FAILED) {
         char text[512];
+        c->failed_result = e->result;
+        c->failed_os_error = e->os_error;
         leat_event_text(c->s, e, text, sizeof(text));
         STREAM_CHECK(c, strstr(text, c->path) != NULL, "asset %u: failed without naming the pack: %s", number, text);
     }
@@ -188,6 +192,8 @@ void stream_round(stream_case *c)
     ASSERT(c->pack->asset_count <= REQUEST_COUNT_MAX);
     uint32_t live = 0;
     c->ready = c->failed = c->cancelled = 0;
+    c->failed_result = LEAT_OK;
+    c->failed_os_error = 0;
     for (uint32_t i = 0; i < c->pack->asset_count; ++i) {
         submit(c, &wishes[i], i);
         live += wishes[i].live;

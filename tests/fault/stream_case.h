@@ -22,6 +22,8 @@ typedef struct stream_case {
     uint64_t now_ns; /* stepped */
     leat_error error;
     uint32_t ready, failed, cancelled; /* of the last round */
+    leat_result failed_result; /* of the last that has failed in it */
+    int32_t failed_os_error;
     bool broken; /* a promise was */
 } stream_case;
 
