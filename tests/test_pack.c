@@ -49,9 +49,20 @@ static uint64_t mips_size(uint32_t edge, uint32_t mip_count)
     return size;
 }
 
+#define MESH_LOD_COUNT 3u
+
+typedef struct mesh_metadata {
+    leat_pack_mesh_metadata mesh;
+    leat_pack_lod_record lods[MESH_LOD_COUNT];
+    leat_pack_submesh_record submeshes[MESH_LOD_COUNT];
+} mesh_metadata;
+
 typedef struct draft {
     leat_pack_asset_record record;
-    leat_pack_texture_metadata meta;
+    union {
+        leat_pack_texture_metadata texture;
+        mesh_metadata mesh;
+    } meta;
     char name[32];
 } draft;
 
@@ -61,28 +72,70 @@ static int by_hash(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Returns its size. */
+static uint64_t make_texture(const test_pack_desc *desc, draft *d, uint32_t i)
+{
+    uint32_t edge_log2_max = desc->texture_edge_log2_max == 0 ? 8 : desc->texture_edge_log2_max;
+    uint32_t edge_log2 = 4 + i % (edge_log2_max - 3);
+    d->meta.texture = (leat_pack_texture_metadata){ .width = 1u << edge_log2,
+                                                    .height = 1u << edge_log2,
+                                                    .layer_count = 1,
+                                                    .mip_count = (uint16_t)(edge_log2 + 1),
+                                                    .format = LEAT_FORMAT_RGBA8_UNORM };
+    d->record.type = LEAT_ASSET_TEXTURE;
+    d->record.metadata_size = sizeof(d->meta.texture);
+    return mips_size(1u << edge_log2, edge_log2 + 1);
+}
+
+/* Each LOD has some more vertices and triangles than the coarser one before it. */
+static uint64_t make_mesh(draft *d, uint32_t i)
+{
+    mesh_metadata *m = &d->meta.mesh;
+    m->mesh = (leat_pack_mesh_metadata){
+        .lod_count = MESH_LOD_COUNT, .submesh_count = 1, .vertex_stride = sizeof(leat_vertex), .index_size = 2
+    };
+    uint32_t vertices = 0, indices = 0;
+    uint64_t size = 0;
+    for (uint32_t lod = MESH_LOD_COUNT; lod-- > 0;) {
+        uint32_t vertex_count = (4 + i % 5) << (MESH_LOD_COUNT - lod), index_count = 3 * vertex_count;
+        m->lods[lod] = (leat_pack_lod_record){
+            .vertex_first = vertices,
+            .vertex_count = vertex_count,
+            .index_first = indices,
+            .index_count = index_count,
+            .raw_offset = size,
+            .raw_size = align_up(vertex_count * m->mesh.vertex_stride + index_count * m->mesh.index_size, 4)
+        };
+        m->submeshes[lod].index_count = index_count;
+        vertices += vertex_count;
+        indices += index_count;
+        size += m->lods[lod].raw_size;
+    }
+    d->record.type = LEAT_ASSET_MESH;
+    d->record.metadata_size = sizeof(*m);
+    return size;
+}
+
 static void make_assets(const test_pack_desc *desc, test_pack *pack, draft *drafts)
 {
     uint64_t random = desc->seed;
-    uint64_t room =
-        (uint64_t)desc->asset_count * (u32_max(desc->size_max, desc->textures ? 256 * 256 * 4 * 2 : 0) + 16u) + 16;
+    uint32_t edge_log2_max = desc->texture_edge_log2_max == 0 ? 8 : desc->texture_edge_log2_max;
+    uint32_t size_max = u32_max(desc->size_max, desc->textures ? (4u << 2 * edge_log2_max) * 2 : 0);
+    size_max = u32_max(size_max, desc->meshes ? 8u << 10 : 0);
+    uint64_t room = (uint64_t)desc->asset_count * (size_max + 16u) + 16;
     pack->raw = need(room);
     for (uint32_t i = 0; i < desc->asset_count; ++i) {
         draft *d = &drafts[i];
         snprintf(d->name, sizeof(d->name), "folder%u/asset_%u", i % 7, i);
         uint64_t size = desc->size_min + next_random(&random) % (desc->size_max - desc->size_min + 1);
         if (desc->textures && i % 2 == 0) {
-            d->meta = (leat_pack_texture_metadata){ .width = 1u << (4 + i % 5),
-                                                    .layer_count = 1,
-                                                    .format = LEAT_FORMAT_RGBA8_UNORM };
-            d->meta.height = d->meta.width;
-            d->meta.mip_count = (uint16_t)(5 + i % 5);
-            size = mips_size(d->meta.width, d->meta.mip_count);
+            size = make_texture(desc, d, i);
+        } else if (desc->meshes && i % 4 == 1) {
+            size = make_mesh(d, i);
         }
         d->record.name_hash = leat_name_hash(d->name, strlen(d->name));
         d->record.raw_size = size;
         d->record.raw_offset = size == 0 ? 0 : pack->raw_size;
-        d->record.type = d->meta.width != 0 ? LEAT_ASSET_TEXTURE : LEAT_ASSET_BLOB;
         fill(pack->raw + pack->raw_size, size, &random);
         if (desc->variant != 0 && i % desc->variant_every == 0) {
             uint64_t other = desc->variant * 1000003 + i;
@@ -151,11 +204,10 @@ static void make_index(test_pack *pack, draft *drafts, uint32_t cut, uint64_t in
     XXH64_hash_t *contents = need(pack->asset_count * sizeof(*contents));
     for (uint32_t i = 0; i < pack->asset_count; ++i) {
         draft *d = &drafts[i];
-        if (d->record.type == LEAT_ASSET_TEXTURE) {
+        if (d->record.metadata_size > 0) {
             d->record.metadata_offset = (uint32_t)metadata;
-            d->record.metadata_size = sizeof(d->meta);
-            memcpy(index + metadata_at + metadata, &d->meta, sizeof(d->meta));
-            metadata += sizeof(d->meta);
+            memcpy(index + metadata_at + metadata, &d->meta, d->record.metadata_size);
+            metadata += align_up(d->record.metadata_size, 8);
         }
         memcpy(index + i * sizeof(d->record), &d->record, sizeof(d->record));
         memcpy(pack->names[i], d->name, sizeof(d->name));
@@ -194,7 +246,7 @@ void test_pack_make(const test_pack_desc *desc, test_pack *pack)
     uint32_t cut = desc->chunk_raw_size == 0 ? CHUNK_RAW_DEFAULT : desc->chunk_raw_size;
     uint64_t chunk_count = pack->raw_size / cut + 1;
     uint64_t room = pack->raw_size + chunk_count * (2 * LEAT_PACK_ALIGNMENT + cut / 200 + 64) + 4 * LEAT_PACK_ALIGNMENT;
-    room += desc->asset_count * 160u + chunk_count * sizeof(leat_pack_chunk_record);
+    room += desc->asset_count * (128u + sizeof(drafts->meta)) + chunk_count * sizeof(leat_pack_chunk_record);
     pack->bytes = need(room);
     uint64_t index_offset = make_chunks(desc, pack);
     make_index(pack, drafts, cut, index_offset);

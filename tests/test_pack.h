@@ -18,6 +18,8 @@ typedef struct test_pack_desc {
     uint64_t variant; /* not 0: another version of the same pack, in which */
     uint32_t variant_every; /* every n-th asset has the same size and other bytes */
     bool textures; /* every other asset is an RGBA8 texture with its mips */
+    uint32_t texture_edge_log2_max; /* of those, from 4 on; 0: 8 */
+    bool meshes; /* every fourth asset is a mesh of some LODs */
 } test_pack_desc;
 
 typedef struct test_pack {

@@ -5,6 +5,7 @@
  * a condition; the pusher signals only as many as sleep. */
 #include "decode.h"
 
+#include "bounds.h"
 #include "pack_index.h"
 #include "region.h"
 #include "threads.h"
@@ -18,7 +19,7 @@
 
 /* Of a worker: a chunk decoded, and one that was fetched. One huge page. */
 #define SCRATCH_SIZE (2 * LEAT_PACK_CHUNK_RAW_MAX)
-_Static_assert(SCRATCH_SIZE == HUGE_PAGE_SIZE, "regions are cut into huge pages");
+_Static_assert(SCRATCH_SIZE % REGION_UNIT == 0, "regions are cut into units");
 
 struct decode {
     decode_desc desc;

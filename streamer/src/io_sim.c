@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define OUT_BYTE 0xdb
+
 typedef struct sim_read {
     io_read item;
     uint64_t due_ns;
@@ -107,6 +109,7 @@ static void become_serial(io_backend *io, uint64_t now_ns)
         sim_read r = io->reads[i]; /* the new heap has i entries, all of them before this one */
         if (r.due_ns > now_ns) {
             r.due_ns = sim_device_due_ns(&io->device, place_of(&r.item), r.item.size, now_ns);
+            ++io->device.counts->begun_anew;
         }
         heap_push(io, &r);
     }
@@ -138,9 +141,23 @@ static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count,
             uint64_t unit = r.item.flags & IO_READ_DIRECT ? 512 : 1;
             r.size_real = (uint32_t)u64_max(align_down(cut % r.item.size, unit), u64_min(unit, r.item.size));
         }
+        if (r.item.op != IO_OP_STATUS) { /* while it is out, its memory is the device's, to write into what it likes */
+            memset(r.item.memory, OUT_BYTE, r.item.size);
+        }
         heap_push(io, &r);
     }
     return taken;
+}
+
+static void count_answer(leat_sim_counts *counts, const sim_read *r, int32_t result, bool flipped)
+{
+    ++counts->reads;
+    counts->eio += result == -EIO;
+    counts->eagain += result == -EAGAIN;
+    counts->eintr += result == -EINTR;
+    counts->ends_of_file += result == 0;
+    counts->short_reads += result > 0 && (uint32_t)result < r->item.size;
+    counts->bit_flips += flipped;
 }
 
 static int32_t read_bytes(const io_read *item, int fd, uint32_t size)
@@ -182,7 +199,9 @@ static io_completion perform(io_backend *io, const sim_read *r)
     } else if (!r->end_of_file) {
         done.result = read_bytes(&r->item, fd, r->size_real);
     }
-    if (r->flip && done.result > 0) {
+    bool flipped = r->flip && done.result > 0;
+    count_answer(io->device.counts, r, done.result, flipped);
+    if (flipped) {
         uint64_t bit = sim_device_draw(&io->device) % ((uint64_t)done.result * 8);
         ((uint8_t *)r->item.memory)[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }

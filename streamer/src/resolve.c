@@ -1,6 +1,8 @@
 /* resolve.c - see resolve.h. Pure but for the number of cores. */
 #include "resolve.h"
 
+#include "bounds.h"
+
 #include <leat/pack_format.h>
 
 #include <stdio.h>
@@ -9,9 +11,7 @@
 
 #define MEMORY_BYTES_DEFAULT MIB(160)
 #define POOL_BYTES_DEFAULT MIB(32)
-#define POOL_BYTES_MIN MIB(4) /* some reads of the largest chunk, and the share that is kept for urgent ones */
 #define POOL_BYTES_MAX (UINT64_C(1) << 30) /* the largest buffer that io_uring registers as one */
-#define LENT_BYTES_MIN MIB(2)
 #define LENT_BYTES_MAX (UINT64_C(64) << 30)
 #define REQUEST_COUNT_DEFAULT 16384u
 #define REQUEST_COUNT_LIMIT (1u << 22)
@@ -87,8 +87,8 @@ static void resolve_defaults(leat_desc *d)
     default_u64(&d->memory_bytes_max, MEMORY_BYTES_DEFAULT);
     default_u64(&d->pool_bytes, u64_max(u64_min(POOL_BYTES_DEFAULT, d->memory_bytes_max / 4), POOL_BYTES_MIN));
     default_u64(&d->lent_bytes, u64_max(d->memory_bytes_max / 2, LENT_BYTES_MIN));
-    d->pool_bytes = align_down(d->pool_bytes, HUGE_PAGE_SIZE);
-    d->lent_bytes = align_down(d->lent_bytes, HUGE_PAGE_SIZE);
+    d->pool_bytes = align_down(d->pool_bytes, REGION_UNIT);
+    d->lent_bytes = align_down(d->lent_bytes, REGION_UNIT);
     default_u32(&d->request_count_max, REQUEST_COUNT_DEFAULT);
     default_u32(&d->batch_count_max, BATCH_COUNT_DEFAULT);
     default_u32(&d->pack_count_max, PACK_COUNT_DEFAULT);

@@ -12,15 +12,15 @@
  * (Fenwick, "A new data structure for cumulative frequency tables", 1994). */
 #include "scheduler.h"
 
+#include "bounds.h"
+
 #include <string.h>
 
-#define PAGE_BITS 8u
-#define PAGE_NODE_COUNT (1u << PAGE_BITS)
+#define PAGE_NODE_COUNT (1u << SCHED_PAGE_BITS)
 #define HEAP_COUNT (SCHED_CLASS_COUNT * LEAT_CLIENT_COUNT)
 #define CHILD_COUNT 4u
 #define WEIGHT_SCALE 1024u /* virtual time of one byte at weight 1, so that weights divide well */
 #define BUCKET_NS (4 * NS_PER_MS)
-#define BUCKET_COUNT 2048u /* deadlines up to 8 s ahead are told apart */
 
 typedef struct node {
     uint64_t deadline_ns, sequence, position;
@@ -45,7 +45,7 @@ struct sched_store {
     memory *memory;
     uint32_t capacity;
     item *items;
-    node *nodes; /* the pool: page p is nodes[p << PAGE_BITS ...] */
+    node *nodes; /* the pool: page p is nodes[p << SCHED_PAGE_BITS ...] */
     uint32_t *free_pages;
     uint32_t free_page_count;
     uint32_t page_count; /* capacity / PAGE_NODE_COUNT, and HEAP_COUNT a queue: enough however entries are spread */
@@ -63,8 +63,8 @@ typedef struct class_state {
     uint64_t far_bytes; /* behind all buckets */
     uint64_t early_bytes; /* deadlines that have passed: before all buckets */
     uint64_t base; /* number of the first bucket of the ring */
-    uint64_t buckets[BUCKET_COUNT];
-    uint64_t sums[BUCKET_COUNT + 1]; /* Fenwick tree over buckets */
+    uint64_t buckets[SCHED_BUCKET_COUNT];
+    uint64_t sums[SCHED_BUCKET_COUNT + 1]; /* Fenwick tree over buckets */
 } class_state;
 
 struct sched {
@@ -96,7 +96,8 @@ static heap *heap_of(sched *s, const item *it)
 
 static node *node_at(const sched *s, const heap *h, uint32_t index)
 {
-    return &s->nodes[((uint64_t)h->pages[index >> PAGE_BITS] << PAGE_BITS) + (index & (PAGE_NODE_COUNT - 1))];
+    return &s->nodes[((uint64_t)h->pages[index >> SCHED_PAGE_BITS] << SCHED_PAGE_BITS) +
+                     (index & (PAGE_NODE_COUNT - 1))];
 }
 
 static bool node_before(const node *a, const node *b)
@@ -170,7 +171,7 @@ static void heap_insert(sched *s, heap *h, const node *n)
 {
     if ((h->count & (PAGE_NODE_COUNT - 1)) == 0) {
         ASSERT(s->store->free_page_count > 0);
-        h->pages[h->count >> PAGE_BITS] = s->store->free_pages[--s->store->free_page_count];
+        h->pages[h->count >> SCHED_PAGE_BITS] = s->store->free_pages[--s->store->free_page_count];
     }
     sift_up(s, h, h->count++, n);
 }
@@ -182,7 +183,7 @@ static void heap_remove(sched *s, heap *h, uint32_t index)
         sift(s, h, index, &last);
     }
     if ((h->count & (PAGE_NODE_COUNT - 1)) == 0) {
-        s->store->free_pages[s->store->free_page_count++] = h->pages[h->count >> PAGE_BITS];
+        s->store->free_pages[s->store->free_page_count++] = h->pages[h->count >> SCHED_PAGE_BITS];
     }
 }
 
@@ -197,7 +198,7 @@ static node *node_of(const sched *s, const item *it)
 static void tree_add(class_state *c, uint32_t bucket, uint64_t amount) /* amounts wrap: adding -x takes x away */
 {
     c->buckets[bucket] += amount;
-    for (uint32_t i = bucket + 1; i <= BUCKET_COUNT; i += i & (0u - i)) {
+    for (uint32_t i = bucket + 1; i <= SCHED_BUCKET_COUNT; i += i & (0u - i)) {
         c->sums[i] += amount;
     }
 }
@@ -218,9 +219,9 @@ static void advance_base(class_state *c, uint64_t now_ns)
     if (base <= c->base) {
         return;
     }
-    uint64_t passed = u64_min(base - c->base, BUCKET_COUNT);
+    uint64_t passed = u64_min(base - c->base, SCHED_BUCKET_COUNT);
     for (uint64_t i = 0; i < passed; ++i) {
-        uint32_t bucket = (uint32_t)((c->base + i) % BUCKET_COUNT);
+        uint32_t bucket = (uint32_t)((c->base + i) % SCHED_BUCKET_COUNT);
         if (c->buckets[bucket] != 0) {
             c->early_bytes += c->buckets[bucket];
             tree_add(c, bucket, 0 - c->buckets[bucket]);
@@ -232,13 +233,13 @@ static void advance_base(class_state *c, uint64_t now_ns)
 static void deadline_add(class_state *c, item *it, uint64_t deadline_ns)
 {
     uint64_t bucket = deadline_ns / BUCKET_NS;
-    it->far = bucket >= c->base + BUCKET_COUNT;
+    it->far = bucket >= c->base + SCHED_BUCKET_COUNT;
     if (it->far) {
         c->far_bytes += it->bytes;
     } else if (bucket < c->base) {
         c->early_bytes += it->bytes;
     } else {
-        tree_add(c, (uint32_t)(bucket % BUCKET_COUNT), it->bytes);
+        tree_add(c, (uint32_t)(bucket % SCHED_BUCKET_COUNT), it->bytes);
     }
 }
 
@@ -250,7 +251,7 @@ static void deadline_take(class_state *c, const item *it, uint64_t deadline_ns, 
     } else if (bucket < c->base) {
         c->early_bytes -= bytes;
     } else {
-        tree_add(c, (uint32_t)(bucket % BUCKET_COUNT), 0 - bytes);
+        tree_add(c, (uint32_t)(bucket % SCHED_BUCKET_COUNT), 0 - bytes);
     }
 }
 
@@ -560,15 +561,15 @@ uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint32_t client, uint6
     }
     const class_state *c = &s->classes[rank];
     uint64_t bucket = deadline_ns / BUCKET_NS;
-    if (bucket >= c->base + BUCKET_COUNT) {
+    if (bucket >= c->base + SCHED_BUCKET_COUNT) {
         return bytes + c->bytes;
     }
     bytes += c->early_bytes;
     if (bucket >= c->base) { /* buckets base .. bucket, which may wrap around the end of the ring */
-        uint32_t first = (uint32_t)(c->base % BUCKET_COUNT);
-        uint32_t last = (uint32_t)(bucket % BUCKET_COUNT);
+        uint32_t first = (uint32_t)(c->base % SCHED_BUCKET_COUNT);
+        uint32_t last = (uint32_t)(bucket % SCHED_BUCKET_COUNT);
         bytes += last >= first ? tree_sum(c, last + 1) - tree_sum(c, first)
-                               : tree_sum(c, BUCKET_COUNT) - tree_sum(c, first) + tree_sum(c, last + 1);
+                               : tree_sum(c, SCHED_BUCKET_COUNT) - tree_sum(c, first) + tree_sum(c, last + 1);
     }
     return bytes;
 }

@@ -54,6 +54,7 @@ bool sim_device_happens(sim_device *device, uint32_t rate_per_mille)
 void sim_device_init(sim_device *device, const leat_sim_desc *desc)
 {
     *device = (sim_device){ .desc = *desc, .random = desc->seed };
+    device->counts = desc->counts != NULL ? desc->counts : &device->own_counts;
     leat_sim_desc *d = &device->desc;
     d->latency_ns = d->latency_ns == 0 ? LATENCY_NS_DEFAULT : d->latency_ns;
     d->bytes_per_second = d->bytes_per_second == 0 ? BYTES_PER_SECOND_DEFAULT : d->bytes_per_second;
@@ -68,11 +69,12 @@ static uint64_t after_stall(const sim_device *device, uint64_t time_ns)
     return stalled ? begin_ns + device->desc.stall_ns : time_ns;
 }
 
-static uint64_t transfer_ns(const sim_device *device, uint64_t size, uint64_t at_ns)
+static uint64_t transfer_ns(sim_device *device, uint64_t size, uint64_t at_ns)
 {
     uint64_t rate = device->desc.bytes_per_second;
     if (device->desc.halve_at_ns != 0 && at_ns >= device->begin_ns + device->desc.halve_at_ns) {
         rate = u64_max(rate / 2, 1);
+        ++device->counts->halved;
     }
     return size * NS_PER_S / rate;
 }
@@ -92,12 +94,17 @@ uint64_t sim_device_due_ns(sim_device *device, uint64_t place, uint64_t size, ui
     uint64_t jitter =
         sim_device_draw(device) % 1001; /* drawn in any case: the sequence must not depend on the settings */
     latency_ns += latency_ns * d->jitter_per_mille / 1000 * jitter / 1000;
-    latency_ns *= sim_device_happens(device, d->spike_rate) ? SPIKE_FACTOR : 1;
+    if (sim_device_happens(device, d->spike_rate)) {
+        latency_ns *= SPIKE_FACTOR;
+        ++device->counts->spikes;
+    }
     latency_ns += place == device->last_end ? 0 : d->seek_ns;
     device->last_end = place + size;
     uint64_t begin_ns = after_stall(device, u64_max(now_ns, device->channels[channel]));
     uint64_t bus_ns = after_stall(device, u64_max(begin_ns + latency_ns, device->bus_free_ns));
-    uint64_t due_ns = after_stall(device, bus_ns + transfer_ns(device, size, bus_ns));
+    uint64_t end_ns = bus_ns + transfer_ns(device, size, bus_ns);
+    uint64_t due_ns = after_stall(device, end_ns);
+    device->counts->stalled += begin_ns > u64_max(now_ns, device->channels[channel]) || due_ns > end_ns;
     device->bus_free_ns = due_ns;
     device->channels[channel] = due_ns;
     return due_ns;

@@ -20,9 +20,11 @@ typedef struct sim_device {
     uint64_t begin_ns; /* of the device's life: its first read */
     bool begun, serial;
     uint64_t last_end; /* of the last read, for seeks */
+    leat_sim_counts *counts; /* the caller's, or: */
+    leat_sim_counts own_counts;
 } sim_device;
 
-/* Zeros in desc become the defaults that leat/sim.h documents. */
+/* Zeros in desc become the defaults that leat/sim.h documents. The device must not be moved. */
 void sim_device_init(sim_device *device, const leat_sim_desc *desc);
 /* The time at which a read of `size` bytes at `place` (file and offset in one number) completes, if it is issued now.
  */

@@ -9,6 +9,8 @@
 #include "resolve.h"
 #include "threads.h"
 
+#include <leat/sim.h>
+
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -250,6 +252,10 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
                           .bytes_live = &s->memory_live,
                           .huge_pages = resolved.huge_pages != LEAT_OFF };
     atomic_init(&s->counters.decode_rate, DECODE_BYTES_PER_SECOND_GUESS);
+    if (resolved.backend == LEAT_BACKEND_SIM && resolved.sim != NULL && resolved.sim->decode_bytes_per_second != 0) {
+        s->step_decode_rate = resolved.sim->decode_bytes_per_second;
+        atomic_init(&s->counters.decode_rate, s->step_decode_rate);
+    }
     s->decode_bytes_high = u64_min(u64_max(DECODE_BYTES_HIGH, resolved.worker_count * DECODE_BYTES_HIGH_PER_WORKER),
                                    resolved.pool_bytes / 2);
     s->read_bytes_max = u64_min(resolved.read_bytes_max, resolved.pool_bytes / 4);

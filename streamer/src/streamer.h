@@ -23,6 +23,7 @@
 
 #include "arena.h"
 #include "base.h"
+#include "bounds.h"
 #include "command_queue.h"
 #include "decode.h"
 #include "estimate.h"
@@ -42,17 +43,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define READ_COUNT_MAX 256u
-#define READ_TASK_COUNT_MAX 32u
-#define OUTPUT_COUNT_MAX 16384u /* chunk outputs between issue and decode */
-#define CHUNK_BUCKET_COUNT 4096u
 #define POOL_UNIT_SIZE LEAT_PACK_ALIGNMENT
 #define LENT_UNIT_SIZE 1024u
-#define READ_RETRY_COUNT_MAX 64u /* EAGAIN and EINTR; then it is an error */
-#define READ_ERROR_RETRY_COUNT_MAX 1u
-#define BIND_BYTES_MAX MIB(64) /* asked of the engine ahead of the reads: some frames' worth on a fast disk */
 #define TASK_NONE UINT32_MAX
-#define SPARE_SLOT_COUNT 16u /* versions of packs that were replaced and are still in use */
 #define RANK_EAGER_MAX 1u /* urgent and high: the I/O thread never naps while such a read is out */
 
 /* Flags in a request's control word, beside HANDLE_FLAG_LIVE. */
@@ -349,6 +342,8 @@ struct leat_streamer {
     bool issue_blocked; /* the last issue stopped before the queue was empty */
     bool short_of_buffers; /* and not for the window, but for what returned reads bring: pool, reads, outputs */
     uint64_t levels_traced_ns;
+    uint64_t step_decode_rate; /* stepped, on a simulated device: raw bytes per second; 0: decoding takes no time */
+    uint64_t step_decode_free_ns; /* when its one worker is free again */
     mpsc_list returned; /* reads whose tasks are done */
     _Atomic bool starving; /* the I/O thread waits for returned reads */
     _Atomic uint64_t decode_bytes; /* packed, in the decode stage; I/O thread up, workers down */

@@ -338,6 +338,22 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     return (leat_events){ .items = s->events, .count = count };
 }
 
+/* Decodes one chunk, if the one worker of a stepped streamer is free. It is busy afterwards for as long as that takes.
+ */
+static bool decode_one(leat_streamer *s, uint64_t now_ns)
+{
+    if (s->step_decode_free_ns > now_ns) {
+        return false;
+    }
+    uint64_t before = atomic_load_explicit(&s->counters.bytes_unpacked, memory_order_relaxed);
+    bool stepped = decode_step(s->decode);
+    if (s->step_decode_rate != 0) {
+        uint64_t raw = atomic_load_explicit(&s->counters.bytes_unpacked, memory_order_relaxed) - before;
+        s->step_decode_free_ns = now_ns + raw * NS_PER_S / s->step_decode_rate;
+    }
+    return stepped;
+}
+
 /* Everything that can be done at one moment. */
 static void step_once(leat_streamer *s)
 {
@@ -346,23 +362,26 @@ static void step_once(leat_streamer *s)
     bool worked = true;
     while (worked) {
         worked = pump_run(s, now_ns);
-        while (decode_step(s->decode)) {
+        while (decode_one(s, now_ns)) {
             worked = true;
         }
         ASSERT(++rounds < STEPPED_ROUNDS_MAX);
     }
 }
 
-/* Moves the virtual clock on, stopping wherever a simulated read completes: what it makes room for goes out then, not
- * at the end of the engine's frame. */
+/* When something happens by itself: a simulated read completes, or the worker is free for the next chunk. */
+static uint64_t next_step_ns(const leat_streamer *s)
+{
+    uint64_t next_ns = s->io_ops->next_completion_ns != NULL ? s->io_ops->next_completion_ns(s->io) : IO_WAIT_FOREVER;
+    return decode_queued(s->decode) > 0 ? u64_min(next_ns, s->step_decode_free_ns) : next_ns;
+}
+
+/* Moves the virtual clock on, stopping wherever something happens by itself: what a completed read makes room for goes
+ * out then, not at the end of the engine's frame. */
 static void step_to(leat_streamer *s, uint64_t target_ns)
 {
     step_once(s);
-    while (s->io_ops->next_completion_ns != NULL) {
-        uint64_t next_ns = s->io_ops->next_completion_ns(s->io);
-        if (next_ns > target_ns) {
-            break;
-        }
+    for (uint64_t next_ns; (next_ns = next_step_ns(s)) <= target_ns;) {
         atomic_store_explicit(&s->now_ns, u64_max(next_ns, streamer_now(s)), memory_order_relaxed);
         step_once(s);
     }
@@ -407,10 +426,8 @@ static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
         if (events.count > 0) {
             return events;
         }
-        uint64_t next_ns = IO_WAIT_FOREVER;
-        if (s->io_ops->next_completion_ns != NULL) {
-            next_ns = s->io_ops->next_completion_ns(s->io);
-        } else if (s->reads_in_flight > 0) {
+        uint64_t next_ns = next_step_ns(s);
+        if (s->io_ops->next_completion_ns == NULL && s->reads_in_flight > 0) {
             s->io_ops->wait(s->io, IO_WAIT_FOREVER); /* a real device under a virtual clock */
             next_ns = streamer_now(s) + 1;
         }

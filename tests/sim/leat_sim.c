@@ -1,23 +1,28 @@
 /* leat_sim.c - the command line of the simulator.
  *
  *     leat-sim --seed N [--twice]          one seed; the last line is its trace hash
- *     leat-sim --seeds COUNT [--from N]    many; the last line is the count
+ *     leat-sim --seeds COUNT [--from N]    many; a line for each thing that was to be met, how often it was; the last
+ *                                          line is the count. --all-met: fails if something never was
  *     leat-sim --canary NAME [--seeds C]   plants a bug, and succeeds if a seed finds it
  *     leat-sim --canaries COUNT            all of them, each within COUNT seeds
  *
- * A seed that fails prints the one command that replays it. Seeds run in child processes, a hundred at a time, so that
+ * A seed that fails prints the one command that replays it. Seeds run in child processes, many at a time, so that
  * a broken assertion is a finding as well and not the end. */
 #include "sim_run.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SEEDS_PER_CHILD 100u
+#define SEEDS_PER_CHILD 500u
 
 canary canary_planted;
 
@@ -31,56 +36,60 @@ static const char *const canary_names[CANARY_COUNT] = {
     [CANARY_BATCH] = "batch",         [CANARY_UNDO] = "undo",
 };
 
+/* What a child tells; in memory that parent and child share, so that it is known whatever becomes of the child. */
 typedef struct progress {
     uint64_t seed; /* being run, or the one that failed */
     uint64_t events, requests;
+    sim_tally tally;
 } progress;
 
-/* Runs [first, end) in a child. True if all kept their promises; else *failed is the seed that did not. */
-static bool run_child(uint64_t first, uint64_t end, bool silent, progress *total, uint64_t *failed)
+static progress *progress_share(void)
 {
-    int channel[2];
-    fflush(stdout);
-    if (pipe(channel) != 0) {
-        abort();
+    progress *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        perror("leat-sim: mmap");
+        exit(3);
     }
+    return p;
+}
+
+/* Runs one seed and says what failed. */
+static bool run_seed(uint64_t seed, progress *p, sim_report *report)
+{
+    p->seed = seed;
+    bool good = sim_run(seed, report, &p->tally);
+    p->events += report->events;
+    p->requests += report->requests;
+    if (!good) {
+        printf("seed %llu: %s\n", (unsigned long long)seed, report->failure);
+        fflush(stdout);
+    }
+    return good;
+}
+
+/* Runs [first, end) in a child. True if all kept their promises; else total->seed is the one that did not. */
+static bool run_child(uint64_t first, uint64_t end, bool silent, progress *total)
+{
+    fflush(stdout);
     pid_t child = fork();
+    if (child < 0) {
+        perror("leat-sim: fork");
+        exit(3);
+    }
     if (child == 0) {
-        close(channel[0]);
-        progress p = { 0 };
         bool good = true;
-        if (silent && freopen("/dev/null", "w", stderr) == NULL) {
+        if (silent && (freopen("/dev/null", "w", stderr) == NULL || freopen("/dev/null", "w", stdout) == NULL)) {
             _exit(3);
         }
         for (uint64_t seed = first; seed < end && good; ++seed) {
             sim_report report;
-            p.seed = seed;
-            if (write(channel[1], &p, sizeof(p)) != sizeof(p)) { /* so that the parent knows it if we abort */
-                _exit(3);
-            }
-            good = sim_run(seed, &report);
-            p.events += report.events;
-            p.requests += report.requests;
-            if (!good && !silent) {
-                printf("seed %llu: %s\n", (unsigned long long)seed, report.failure);
-                fflush(stdout);
-            }
-        }
-        if (good && write(channel[1], &p, sizeof(p)) != sizeof(p)) {
-            _exit(3);
+            good = run_seed(seed, total, &report);
         }
         _exit(good ? 0 : 1);
     }
-    close(channel[1]);
-    progress p = { .seed = first };
-    while (read(channel[0], &p, sizeof(p)) == sizeof(p)) {
-    }
-    close(channel[0]);
     int status = 0;
-    waitpid(child, &status, 0);
-    total->events += p.events;
-    total->requests += p.requests;
-    *failed = p.seed;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -91,39 +100,49 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int run_many(uint64_t from, uint64_t count)
+static double cpu_seconds_of_children(void)
 {
-    progress total = { 0 };
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static int run_many(uint64_t from, uint64_t count, bool all_met)
+{
+    progress *total = progress_share();
     uint64_t failures = 0;
     double begin = seconds_now();
     for (uint64_t seed = from; seed < from + count;) {
         uint64_t end = seed + SEEDS_PER_CHILD < from + count ? seed + SEEDS_PER_CHILD : from + count;
-        uint64_t failed;
-        if (run_child(seed, end, false, &total, &failed)) {
+        if (run_child(seed, end, false, total)) {
             seed = end;
         } else {
             ++failures;
-            printf("seed %llu failed; replay it with: leat-sim --seed %llu\n", (unsigned long long)failed,
-                   (unsigned long long)failed);
-            seed = failed + 1;
+            printf("seed %llu failed; replay it with: leat-sim --seed %llu\n", (unsigned long long)total->seed,
+                   (unsigned long long)total->seed);
+            seed = total->seed + 1;
         }
     }
     double seconds = seconds_now() - begin;
-    printf("%llu requests, %llu events; %.0f seeds/s\n", (unsigned long long)total.requests,
-           (unsigned long long)total.events, (double)count / seconds);
+    uint32_t zeros = sim_tally_print(&total->tally, stdout);
+    printf("%llu requests, %llu events; %.0f seeds/s, %.0f per second of one core\n",
+           (unsigned long long)total->requests, (unsigned long long)total->events, (double)count / seconds,
+           (double)count / cpu_seconds_of_children());
+    if (all_met && zeros > 0) {
+        printf("%u of the above were not met by any seed\n", zeros);
+    }
     printf("%llu seeds, %llu failed\n", (unsigned long long)count, (unsigned long long)failures);
-    return failures == 0 ? 0 : 1;
+    return failures == 0 && !(all_met && zeros > 0) ? 0 : 1;
 }
 
 static int run_one(uint64_t seed, bool twice)
 {
+    progress *total = progress_share();
     sim_report report, again;
-    bool good = sim_run(seed, &report);
-    if (!good) {
-        printf("seed %llu: %s\n", (unsigned long long)seed, report.failure);
-    }
+    bool good = run_seed(seed, total, &report);
     if (twice) {
-        sim_run(seed, &again);
+        good &= run_seed(seed, total, &again);
         if (again.trace_hash != report.trace_hash) {
             printf("the second run of seed %llu went another way\n", (unsigned long long)seed);
             good = false;
@@ -136,11 +155,10 @@ static int run_one(uint64_t seed, bool twice)
 static bool run_canary(canary which, uint64_t count)
 {
     canary_planted = which;
-    progress total = { 0 };
+    progress *total = progress_share();
     for (uint64_t seed = 0; seed < count; seed += SEEDS_PER_CHILD) {
-        uint64_t failed;
-        if (!run_child(seed, seed + SEEDS_PER_CHILD < count ? seed + SEEDS_PER_CHILD : count, true, &total, &failed)) {
-            printf("canary %-10s found by seed %llu\n", canary_names[which], (unsigned long long)failed);
+        if (!run_child(seed, seed + SEEDS_PER_CHILD < count ? seed + SEEDS_PER_CHILD : count, true, total)) {
+            printf("canary %-10s found by seed %llu\n", canary_names[which], (unsigned long long)total->seed);
             return true;
         }
     }
@@ -148,11 +166,29 @@ static bool run_canary(canary which, uint64_t count)
     return false;
 }
 
+static int run_canaries(uint64_t count)
+{
+    bool good = true;
+    for (uint32_t i = 1; i < CANARY_COUNT; ++i) {
+        good &= run_canary((canary)i, count);
+    }
+    return good ? 0 : 1;
+}
+
+/* What is freed stays the process's: to have its pages made anew for each seed takes longer than the seed. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 static int usage(FILE *out, int status)
 {
-    fprintf(out, "usage: leat-sim --seed N [--twice] | --seeds COUNT [--from N] | --canary NAME [--seeds COUNT] | "
-                 "--canaries COUNT\n"
-                 "canaries:");
+    fprintf(
+        out,
+        "usage: leat-sim --seed N [--twice] | --seeds COUNT [--from N] [--all-met] | --canary NAME [--seeds COUNT] | "
+        "--canaries COUNT\n"
+        "canaries:");
     for (uint32_t i = 1; i < CANARY_COUNT; ++i) {
         fprintf(out, " %s", canary_names[i]);
     }
@@ -163,14 +199,19 @@ static int usage(FILE *out, int status)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },     { "seeds", required_argument, NULL, 'n' },
-        { "from", required_argument, NULL, 'f' },     { "canary", required_argument, NULL, 'c' },
-        { "canaries", required_argument, NULL, 'C' }, { "twice", no_argument, NULL, 't' },
-        { "help", no_argument, NULL, 'h' },           { 0 },
+        { "seed", required_argument, NULL, 's' },
+        { "seeds", required_argument, NULL, 'n' },
+        { "from", required_argument, NULL, 'f' },
+        { "canary", required_argument, NULL, 'c' },
+        { "canaries", required_argument, NULL, 'C' },
+        { "twice", no_argument, NULL, 't' },
+        { "all-met", no_argument, NULL, 'a' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
     uint64_t seed = UINT64_MAX, count = 1000, from = 0, all = 0;
     const char *name = NULL;
-    bool twice = false, many = false;
+    bool twice = false, many = false, all_met = false;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         switch (option) {
         case 's':
@@ -189,6 +230,9 @@ int main(int argc, char **argv)
         case 'C':
             all = strtoull(optarg, NULL, 10);
             break;
+        case 'a':
+            all_met = true;
+            break;
         case 't':
             twice = true;
             break;
@@ -198,20 +242,22 @@ int main(int argc, char **argv)
             return usage(stderr, 2);
         }
     }
-    if (all > 0) {
-        bool good = true;
-        for (uint32_t i = 1; i < CANARY_COUNT; ++i) {
-            good &= run_canary((canary)i, all);
-        }
-        return good ? 0 : 1;
-    }
-    for (uint32_t i = 1; name != NULL && i < CANARY_COUNT; ++i) {
-        if (strcmp(name, canary_names[i]) == 0) {
-            return run_canary((canary)i, count) ? 0 : 1;
-        }
-    }
-    if (name != NULL || (seed == UINT64_MAX && !many)) {
+    if (all == 0 && name == NULL && seed == UINT64_MAX && !many) {
         return usage(stderr, 2);
     }
-    return seed != UINT64_MAX ? run_one(seed, twice) : run_many(from, count);
+    canary planted = CANARY_NONE;
+    for (uint32_t i = 1; name != NULL && i < CANARY_COUNT; ++i) {
+        planted = strcmp(name, canary_names[i]) == 0 ? (canary)i : planted;
+    }
+    if (name != NULL && planted == CANARY_NONE) {
+        return usage(stderr, 2);
+    }
+    keep_memory();
+    sim_begin();
+    int status = all > 0                  ? run_canaries(all)
+                 : planted != CANARY_NONE ? !run_canary(planted, count)
+                 : seed != UINT64_MAX     ? run_one(seed, twice)
+                                          : run_many(from, count, all_met);
+    sim_end();
+    return status;
 }

@@ -28,6 +28,16 @@ typedef enum leat_sim_fault {
     LEAT_SIM_FAULT_BIT_FLIP = 5
 } leat_sim_fault;
 
+/* What happened to reads so far. */
+typedef struct leat_sim_counts {
+    uint64_t reads;
+    uint64_t eio, eagain, eintr, short_reads, ends_of_file, bit_flips; /* as they were answered */
+    uint64_t spikes;
+    uint64_t stalled; /* reads that the stall held up */
+    uint64_t halved;  /* reads at half the bandwidth */
+    uint64_t begun_anew; /* reads that were under way when the device became serial */
+} leat_sim_counts;
+
 /* All zero is an NVMe drive of 3.5 GB/s without faults. Rates are per 1,000 reads. */
 typedef struct leat_sim_desc {
     uint64_t seed;
@@ -56,6 +66,9 @@ typedef struct leat_sim_desc {
     leat_sim_fault fault;
     uint64_t fault_first;
     uint64_t fault_count; /* so many of them; 0: all that follow */
+
+    uint64_t decode_bytes_per_second; /* raw, of the one worker of a stepped streamer; 0: decoding takes no time */
+    leat_sim_counts *counts; /* optional: added to, until leat_destroy returns */
 } leat_sim_desc;
 
 /* "nvme", "nvme7", "sata", "hdd", "sd", "stall" (an nvme drive that stalls for 2 s after 1 s), "halve" (one whose
