@@ -328,13 +328,11 @@ static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *sl
                               leat_error *error)
 {
     bool loose = is_folder(path), watched = false;
-    slot_source source = { .path = path, .watch_fd = -1 };
-    if (slot->options.watched) {
-        source.watch_fd = watch_open(&s->log, path, loose);
-    }
+    watch_source watch = slot->options.watched ? watch_open(&s->log, path, loose) : (watch_source){ .fd = -1 };
+    slot_source source = { .path = path, .watch_fd = watch.fd };
     leat_result result = pack_slot_fill(s, slot, &source, &watched, error);
-    if (source.watch_fd >= 0 && (result != LEAT_OK || !watched)) {
-        close(source.watch_fd);
+    if (watch.fd >= 0 && (result != LEAT_OK || !watched)) {
+        close(watch.fd);
     }
     if (result != LEAT_OK) {
         return result;
@@ -346,7 +344,7 @@ static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *sl
     atomic_store_explicit(&mount->view, mount_view(generation, (uint32_t)(slot - s->packs)), memory_order_release);
     if (watched) {
         pthread_mutex_lock(&s->swap_lock);
-        watch_set(s, *pack, source.watch_fd, loose);
+        watch_set(s, *pack, watch, loose);
         if (!watch_start(s)) {
             log_line(&s->log, LEAT_LOG_WARNING, "%s: is not watched for changes: no thread can be had", path);
         }

@@ -99,7 +99,7 @@ static bool create_tables(leat_streamer *s)
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {
         atomic_init(&s->mounts[i].view, UINT64_C(1) << 32);
-        s->watches[i].fd = -1;
+        s->watches[i].source.fd = -1;
     }
     for (uint32_t i = 0; i < s->slot_count; ++i) {
         s->packs[i].io_file = IO_FILE_NONE;

@@ -398,9 +398,10 @@ static inline uint64_t mount_view(uint32_t generation, uint32_t slot)
 }
 
 /* watch.c; all but watch_wake with the swap lock held, or alone */
-const char *watch_name_of(const char *path); /* the last component */
 bool watch_start(leat_streamer *s); /* the thread, where there may be one */
-void watch_set(leat_streamer *s, leat_pack pack, int fd, bool loose); /* takes the descriptor over */
+void watch_set(leat_streamer *s, leat_pack pack, watch_source source, bool loose); /* takes the descriptor over */
+void watch_follow(leat_streamer *s, leat_pack pack); /* it has another path now */
+void watch_end(leat_streamer *s, leat_pack pack);
 uint64_t watch_tend(leat_streamer *s, uint64_t now_ns); /* swaps what is due; when the next is, or UINT64_MAX */
 void watch_wake(leat_streamer *s); /* any thread */
 void watch_stop(leat_streamer *s);

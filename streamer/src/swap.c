@@ -59,14 +59,14 @@ static leat_result swap(leat_streamer *s, pack_slot *old, const char *path, leat
                          SPARE_SLOT_COUNT);
     }
     mount_watch *watch = &s->watches[old->handle.index];
-    bool watching = watch->fd >= 0 && watch->generation == old->handle.generation && path == old->path;
+    bool watching = watch->source.fd >= 0 && watch->generation == old->handle.generation && path == old->path;
     bool watched;
-    slot_source source = { .path = path, .before = old, .watch_fd = watching ? watch->fd : -1 };
+    slot_source source = { .path = path, .before = old, .watch_fd = watching ? watch->source.fd : -1 };
     reload_changes changes = { 0 };
     slot->options = old->options;
     leat_result result = pack_slot_fill(s, slot, &source, &watched, error);
     if (watching && !watched) {
-        watch_set(s, old->handle, -1, false); /* a limit, which was logged: half a watch would promise too much */
+        watch_end(s, old->handle); /* a limit, which was logged: half a watch would promise too much */
     }
     if (result == LEAT_OK) {
         result = compare(s, old, slot, &changes, error);
@@ -91,9 +91,6 @@ leat_result swap_locked(leat_streamer *s, leat_pack pack, const char *path, leat
         result = swap(s, old, path != NULL ? path : old->path, error);
         pack_release(s, old);
     }
-    if (result != LEAT_OK && result != LEAT_ERROR_FULL) {
-        log_line(&s->log, LEAT_LOG_WARNING, "%s; the version before stays", error->text);
-    }
     return result;
 }
 
@@ -101,8 +98,15 @@ leat_result leat_pack_swap(leat_streamer *s, leat_pack pack, const char *path, l
 {
     leat_error local;
     pthread_mutex_lock(&s->swap_lock);
-    leat_result result = swap_locked(s, pack, path, error != NULL ? error : &local);
+    error = error != NULL ? error : &local;
+    leat_result result = swap_locked(s, pack, path, error);
+    if (result == LEAT_OK && path != NULL) {
+        watch_follow(s, pack);
+    }
     pthread_mutex_unlock(&s->swap_lock);
+    if (result != LEAT_OK && result != LEAT_ERROR_FULL) {
+        log_line(&s->log, LEAT_LOG_WARNING, "%s; the version before stays", error->text);
+    }
     return result;
 }
 

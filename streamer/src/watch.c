@@ -16,74 +16,106 @@
 
 /* ---- One descriptor ---- */
 
-const char *watch_name_of(const char *path)
+/* The last component of a path, which may be followed by slashes. */
+static const char *name_of(const char *path, size_t *size)
 {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/') {
+        --end;
+    }
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') {
+        --begin;
+    }
+    *size = end - begin;
+    return path + begin;
 }
 
-static int not_watched(const leat_logger *log, const char *path, int os_error)
+/* "." and ".." are no names that another folder could get. */
+static bool is_name(const char *name, size_t size)
+{
+    return size > 0 && !(name[0] == '.' && (size == 1 || (size == 2 && name[1] == '.')));
+}
+
+static void not_watched(const leat_logger *log, const char *path, int os_error)
 {
     log_line(log, LEAT_LOG_WARNING, "%s: is not watched for changes (%s)%s", path, strerror(os_error),
-             os_error == EMFILE ? "; raise fs.inotify.max_user_instances" : "");
-    return -1;
+             os_error == EMFILE   ? "; raise fs.inotify.max_user_instances"
+             : os_error == ENOSPC ? "; raise fs.inotify.max_user_watches"
+                                  : "");
 }
 
-int watch_open(const leat_logger *log, const char *path, bool loose)
+/* The watch of the folder around the path, or -errno. */
+static int watch_around(int fd, const char *path, bool loose)
 {
-    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (fd < 0) {
-        return not_watched(log, path, errno);
+    size_t name_size;
+    const char *name = name_of(path, &name_size);
+    size_t size = (size_t)(name - path);
+    char around[4096];
+    if (!is_name(name, name_size)) {
+        return -ENOENT;
     }
-    if (loose) {
-        return fd; /* the scan adds the folders that it walks */
+    if (size >= sizeof(around)) {
+        return -ENAMETOOLONG;
     }
-    char parent[4096];
-    size_t size = (size_t)(watch_name_of(path) - path);
-    if (size >= sizeof(parent)) {
-        close(fd);
-        return not_watched(log, path, ENAMETOOLONG);
-    }
-    memcpy(parent, path, size);
-    parent[size] = '\0';
-    if (inotify_add_watch(fd, size == 0 ? "." : parent, IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) < 0) {
-        int cause = errno;
-        close(fd);
-        return not_watched(log, path, cause);
-    }
-    return fd;
+    memcpy(around, path, size);
+    around[size] = '\0';
+    uint32_t come = loose ? IN_CREATE | IN_MOVED_TO : IN_CLOSE_WRITE | IN_MOVED_TO;
+    int watch = inotify_add_watch(fd, size == 0 ? "." : around, come | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+    return watch >= 0 ? watch : -errno;
 }
 
-static bool concerns(const struct inotify_event *e, const char *name)
+watch_source watch_open(const leat_logger *log, const char *path, bool loose)
 {
-    if (e->mask & IN_Q_OVERFLOW) {
-        return true;
+    watch_source source = { .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .around = -1 };
+    if (source.fd < 0) {
+        not_watched(log, path, errno);
+        return source;
     }
-    if (e->mask & IN_IGNORED) {
-        return false;
+    source.around = watch_around(source.fd, path, loose);
+    bool missing = source.around == -ENOENT || source.around == -ENOTDIR; /* it may come again */
+    if (source.around < 0 && !missing && !loose) {
+        not_watched(log, path, -source.around);
+        close(source.fd);
+        source.fd = -1;
     }
-    if (name != NULL) {
-        return e->len > 0 && strcmp(e->name, name) == 0;
-    }
-    return e->len == 0 || e->name[0] != '.'; /* as the scan leaves them out */
+    return source;
 }
 
-bool watch_take(int fd, const char *name)
+static watch_news news_of(const struct inotify_event *e, const watch_source *source, const char *path, bool loose)
+{
+    size_t size;
+    const char *name = name_of(path, &size);
+    if (e->mask & IN_IGNORED) { /* comes after what says why */
+        return WATCH_NOTHING;
+    }
+    if (e->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) {
+        return WATCH_STALE;
+    }
+    if (e->wd == source->around) {
+        bool ours = e->len > 0 && strlen(e->name) == size && memcmp(e->name, name, size) == 0;
+        return !ours ? WATCH_NOTHING : loose ? WATCH_STALE : WATCH_CHANGE;
+    }
+    return e->len == 0 || e->name[0] != '.' ? WATCH_CHANGE : WATCH_NOTHING; /* as the scan leaves them out */
+}
+
+watch_news watch_take(const watch_source *source, const char *path, bool loose)
 {
     _Alignas(struct inotify_event) char events[EVENTS_SIZE];
-    bool any = false;
+    watch_news most = WATCH_NOTHING;
     for (uint32_t i = 0; i < READS_MAX; ++i) {
-        ssize_t got = read(fd, events, sizeof(events));
+        ssize_t got = read(source->fd, events, sizeof(events));
         if (got <= 0) {
             break; /* EAGAIN: taken all */
         }
         for (ssize_t at = 0; at < got;) {
             const struct inotify_event *e = (const struct inotify_event *)(const void *)(events + at);
-            any |= concerns(e, name);
+            watch_news news = news_of(e, source, path, loose);
+            most = news > most ? news : most;
             at += (ssize_t)(sizeof(*e) + e->len);
         }
     }
-    return any;
+    return most;
 }
 
 void watch_note(mount_watch *w, uint64_t now_ns)
@@ -98,10 +130,10 @@ void watch_note(mount_watch *w, uint64_t now_ns)
 
 static void unwatch(mount_watch *w)
 {
-    if (w->fd >= 0) {
-        close(w->fd);
+    if (w->source.fd >= 0) {
+        close(w->source.fd);
     }
-    *w = (mount_watch){ .fd = -1 };
+    *w = (mount_watch){ .source = { .fd = -1 } };
 }
 
 static leat_pack handle_of(const leat_streamer *s, uint32_t mount)
@@ -109,26 +141,58 @@ static leat_pack handle_of(const leat_streamer *s, uint32_t mount)
     return (leat_pack){ .index = mount, .generation = s->watches[mount].generation };
 }
 
+/* Closed first: there may be no more than this one. False: there is none any more. */
+static bool renew(leat_streamer *s, mount_watch *w, const char *path)
+{
+    int folder_fd;
+    w->loose = folder_open(path, &folder_fd); /* by now */
+    if (w->loose) {
+        close(folder_fd);
+    }
+    close(w->source.fd);
+    w->source = watch_open(&s->log, path, w->loose);
+    w->stale = false;
+    return w->source.fd >= 0;
+}
+
+/* Looks at the path, after a change of it. */
+static void swap_watched(leat_streamer *s, mount_watch *w, leat_pack pack, uint64_t now_ns)
+{
+    leat_error error;
+    leat_result result = swap_locked(s, pack, NULL, &error);
+    bool lost = result == LEAT_ERROR_NOT_FOUND || result == LEAT_ERROR_OS;
+    if (result != LEAT_OK && result != LEAT_ERROR_FULL && !(lost && w->lost)) {
+        log_line(&s->log, LEAT_LOG_WARNING, "%s; the version before stays", error.text);
+    }
+    w->lost = lost;
+    w->stale |= lost; /* the folder around it may be another one by then */
+    uint64_t again_ns = lost ? WATCH_LOST_NS : result == LEAT_ERROR_FULL ? WATCH_AGAIN_NS : 0;
+    w->first_ns = w->due_ns = again_ns > 0 ? now_ns + again_ns : 0;
+}
+
 /* Swaps what is due, and says when the next is. */
 static void tend(leat_streamer *s, uint32_t mount, uint64_t now_ns, uint64_t *next_ns)
 {
     mount_watch *w = &s->watches[mount];
-    pack_slot *slot = pack_acquire(s, handle_of(s, mount));
+    leat_pack pack = handle_of(s, mount);
+    pack_slot *slot = pack_acquire(s, pack);
     if (slot == NULL) { /* closed */
         unwatch(w);
         return;
     }
-    if (watch_take(w->fd, w->loose ? NULL : watch_name_of(slot->path))) {
+    watch_news news = watch_take(&w->source, slot->path, w->loose);
+    if (news != WATCH_NOTHING) {
         watch_note(w, now_ns);
+        w->stale |= news == WATCH_STALE;
     }
+    bool due = w->due_ns != 0 && now_ns >= w->due_ns;
+    bool watched = !due || !w->stale || renew(s, w, slot->path);
     pack_release(s, slot);
-    if (w->due_ns != 0 && now_ns >= w->due_ns) {
-        leat_error error;
-        leat_result result = swap_locked(s, handle_of(s, mount), NULL, &error);
-        w->first_ns = w->due_ns = 0;
-        if (result == LEAT_ERROR_FULL) {
-            w->first_ns = w->due_ns = now_ns + WATCH_AGAIN_NS;
-        }
+    if (due) {
+        swap_watched(s, w, pack, now_ns);
+    }
+    if (!watched) { /* this was its last look */
+        unwatch(w);
     }
     if (w->due_ns != 0) {
         *next_ns = u64_min(*next_ns, w->due_ns);
@@ -139,19 +203,34 @@ uint64_t watch_tend(leat_streamer *s, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
-        if (s->watches[i].fd >= 0) {
+        if (s->watches[i].source.fd >= 0) {
             tend(s, i, now_ns, &next_ns);
         }
     }
     return next_ns;
 }
 
-void watch_set(leat_streamer *s, leat_pack pack, int fd, bool loose)
+void watch_set(leat_streamer *s, leat_pack pack, watch_source source, bool loose)
 {
     mount_watch *w = &s->watches[pack.index];
     unwatch(w);
-    *w = (mount_watch){ .fd = fd, .generation = pack.generation, .loose = loose };
+    *w = (mount_watch){ .source = source, .generation = pack.generation, .loose = loose };
     atomic_store_explicit(&s->watching, true, memory_order_release);
+}
+
+void watch_follow(leat_streamer *s, leat_pack pack)
+{
+    mount_watch *w = &s->watches[pack.index];
+    if (w->source.fd >= 0 && w->generation == pack.generation) {
+        w->stale = true;
+        w->first_ns = w->due_ns = u64_max(streamer_now(s), 1);
+        watch_wake(s);
+    }
+}
+
+void watch_end(leat_streamer *s, leat_pack pack)
+{
+    unwatch(&s->watches[pack.index]);
 }
 
 /* ---- The thread ---- */
@@ -170,8 +249,8 @@ static uint32_t gather(leat_streamer *s)
     uint32_t count = 0;
     s->watch_polls[count++] = (struct pollfd){ .fd = s->watch_event_fd, .events = POLLIN };
     for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
-        if (s->watches[i].fd >= 0) {
-            s->watch_polls[count++] = (struct pollfd){ .fd = s->watches[i].fd, .events = POLLIN };
+        if (s->watches[i].source.fd >= 0) {
+            s->watch_polls[count++] = (struct pollfd){ .fd = s->watches[i].source.fd, .events = POLLIN };
         }
     }
     return count;

@@ -402,7 +402,8 @@ typedef struct leat_pack_desc {
  *
  * WATCHED folders are listed again some 10 to 50 ms after the last of a burst of changes, by a thread of Leat's that sleeps
  * otherwise; a watched pack is swapped when a new file is renamed over it. If watching cannot be had (limits of inotify),
- * one line is logged and leat_pack_swap does it by hand. A folder that is itself removed or renamed keeps its last list.
+ * one line is logged and leat_pack_swap does it by hand. A folder that is itself removed or renamed keeps its last list
+ * until something else has its path (a folder built anew, a link set to another): that is listed then.
  *
  * Errors: NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
 LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
@@ -418,6 +419,7 @@ LEAT_API leat_result leat_pack_close(leat_streamer *streamer, leat_pack pack);
  * Requests that were submitted before end with the content that they were submitted to, from the old file, which is
  * closed after the last of them; new ones get the new content. Each asset whose bytes, type, metadata or references
  * differ, or that came or went, is announced by LEAT_EVENT_RELOADED; others are not, whatever moved. error may be NULL.
+ * What is watched is from now on the new path.
  *
  * A file that cannot be opened or does not check out is refused, and the old content stays. Write new packs to another
  * name and rename them over the old one, as `leat pack` does: a file that is overwritten in place changes under the
