@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -230,9 +231,11 @@ static void try_iopoll(io_backend *io, const io_file_desc *file)
         mode_set(io, LEAT_MODE_IOPOLL, NULL);
         return;
     }
-    mode_set(io, LEAT_MODE_IOPOLL,
-             result == -EOPNOTSUPP || result == -EINVAL ? "the device has no queues to poll (a trial read was refused)"
-                                                        : strerror(-result));
+    char why[100] = "the device has no queues to poll (a trial read was refused)";
+    if (result != -EOPNOTSUPP && result != -EINVAL) {
+        snprintf(why, sizeof(why), "a polled trial read failed (%s)", strerror(-result));
+    }
+    mode_set(io, LEAT_MODE_IOPOLL, why);
     io->iopoll = false;
     ring_drop(io);
     int cause = ring_build(io);

@@ -375,8 +375,10 @@ void ring_end(io_backend *io)
     if (io->ring_made) {
         if (!ring_is_ours(io)) {
             io->ring.ring_fd = -1;
-        } else if (io->fixed_size > 0) {
-            io_uring_unregister_buffers(&io->ring); /* exit gives locked memory back too late for the next ring */
+        } else if (io->fixed_size > 0 && !io->dead) {
+            /* Exit gives locked memory back too late for the next ring. Of a dead ring nothing is asked: there
+             * Linux 6.1 waits for reads whose completions only an io_uring_enter would bring, without end. */
+            io_uring_unregister_buffers(&io->ring);
         }
         io_uring_queue_exit(&io->ring); /* the kernel unregisters the rest */
         io->ring_made = false;
