@@ -52,7 +52,6 @@ while read -r module; do
     insmod "/leat/modules/$module" || echo "| the module $module cannot be loaded"
 done </leat/modules/order
 
-echo "@kernel kernel=$KERNEL release=$(uname -r)"
 plan_run /leat/plan
 if [ "$SHELL_WANTED" = yes ]; then
     setsid sh -c 'exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1'

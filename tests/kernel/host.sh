@@ -35,6 +35,5 @@ finish()
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-echo "@kernel kernel=$KERNEL release=$(uname -r)"
 plan_run "$plan"
 echo "@end"

@@ -64,9 +64,10 @@ kernel_modules()
 {
     local base=$1/lib/modules/$2 out=$3 module file
     mkdir -p "$out"
+    base=$(cd "$base" && pwd -P)
     # Newer packages hold compressed modules; the dependencies are worked out on plain ones.
     find "$base" -name '*.ko.xz' -exec unxz {} +
-    (cd "$base" && busybox depmod -b "$1" "$2")
+    busybox depmod -b "${base%/lib/modules/*}" "$2"
     : >"$out/order"
     for module in "${KERNEL_MODULES[@]}"; do
         # "kernel/fs/xfs/xfs.ko: what it needs, each before those that it needs in its turn"

@@ -111,9 +111,12 @@ function suite_table(    i, j, k, cells, line, place, result)
     sandbox = field("sandbox")
     place = fs SUBSEP sandbox
 }
-$1 == "@kernel" {
+$1 == "@cell" {
     once("kernel", kernel)
-    release[kernel] = field("release")
+    if (!((kernel, field("release")) in released)) { # cells of one series may have been run on more than one
+        released[kernel, field("release")] = 1
+        release[kernel] = release[kernel] (release[kernel] == "" ? "" : ", ") field("release")
+    }
 }
 $1 == "@cell" && sandbox == "none" {
     once("fs", fs)

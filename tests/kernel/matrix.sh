@@ -5,6 +5,8 @@
 #   matrix.sh reduce RESULTS                  the lines to keep as matrix.txt: all modes on each file system, and in each
 #                                             sandbox on ext4; of the other cells, and of the modes
 #                                             switched off, only how many there were
+#   matrix.sh merge RESULTS KEPT              the lines to keep: those of the cells that were run now, reduced, and the kept
+#                                             ones of all others
 #   matrix.sh compare RESULTS KEPT some|all   fails where something is granted here that is not in the kept lines, or the
 #                                             other way round; "all": where any line is new, gone or changed. Not
 #                                             compared are the lines of this machine's own kernel (another machine has
@@ -14,6 +16,8 @@ set -euo pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=suite.sh
+. "$here/suite.sh" # KERNELS, FILE_SYSTEMS, SANDBOXES
 
 judge()
 {
@@ -60,10 +64,35 @@ reduce()
         }' "$1"
 }
 
+merge()
+{
+    awk -v kernels="$KERNELS" -v file_systems="$FILE_SYSTEMS" -v sandboxes="$SANDBOXES" '
+        function word(name) {
+            if (!match($0, " " name "=[^ ]*")) return ""
+            return substr($0, RSTART + length(name) + 2, RLENGTH - length(name) - 2)
+        }
+        function ranks(list, text,    part, i) {
+            for (i = split(text, part, " "); i > 0; --i) rank[list, part[i]] = i
+        }
+        BEGIN { ranks("kernel", kernels); ranks("fs", file_systems); ranks("sandbox", sandboxes) }
+        {
+            sandbox = $1 == "@polled" ? "none" : word("sandbox")
+            place = sprintf("%02d%02d%02d", rank["kernel", word("kernel")], rank["fs", word("fs")], rank["sandbox", sandbox])
+        }
+        pass == "look" && which == "new" { seen[place] = 1; if ($1 == "@cell") now[place] = 1 }
+        pass == "look" && which == "kept" && $1 == "@cell" { before[place] = 1 }
+        # What could not be tried this time does not take the place of what was tried before.
+        pass == "take" && (which == "new" ? place in now || !(place in before) \
+                                          : !(place in now) && (place in before || !(place in seen))) {
+            print place "\t" $0
+        }' pass=look which=new <(reduce "$1") which=kept "$2" pass=take which=new <(reduce "$1") which=kept "$2" |
+        sort -s -k1,1 | cut -f2-
+}
+
 # comparable FILE EXTENT: its lines as they are compared, sorted.
 comparable()
 {
-    grep -vE '^@(kernel|test) | kernel=host ' "$1" | if [ "$2" = all ]; then cat; else
+    grep -vE '^@test | kernel=host ' "$1" | sed 's/ release=.*//' | if [ "$2" = all ]; then cat; else
         grep '^@mode ' | sed 's/ fallback=.*//'
     fi | sort
 }
@@ -88,7 +117,8 @@ compare()
 case ${1:-} in
     judge) judge "$2" ;;
     reduce) reduce "$2" ;;
+    merge) merge "$2" "$3" ;;
     compare) compare "$2" "$3" "$4" ;;
     render) awk -f "$here/matrix.awk" "$2" ;;
-    *) echo "usage: matrix.sh judge|reduce|compare|render FILE..." >&2; exit 2 ;;
+    *) echo "usage: matrix.sh judge|reduce|merge|compare|render FILE..." >&2; exit 2 ;;
 esac

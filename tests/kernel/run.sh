@@ -6,10 +6,11 @@
 #                       [--shell] [--keep] [--host-sysctl]
 #
 #   (nothing)        boots Debian's 6.1 once: the backend suite and all modes on ext4, a polled read included, and the
-#                    modes where io_uring is forbidden; about a minute. What was granted is compared with MATRIX.md.
-#   --matrix         every file system, sandbox and kernel (6.1, 6.12, host); about an hour. Compares all with MATRIX.md.
-#   --write          with --matrix: writes MATRIX.md anew from what came out, instead of comparing
-#   --suite NAMES    these programmes of the backend suite only ("io": without test_streamer, which takes half the time)
+#                    modes where io_uring is forbidden. What was granted is compared with MATRIX.md.
+#   --matrix         every file system, sandbox and kernel (6.1, 6.12, host); hours. Compares all with MATRIX.md.
+#   --write          with --matrix: what came out takes the place of the same cells in MATRIX.md, instead of being compared
+#   --suite NAMES    these programmes only (test_NAME), instead of the backend suite; "all": test_streamer and test_swap
+#                    as well, which take many minutes under emulation; "none"
 #   --cells PATTERN  only the cells whose "FILE-SYSTEM SANDBOX" matches the regular expression ("xfs|btrfs", "ext4 none")
 #   --kernel KERNEL  only this one: 6.1, 6.12 or host (several: give it again)
 #   --build FOLDER   the build whose programmes are run; build/dev, or $LEAT_BUILD_DIR/dev
@@ -34,8 +35,8 @@ root=$(cd "$here/../.." && pwd -P)
 
 SECONDS_MAX_SHORT=2400 # of a machine; it takes about a minute where nothing else runs
 SECONDS_MAX_MATRIX=14400
-SANDBOXES="seccomp-EPERM seccomp-ENOSYS memlock-0 memlock-64K memlock-8M disabled-1 disabled-1-user disabled-2"
-FILE_SYSTEMS="ext4 xfs btrfs btrfs-zstd tmpfs overlay squashfs"
+SUITE_BACKEND="io uring_modes uring_faults data_path loose" # what talks to a backend, or through one to a file
+SUITE_SLOW="swap streamer"
 
 usage_error()
 {
@@ -43,7 +44,7 @@ usage_error()
     exit 2
 }
 
-matrix=no write=no suite=all cells=. keep=no shell=no sysctl=no kernels=() build=${LEAT_BUILD_DIR:-$root/build}/dev
+matrix=no write=no suite=$SUITE_BACKEND cells=. keep=no shell=no sysctl=no kernels=() build=${LEAT_BUILD_DIR:-$root/build}/dev
 while [ $# -gt 0 ]; do
     case $1 in
         --matrix) matrix=yes ;;
@@ -67,25 +68,25 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ $write = no ] || [ $matrix,$cells,${#kernels[@]} = yes,.,0 ] || usage_error "--write goes with the whole --matrix"
+[ $write = no ] || [ $matrix = yes ] || usage_error "--write goes with --matrix"
 if [ ${#kernels[@]} = 0 ]; then
     kernels=(6.1)
-    [ $matrix = no ] || kernels=(6.1 6.12 host)
+    # shellcheck disable=SC2206 # words
+    [ $matrix = no ] || kernels=($KERNELS)
 fi
 build=$(cd "$build" && pwd -P)
 work=$build/kernel
 mkdir -p "$work"
 
-# The programmes: the backend suite is what talks to a backend or through one.
-SUITE=""
-PROGRAMMES_ALL=(modes/leat-modes seccomp_run)
-for file in "$build"/tests/test_streamer "$build"/tests/test_io*; do
-    name=${file##*/}
-    case " $suite " in ' all ' | *" ${name#test_} "*) ;; *) continue ;; esac
-    if [ -f "$file" ] && [ -x "$file" ]; then
-        SUITE="$SUITE ${name#test_}"
-        PROGRAMMES_ALL+=("$name")
-    fi
+case $suite in
+    all) suite="$SUITE_BACKEND $SUITE_SLOW" ;;
+    none) suite="" ;;
+esac
+SUITE="" PROGRAMMES_ALL=(modes/leat-modes seccomp_run)
+for name in $suite; do
+    [ -x "$build/tests/test_$name" ] || usage_error "no programme $build/tests/test_$name"
+    SUITE="$SUITE $name"
+    PROGRAMMES_ALL+=("test_$name")
 done
 
 # skip WHY: aloud.
@@ -106,7 +107,7 @@ plan_make()
     for fs in $FILE_SYSTEMS; do
         # Nothing can be written to a squashfs, so the suite, which writes its own packs, is left out there.
         [ $fs = squashfs ] && echo "$fs none all" || echo "$fs none all$SUITE"
-        for sandbox in $SANDBOXES; do
+        for sandbox in ${SANDBOXES#none }; do
             [ $fs = ext4 ] && echo "$fs $sandbox all$SUITE" || echo "$fs $sandbox all_on"
         done
     done
@@ -204,7 +205,8 @@ done
 cat "${kernels[@]/#/$work/results-}" | tr -d '\r' | grep '^@' >"$work/results" || true
 "$here/matrix.sh" judge "$work/results" || failures=$((failures + 1))
 if [ $write = yes ]; then
-    "$here/matrix.sh" reduce "$work/results" >"$here/matrix.txt"
+    "$here/matrix.sh" merge "$work/results" "$here/matrix.txt" >"$work/matrix.txt"
+    mv "$work/matrix.txt" "$here/matrix.txt"
     "$here/matrix.sh" render "$here/matrix.txt" >"$here/MATRIX.md"
     echo "Wrote $here/MATRIX.md"
 else

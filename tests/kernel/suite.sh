@@ -4,7 +4,7 @@
 # What is to be run is a plan: a file with a line "FS SANDBOX MODES [TEST...]" for each cell, where MODES is the name of one
 # mode or "all", and TEST a programme of the backend suite without its test_. What came of it goes to standard output, a line each:
 #
-#   @cell kernel=6.1 fs=ext4 sandbox=none io_poll=1
+#   @cell kernel=6.1 fs=ext4 sandbox=none io_poll=1 release=6.1.0-56-cloud-amd64
 #   @test kernel=6.1 fs=ext4 sandbox=none test=streamer result=passed|failed|hung|skipped
 #   @mode kernel=6.1 fs=ext4 sandbox=none mode=sqpoll asked=on granted=yes backend=io_uring bytes=identical fallback="" why=""
 #   @polled kernel=6.1 fs=ext4 without_interrupts=yes
@@ -19,6 +19,10 @@
 PROGRAMME_SECONDS_MAX=${PROGRAMME_SECONDS_MAX:-1800} # a programme that takes longer hangs
 DISABLED=/proc/sys/kernel/io_uring_disabled
 
+# All there are, in the order of the tables.
+KERNELS="6.1 6.12 host"
+FILE_SYSTEMS="ext4 xfs btrfs btrfs-zstd tmpfs overlay squashfs"
+SANDBOXES="none seccomp-EPERM seccomp-ENOSYS memlock-0 memlock-64K memlock-8M disabled-1 disabled-1-user disabled-2"
 # File systems on images of their own; the position of a name is the number of its namespace on the emulated drive.
 FILE_SYSTEMS_ON_IMAGES="ext4 xfs btrfs btrfs-zstd squashfs"
 
@@ -126,7 +130,7 @@ sandbox_leave()
 # programme SANDBOX FOLDER NAME [ARGUMENT...]: runs one of PROGRAMMES; sets $result, and leaves in WORK/said what it said.
 programme()
 {
-    programme_sandbox=$1 programme_folder=$2 programme_name=$3 status=0
+    programme_sandbox=$1 programme_folder=$2 programme_name=$3 status=0 programme_began=$(date +%s)
     shift 3
     TMPDIR=$programme_folder in_sandbox "$programme_sandbox" timeout -s KILL "$PROGRAMME_SECONDS_MAX" \
         "$PROGRAMMES/$programme_name" "$@" >"$WORK/said" 2>&1 </dev/null || status=$?
@@ -137,6 +141,7 @@ programme()
         *) result=failed ;;
     esac
     echo "@test $cell test=${programme_name#test_} result=$result"
+    echo "| in $(($(date +%s) - programme_began)) s"
     case $result in failed | hung) tail -n 40 "$WORK/said" | sed 's/^/| /' ;; esac
 }
 
@@ -187,7 +192,7 @@ cell_run()
         echo "@skip $cell why=\"$(cat "$WORK/said")\""
         return 0
     fi
-    echo "@cell $cell io_poll=$(io_poll "$(image_of "$fs")")"
+    echo "@cell $cell io_poll=$(io_poll "$(image_of "$fs")") release=$(uname -r)"
     for test in "$@"; do
         programme "$sandbox" "$(folder_of "$fs")" "test_$test"
     done
