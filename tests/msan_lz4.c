@@ -10,6 +10,8 @@
 
 int __real_LZ4_decompress_safe(const char *packed, char *raw, int packed_size, int raw_capacity);
 int __wrap_LZ4_decompress_safe(const char *packed, char *raw, int packed_size, int raw_capacity);
+int __real_LZ4_decompress_safe_partial(const char *packed, char *raw, int packed_size, int wanted, int raw_capacity);
+int __wrap_LZ4_decompress_safe_partial(const char *packed, char *raw, int packed_size, int wanted, int raw_capacity);
 int __real_LZ4_compress_default(const char *raw, char *packed, int raw_size, int packed_capacity);
 int __wrap_LZ4_compress_default(const char *raw, char *packed, int raw_size, int packed_capacity);
 
@@ -24,6 +26,14 @@ int __wrap_LZ4_decompress_safe(const char *packed, char *raw, int packed_size, i
 {
     __msan_check_mem_is_initialized(packed, (size_t)packed_size);
     int size = __real_LZ4_decompress_safe(packed, raw, packed_size, raw_capacity);
+    written(raw, size);
+    return size;
+}
+
+int __wrap_LZ4_decompress_safe_partial(const char *packed, char *raw, int packed_size, int wanted, int raw_capacity)
+{
+    __msan_check_mem_is_initialized(packed, (size_t)packed_size);
+    int size = __real_LZ4_decompress_safe_partial(packed, raw, packed_size, wanted, raw_capacity);
     written(raw, size);
     return size;
 }

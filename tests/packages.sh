@@ -8,6 +8,8 @@ PACKAGES_DEMO=(libsdl2-dev libepoxy-dev libegl1 libgl1-mesa-dri)
 PACKAGES_TESTS=(g++ libcmocka-dev strace valgrind libuv1-dev libphysfs-dev libfuse3-dev fuse3)
 # For fuzzing and MemorySanitizer, which gcc has not.
 PACKAGES_CLANG=(clang-14 libclang-rt-14-dev)
+# For tests/coverage.sh.
+PACKAGES_COVERAGE=(gcovr)
 # To run tests/kernel: an emulator, a system for it and file systems. Without them those tests are skipped.
 PACKAGES_KERNEL=(qemu-system-x86 busybox-static cpio binutils xz-utils e2fsprogs xfsprogs btrfs-progs squashfs-tools)
 

@@ -127,7 +127,8 @@ const char *dds_header_read(const uint8_t *bytes, uint64_t size, bool color, dds
     }
     d->mip_count = u32_min(d->mip_count, 32u - (uint32_t)__builtin_clz(edge)); /* some writers count one too many */
     uint64_t needed = pack_mips_size(d->format, d->width, d->height, d->layer_count, d->mip_count);
-    return needed == 0 || needed > size - d->data ? "is a DDS file that is shorter than its texels" : NULL;
+    ASSERT(needed > 0); /* format, dimensions, layers and levels were all found to be some that there are */
+    return needed > size - d->data ? "is a DDS file that is shorter than its texels" : NULL;
 }
 
 uint64_t dds_level_offset(const dds *d, uint32_t layer, uint32_t mip)

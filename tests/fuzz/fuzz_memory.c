@@ -64,10 +64,11 @@ void fuzz_memory_reset(void)
 }
 
 /* In place of region.c (the linker's --wrap): the same pages each time, with other bytes in front. */
+bool __wrap_region_map(uint64_t size, bool huge, region *r);
 bool __wrap_region_create(uint64_t size, bool huge, region *r);
 void __wrap_region_destroy(region *r);
 
-bool __wrap_region_create(uint64_t size, bool huge, region *r)
+bool __wrap_region_map(uint64_t size, bool huge, region *r)
 {
     *r = (region){ 0 };
     if (size > sizeof(regions) - regions_used) {
@@ -77,6 +78,11 @@ bool __wrap_region_create(uint64_t size, bool huge, region *r)
     regions_used += size;
     memset(r->memory, 0xa5, u64_min(size, REGION_FILL_BYTES));
     return true;
+}
+
+bool __wrap_region_create(uint64_t size, bool huge, region *r)
+{
+    return __wrap_region_map(size, huge, r);
 }
 
 void __wrap_region_destroy(region *r)

@@ -173,6 +173,45 @@ static void parts_go_through_scratch_memory(void **state)
     check_output(f, second, 500, RAW_SIZE);
 }
 
+/* Decodes raw bytes [0, end) of a chunk whose hash is right, whatever its block is worth. */
+static leat_result decoded(fixture *f, leat_pack_chunk_record record, const uint8_t *packed, uint32_t end)
+{
+    static uint8_t bytes[RAW_SIZE + 2];
+    memset(bytes, 0xee, sizeof(bytes));
+    record.hash = XXH3_64bits(packed, record.packed_size);
+    decode_output output = { .memory = bytes, .end = end };
+    decode_task task = task_of(&record, packed, &output);
+    run(f, &task);
+    assert_int_equal(bytes[end], 0xee);
+    assert_true(task.result == LEAT_ERROR_DAMAGED || memcmp(bytes, f->raw, end) == 0);
+    return task.result;
+}
+
+/* Who writes a block, writes its hash too. Whole chunks are good if all of the block is; a prefix, if the block is good
+ * to its end, which is the one thing that is not looked at. */
+static void broken_blocks_are_damaged(void **state)
+{
+    fixture *f = *state;
+    static uint8_t broken[RAW_SIZE];
+    leat_pack_chunk_record cut = f->lz4_chunk;
+    cut.packed_size -= 3; /* of the last literals */
+    assert_int_equal(decoded(f, f->lz4_chunk, f->packed, RAW_SIZE), LEAT_OK);
+    assert_int_equal(decoded(f, cut, f->packed, RAW_SIZE), LEAT_ERROR_DAMAGED);
+    assert_int_equal(decoded(f, cut, f->packed, RAW_SIZE - 1), LEAT_ERROR_DAMAGED);
+    leat_pack_chunk_record shorter = f->lz4_chunk, longer = f->lz4_chunk;
+    shorter.raw_size = RAW_SIZE - 1; /* than what the block holds */
+    longer.raw_size = RAW_SIZE + 1;
+    assert_int_equal(decoded(f, shorter, f->packed, RAW_SIZE - 1), LEAT_ERROR_DAMAGED);
+    assert_int_equal(decoded(f, longer, f->packed, RAW_SIZE + 1), LEAT_ERROR_DAMAGED);
+    assert_int_equal(decoded(f, longer, f->packed, RAW_SIZE), LEAT_OK);
+    memcpy(broken, f->packed, f->lz4_chunk.packed_size);
+    uint8_t *last = broken + f->lz4_chunk.packed_size - 6; /* five literals end the block */
+    assert_int_equal(*last, 0x50);
+    *last = 0x60;
+    assert_int_equal(decoded(f, f->lz4_chunk, broken, RAW_SIZE), LEAT_ERROR_DAMAGED);
+    assert_int_equal(decoded(f, f->lz4_chunk, broken, RAW_SIZE / 2), LEAT_OK);
+}
+
 static void stored_bytes_in_place_are_only_checked(void **state)
 {
     fixture *f = *state;
@@ -240,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(urgent_overtakes_thousands, setup, teardown),
         cmocka_unit_test_setup_teardown(prefixes_are_decoded_in_place, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_go_through_scratch_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(broken_blocks_are_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(stored_bytes_in_place_are_only_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(workers_fetch_what_was_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_fetched_comes_back, setup, teardown),

@@ -318,6 +318,33 @@ static void queues_share_a_store(void **state)
     assert_int_equal(live, 0);
 }
 
+/* ---- Without memory ---- */
+
+static void queues_need_memory(void **state)
+{
+    (void)state;
+    uint64_t live = 0;
+    uint32_t left = 0, refused = 0;
+    memory m = unit_memory(&live);
+    m.allocator.allocate = unit_allocate_some;
+    m.allocator.user = &left;
+    sched_desc desc = { .memory = &m, .capacity = 10, .ageing_ns = AGEING_NS };
+    sched *s = NULL;
+    while (s == NULL) {
+        left = refused;
+        s = sched_create(&desc);
+        refused += s == NULL;
+        assert_int_equal(live == 0, s == NULL);
+    }
+    assert_int_equal(refused, 6); /* the queue, its pages, and a store of four */
+    assert_false(sched_contains(s, 0));
+    assert_false(sched_contains(s, 10)); /* beyond what it was made for */
+    sched_destroy(s);
+    assert_int_equal(live, 0);
+    sched_destroy(NULL);
+    sched_store_destroy(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +355,7 @@ int main(void)
         cmocka_unit_test(nobody_starves),
         cmocka_unit_test(bytes_ahead_follow_class_and_deadline),
         cmocka_unit_test(queues_share_a_store),
+        cmocka_unit_test(queues_need_memory),
     };
     return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
 }

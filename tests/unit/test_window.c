@@ -236,10 +236,41 @@ static void a_fixed_window_is_kept(void **state)
     window_destroy(w);
 }
 
+static void windows_need_memory(void **state)
+{
+    (void)state;
+    uint32_t left = 0;
+    memory m = unit_memory(NULL);
+    m.allocator.allocate = unit_allocate_some;
+    m.allocator.user = &left;
+    assert_null(window_create(&(window_desc){ .memory = &m, .bytes_max = MIB(8) }));
+    window_destroy(NULL);
+}
+
+/* The size of a read is a power of two, more or less; one byte is the smallest. */
+static void reads_of_one_byte_are_timed(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    window *w = window_create(&(window_desc){ .memory = &m, .bytes_max = MIB(8) });
+    assert_non_null(w);
+    window_issue(w, 1, false, 0);
+    assert_int_equal(window_in_flight(w), 1);
+    window_complete(w, 1, false, 77, true, false, true, 77);
+    assert_int_equal(window_latency_min(w), 77);
+    window_issue(w, 1, false, 100);
+    window_complete(w, 1, false, 55, true, false, true, 155);
+    assert_int_equal(window_latency_min(w), 55);
+    assert_int_equal(window_in_flight(w), 0);
+    window_destroy(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fixed_window_is_kept),
+        cmocka_unit_test(windows_need_memory),
+        cmocka_unit_test(reads_of_one_byte_are_timed),
         cmocka_unit_test(sd_card),
         cmocka_unit_test(hard_disk),
         cmocka_unit_test(sata_ssd),

@@ -26,6 +26,17 @@ static inline void unit_free(void *block, size_t size, void *user)
     free(block);
 }
 
+/* For memory whose user is a count of allocations: that many succeed, and then none does. */
+static inline void *unit_allocate_some(size_t size, size_t alignment, void *user)
+{
+    uint32_t *left = user;
+    if (*left == 0) {
+        return NULL;
+    }
+    --*left;
+    return unit_allocate(size, alignment, NULL);
+}
+
 static inline memory unit_memory(uint64_t *live)
 {
     return (memory){ .allocator = { .allocate = unit_allocate, .free = unit_free }, .bytes_live = live };
