@@ -39,8 +39,10 @@ static const method methods[] = {
     { "uring-huge", " + huge pages", METHOD_DIRECT, method_uring_huge, 0.02, "the same" },
     { "uring-sqpoll", " + SQPOLL", METHOD_DIRECT, method_uring_sqpoll, 0.0,
       "the kernel's thread fell asleep and was woken" },
-    { "uring-iopoll", " + IOPOLL instead", METHOD_DIRECT, method_uring_iopoll, 0.0,
-      "polls within enter: one for each batch, unless it is joined with SQPOLL" },
+    { "uring-iopoll", " + IOPOLL instead", METHOD_DIRECT, method_uring_iopoll, -1,
+      "polls within enter, which may come back with fewer than were waited for" },
+    { "uring-polled", " + IOPOLL and SQPOLL", METHOD_DIRECT, method_uring_polled, 0.0,
+      "the kernel's thread fell asleep and was woken" },
 };
 #define METHOD_COUNT COUNT_OF(methods)
 

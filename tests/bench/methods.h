@@ -99,5 +99,6 @@ void method_uring_fixed(turn *t);
 void method_uring_huge(turn *t);
 void method_uring_sqpoll(turn *t);
 void method_uring_iopoll(turn *t);
+void method_uring_polled(turn *t);
 
 #endif

@@ -264,3 +264,7 @@ void method_uring_iopoll(turn *t)
 {
     uring_run(t, URING_DIRECT | URING_FIXED | URING_HUGE | URING_IOPOLL);
 }
+void method_uring_polled(turn *t)
+{
+    uring_run(t, URING_DIRECT | URING_FIXED | URING_HUGE | URING_SQPOLL | URING_IOPOLL);
+}

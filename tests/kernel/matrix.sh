@@ -78,9 +78,10 @@ merge()
         {
             sandbox = $1 == "@polled" ? "none" : word("sandbox")
             place = sprintf("%02d%02d%02d", rank["kernel", word("kernel")], rank["fs", word("fs")], rank["sandbox", sandbox])
+            ran = $1 == "@cell" || $1 == "@more"
         }
-        pass == "look" && which == "new" { seen[place] = 1; if ($1 == "@cell") now[place] = 1 }
-        pass == "look" && which == "kept" && $1 == "@cell" { before[place] = 1 }
+        pass == "look" && which == "new" { seen[place] = 1; if (ran) now[place] = 1 }
+        pass == "look" && which == "kept" && ran { before[place] = 1 }
         # What could not be tried this time does not take the place of what was tried before.
         pass == "take" && (which == "new" ? place in now || !(place in before) \
                                           : !(place in now) && (place in before || !(place in seen))) {

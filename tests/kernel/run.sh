@@ -3,7 +3,7 @@
 # each file system, without privilege, with little locked memory, and where io_uring is forbidden. See README.md.
 #
 #   tests/kernel/run.sh [--matrix [--write]] [--suite NAMES] [--cells PATTERN] [--kernel KERNEL]... [--build FOLDER]
-#                       [--shell] [--keep] [--host-sysctl]
+#                       [--methods] [--shell] [--keep] [--host-sysctl]
 #
 #   (nothing)        boots Debian's 6.1 once: the backend suite and all modes on ext4, a polled read included, and the
 #                    modes where io_uring is forbidden. What was granted is compared with MATRIX.md.
@@ -14,6 +14,8 @@
 #   --cells PATTERN  only the cells whose "FILE-SYSTEM SANDBOX" matches the regular expression ("xfs|btrfs", "ext4 none")
 #   --kernel KERNEL  only this one: 6.1, 6.12 or host (several: give it again)
 #   --build FOLDER   the build whose programmes are run; build/dev, or $LEAT_BUILD_DIR/dev
+#   --methods        boots the machine and runs `leat-bench methods --quick` there, where the drive can be polled, instead of
+#                    the plan. Its system calls are those of any machine; its times are an emulator's.
 #   --shell          boots the machine with the programmes, and gives a shell in it instead of running the plan
 #   --keep           leaves initramfs and drives in FOLDER/kernel for a look
 #   --host-sysctl    also try kernel.io_uring_disabled on this machine: it is for the whole system, and 0 afterwards
@@ -44,7 +46,7 @@ usage_error()
     exit 2
 }
 
-matrix=no write=no suite=$SUITE_BACKEND cells=. keep=no shell=no sysctl=no kernels=() build=${LEAT_BUILD_DIR:-$root/build}/dev
+matrix=no write=no suite=$SUITE_BACKEND cells=. keep=no shell=no methods=no sysctl=no kernels=() build=${LEAT_BUILD_DIR:-$root/build}/dev
 while [ $# -gt 0 ]; do
     case $1 in
         --matrix) matrix=yes ;;
@@ -61,6 +63,7 @@ while [ $# -gt 0 ]; do
             shift
             ;;
         --shell) shell=yes ;;
+        --methods) methods=yes suite=none ;;
         --keep) keep=yes ;;
         --host-sysctl) sysctl=yes ;;
         -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
@@ -89,6 +92,8 @@ for name in $suite; do
     PROGRAMMES_ALL+=("test_$name")
 done
 
+[ $methods = no ] || PROGRAMMES_ALL+=(bench/leat-bench)
+
 # skip WHY: aloud.
 skip()
 {
@@ -100,6 +105,10 @@ skip()
 plan_make()
 {
     local fs sandbox
+    if [ $methods = yes ]; then
+        echo "ext4 none methods"
+        return
+    fi
     if [ $matrix = no ]; then
         printf '%s\n' "ext4 none all$SUITE" "ext4 seccomp-EPERM all_on" "ext4 memlock-64K fixed_buffers"
         return
@@ -201,6 +210,7 @@ for kernel in "${kernels[@]}"; do
 done
 [ $shell = no ] || exit 0
 [ $missing -lt ${#kernels[@]} ] || skip "none of the kernels can be had here"
+[ $methods = no ] || exit $((failures > 0))
 
 cat "${kernels[@]/#/$work/results-}" | tr -d '\r' | grep '^@' >"$work/results" || true
 "$here/matrix.sh" judge "$work/results" || failures=$((failures + 1))

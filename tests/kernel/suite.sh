@@ -2,7 +2,7 @@
 # emulated machine (busybox sh) and by run.sh on this one (bash), so that both do the very same.
 #
 # What is to be run is a plan: a file with a line "FS SANDBOX MODES [TEST...]" for each cell, where MODES is the name of one
-# mode or "all", and TEST a programme of the backend suite without its test_. What came of it goes to standard output, a line each:
+# mode, "all", or "methods" (leat-bench methods instead), and TEST a programme of the backend suite without its test_. What came of it goes to standard output, a line each:
 #
 #   @cell kernel=6.1 fs=ext4 sandbox=none io_poll=1 release=6.1.0-56-cloud-amd64
 #   @test kernel=6.1 fs=ext4 sandbox=none test=streamer result=passed|failed|hung|skipped
@@ -174,6 +174,12 @@ polled_check()
         print "@polled " cell " without_interrupts=" ($1 > 1000 && $2 * 50 < $1 && $4 * 8 > $3 ? "yes" : "no") }'
 }
 
+# methods_run FS: the table of methods, on that file system.
+methods_run()
+{
+    TMPDIR=$(folder_of "$1") "$PROGRAMMES/leat-bench" methods --quick </dev/null 2>&1 | sed 's/^/| /'
+}
+
 # cell_run FS SANDBOX MODES TEST...
 cell_run()
 {
@@ -190,6 +196,10 @@ cell_run()
     fi
     if ! sandbox_enter "$sandbox" >"$WORK/said"; then
         echo "@skip $cell why=\"$(cat "$WORK/said")\""
+        return 0
+    fi
+    if [ "$modes" = methods ]; then
+        methods_run "$fs"
         return 0
     fi
     echo "@cell $cell io_poll=$(io_poll "$(image_of "$fs")") release=$(uname -r)"
