@@ -93,24 +93,29 @@ static void requeue_waiting_bind(leat_streamer *s)
 void request_give_up(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
+    bool leaves_room = false; /* that it has asked for, or was woken for: who waits for such room may have it */
     switch ((request_stage)r->stage) {
     case STAGE_QUEUED:
         sched_remove(s->sched, index);
+        leaves_room = r->memory == NULL;
         break;
     case STAGE_WAITING:
         sched_remove(pump_waiting_queue(s, r), index);
         break;
     case STAGE_NEEDS_BIND:
         s->bind_bytes_asked -= r->size;
+        leaves_room = true;
         break;
     case STAGE_NONE:
     case STAGE_ISSUED:
         return;
     }
-    bool asked = r->stage == STAGE_NEEDS_BIND;
+    bool lent = r->bind == LEAT_BIND_LEAT; /* asked before the drop: the slot may have a new owner after it */
     r->stage = STAGE_ISSUED;
     request_drop(s, r, index);
-    if (asked) {
+    if (leaves_room && lent) {
+        requeue_waiting_lent(s);
+    } else if (leaves_room) {
         requeue_waiting_bind(s);
     }
 }

@@ -256,6 +256,56 @@ static void one_kind_of_memory_does_not_hold_back_the_other(void **state)
     free(block);
 }
 
+/* A request that was woken because there is room for it, and is cancelled before it has taken the room, leaves it to
+ * the next one: else that one would wait for a release that may never come. */
+static void room_that_is_not_taken_is_for_the_next(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 5, 900000, (leat_desc){ .lent_bytes = MIB(2) });
+    ends = (stepped_ends){ 0 };
+    leat_request requests[5];
+    for (uint32_t i = 0; i < 5; ++i) {
+        requests[i] = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i), .user = i });
+        stepped_take(&f, leat_update(f.s, &(leat_tick){ .now_ns = (i + 1) * 10 * NS_PER_MS }), &ends, false);
+    }
+    assert_int_equal(ends.count, 2);
+    assert_int_equal(stepped_stats(&f).requests_waiting_memory, 3);
+    assert_int_equal(leat_release(f.s, requests[0]), LEAT_OK); /* wakes 2 and 3 */
+    assert_int_equal(leat_cancel(f.s, requests[2]), LEAT_OK); /* in the same round */
+    assert_int_equal(leat_cancel(f.s, requests[3]), LEAT_OK);
+    for (uint32_t i = 0; i < 4; ++i) {
+        stepped_take(&f, leat_wait(f.s, NS_PER_S), &ends, false);
+    }
+    assert_int_equal(ends.count, 5);
+    assert_int_equal(ends.type[3], LEAT_EVENT_CANCELLED);
+    assert_int_equal(ends.type[4], LEAT_EVENT_READY);
+    stepped_close(&f);
+}
+
+static void an_answer_that_is_not_needed_is_for_the_next(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 1, LATE_SIZE, (leat_desc){ 0 });
+    late_world w = { .count = 0 };
+    leat_request requests[LATE_ASKED_MAX + 2];
+    for (uint32_t i = 0; i < LATE_ASKED_MAX + 2; ++i) {
+        requests[i] =
+            stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0), .bind = LEAT_BIND_LATE, .user = i });
+    }
+    take_late(stepped_update(&f), &w);
+    assert_int_equal(w.count, LATE_ASKED_MAX);
+    assert_int_equal(leat_cancel(f.s, requests[0]), LEAT_OK); /* wakes the first that waits */
+    assert_int_equal(leat_cancel(f.s, requests[LATE_ASKED_MAX]), LEAT_OK);
+    take_late(stepped_update(&f), &w);
+    assert_int_equal(w.count, LATE_ASKED_MAX + 1);
+    assert_int_equal(w.asked[LATE_ASKED_MAX].index, requests[LATE_ASKED_MAX + 1].index);
+    leat_cancel_where(f.s, &(leat_selection){ .all = true });
+    leat_update(f.s, &(leat_tick){ .now_ns = streamer_now(f.s) + NS_PER_S });
+    stepped_close(&f);
+}
+
 /* A device that only ever says "again" is asked again so often and no more. */
 static void retries_come_to_an_end(void **state)
 {
@@ -279,6 +329,8 @@ int main(void)
         cmocka_unit_test(outputs_run_out_and_come_back),
         cmocka_unit_test(more_events_come_with_the_next_update),
         cmocka_unit_test(lent_memory_is_waited_for_in_order),
+        cmocka_unit_test(room_that_is_not_taken_is_for_the_next),
+        cmocka_unit_test(an_answer_that_is_not_needed_is_for_the_next),
         cmocka_unit_test(needs_memory_is_asked_for_ahead_by_64_mib),
         cmocka_unit_test(one_kind_of_memory_does_not_hold_back_the_other),
         cmocka_unit_test(retries_come_to_an_end),
