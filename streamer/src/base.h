@@ -104,6 +104,11 @@ typedef enum canary {
     CANARY_WINDOW, /* bytes in flight are not bounded */
     CANARY_BATCH, /* a batch does not count its failures */
     CANARY_UNDO, /* a pack that could not be opened keeps its memory */
+    CANARY_SHARES, /* all clients weigh the same */
+    CANARY_FENCE, /* the fence of a batch stays as it was */
+    CANARY_COARSER, /* a degraded request tells of a part that it did not read */
+    CANARY_RELOAD, /* assets that vanish are not told of */
+    CANARY_LAYER, /* of two packs with a name, the one that was opened last has it, whatever its layer */
     CANARY_COUNT
 } canary;
 extern canary canary_planted;

@@ -444,7 +444,7 @@ leat_asset leat_asset_find(const leat_streamer *s, uint64_t name_hash)
             continue;
         }
         leat_asset asset = handle_of(slot, pack_index_find(&slot->index, name_hash));
-        if (asset.index != 0 && (best.index == 0 || slot->options.layer > best_layer ||
+        if (asset.index != 0 && (best.index == 0 || CANARY(LAYER) || slot->options.layer > best_layer ||
                                  (slot->options.layer == best_layer && slot->order > best_order))) {
             best = asset;
             best_layer = slot->options.layer;

@@ -152,7 +152,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
         possible = predict_ready_ns(s, r, size, now_ns) <= r->deadline_ns;
     }
     count_own(&s->counters.deadlines_announced, 1);
-    r->level_possible = possible ? level : LEVEL_NONE;
+    r->level_possible = possible ? (uint16_t)(level + CANARY(COARSER)) : LEVEL_NONE;
     trace_point(s, TRACE_LATE, index, r->generation, r->predicted_ns, 0);
     if (possible && (r->flags & LEAT_READ_DEGRADE)) {
         r->degraded = true;

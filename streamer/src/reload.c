@@ -120,7 +120,7 @@ bool reload_diff(memory *m, const pack_index *before, const asset_ids *ids_befor
             uint32_t old = id < ids_before->count ? asset_position(ids_before, id) : ASSET_NONE;
             uint32_t new = asset_position(ids_after, id);
             bool differs = old == ASSET_NONE || new == ASSET_NONE ? old != new : !same_asset(before, old, after, new);
-            if (!differs) {
+            if (!differs || (CANARY(RELOAD) && new == ASSET_NONE)) {
                 continue;
             }
             if (pass == 1) {

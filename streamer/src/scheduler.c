@@ -531,7 +531,7 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
     c->bytes -= taken;
     s->bytes -= taken;
     c->clock = u64_max(c->clock, c->times[it->client]);
-    c->times[it->client] += bytes * WEIGHT_SCALE / s->desc.client_weights[it->client];
+    c->times[it->client] += bytes * WEIGHT_SCALE / (CANARY(SHARES) ? 1 : s->desc.client_weights[it->client]);
     s->charges_since_aged = it->rank > top_rank(s) ? 0 : u32_min(s->charges_since_aged + 1, SCHED_AGED_SHARE);
     n.position = position_next;
     sift(s, heap_of(s, it), it->heap_index, &n);

@@ -221,7 +221,7 @@ static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
     out->count = b->ended;
     out->failed_count = b->failed_count;
     s->ended[s->ended_count++] = s->desc.request_count_max + index;
-    if (b->desc.fence != NULL) {
+    if (b->desc.fence != NULL && !CANARY(FENCE)) {
         __atomic_store_n(b->desc.fence, b->desc.fence_value, __ATOMIC_RELEASE);
     }
     return 1;

@@ -13,10 +13,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,6 +36,9 @@ static const char *const canary_names[CANARY_COUNT] = {
     [CANARY_LEAK] = "leak",           [CANARY_GENERATION] = "generation",
     [CANARY_AGAIN] = "again",         [CANARY_WINDOW] = "window",
     [CANARY_BATCH] = "batch",         [CANARY_UNDO] = "undo",
+    [CANARY_SHARES] = "shares",       [CANARY_FENCE] = "fence",
+    [CANARY_COARSER] = "coarser",     [CANARY_RELOAD] = "reload",
+    [CANARY_LAYER] = "layer",
 };
 
 /* What a child tells; in memory that parent and child share, so that it is known whatever becomes of the child. */
@@ -78,6 +83,7 @@ static bool run_child(uint64_t first, uint64_t end, bool silent, progress *total
     }
     if (child == 0) {
         bool good = true;
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* the folder of loose files goes with the parent */
         if (silent && (freopen("/dev/null", "w", stderr) == NULL || freopen("/dev/null", "w", stdout) == NULL)) {
             _exit(3);
         }

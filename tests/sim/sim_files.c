@@ -6,43 +6,59 @@
 #include "sim_world.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FILE_SIZE_MAX 6000u
-#define PATH_SIZE 96u
+#define PATH_SIZE 64u
 
+/* Written once, before the first seed: a signal's handler may read them. */
 static char root[PATH_SIZE];
-
-static void path_of(char *path, const char *name, uint32_t file)
-{
-    int size = snprintf(path, 2 * (size_t)PATH_SIZE, "%s/%s_%u", root, name, file);
-    ASSERT(size > 0);
-}
-
-void files_make_root(void)
-{
-    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(root, sizeof(root), "%s/leat-sim-XXXXXX", folder);
-    if (mkdtemp(root) == NULL) {
-        abort();
-    }
-}
+static char paths[FILE_COUNT][PATH_SIZE], fresh_path[PATH_SIZE];
+static pid_t owner; /* who made them; seeds run in its children */
 
 static void remove_files(void)
 {
     for (uint32_t i = 0; i < FILE_COUNT; ++i) {
-        char path[2 * PATH_SIZE];
-        path_of(path, "asset", i);
-        unlink(path);
+        unlink(paths[i]);
     }
+    unlink(fresh_path);
 }
 
 void files_remove_root(void)
 {
     remove_files();
     rmdir(root);
+}
+
+static void clean_up(int number)
+{
+    if (getpid() == owner) {
+        files_remove_root();
+    }
+    raise(number); /* its action is the default one by now */
+}
+
+void files_make_root(void)
+{
+    static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGABRT };
+    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(root, sizeof(root), "%s/leat-sim-XXXXXX", folder);
+    if (mkdtemp(root) == NULL) {
+        perror(root);
+        exit(3);
+    }
+    bool fit = snprintf(fresh_path, PATH_SIZE, "%s/.new", root) < (int)PATH_SIZE;
+    for (uint32_t i = 0; i < FILE_COUNT; ++i) {
+        fit &= snprintf(paths[i], PATH_SIZE, "%s/asset_%u", root, i) < (int)PATH_SIZE;
+    }
+    ASSERT(fit);
+    owner = getpid();
+    for (size_t i = 0; i < COUNT_OF(ends); ++i) {
+        sigaction(ends[i], &(struct sigaction){ .sa_handler = clean_up, .sa_flags = (int)SA_RESETHAND }, NULL);
+    }
 }
 
 /* Another version, renamed over the one before. */
@@ -52,11 +68,9 @@ static void write_version(sim *m, uint32_t i)
     const test_pack *source = &m->library->contents[below(m, CONTENT_COUNT)].pack;
     f->size = below(m, u64_min(source->raw_size, FILE_SIZE_MAX) + 1);
     f->bytes = source->raw + below(m, source->raw_size - f->size + 1);
-    char path[2 * PATH_SIZE], fresh[2 * PATH_SIZE];
-    path_of(path, "asset", i);
-    path_of(fresh, ".new", i);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, f->bytes, f->size) != (ssize_t)f->size || close(fd) != 0 || rename(fresh, path) != 0) {
+    int fd = open(fresh_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, f->bytes, f->size) != (ssize_t)f->size || close(fd) != 0 ||
+        rename(fresh_path, paths[i]) != 0) {
         abort();
     }
 }
@@ -155,9 +169,7 @@ void files_replace(sim *m)
     uint32_t file = (uint32_t)below(m, FILE_COUNT);
     sim_file *f = &m->files[file];
     if (f->version != 0 && chance(m, 30)) {
-        char path[2 * PATH_SIZE];
-        path_of(path, "asset", file);
-        unlink(path);
+        unlink(paths[file]);
         f->version = 0;
         f->size = 0;
         return;
