@@ -195,6 +195,7 @@ bool reads_reap(leat_streamer *s, uint64_t now_ns)
         }
         worked |= count > 0;
     } while (count == REAP_BATCH_MAX);
+    decode_wake(s->decode);
     return worked;
 }
 

@@ -6,8 +6,10 @@
 #include "decode.h"
 
 #include "bounds.h"
+#include "decode_queue.h"
 #include "pack_index.h"
 #include "region.h"
+#include "spread.h"
 #include "threads.h"
 
 #include <pthread.h>
@@ -21,81 +23,45 @@
 #define SCRATCH_SIZE (2 * LEAT_PACK_CHUNK_RAW_MAX)
 _Static_assert(SCRATCH_SIZE % REGION_UNIT == 0, "regions are cut into units");
 
+/* How much a worker fetches with one call, if it is more than one chunk: some hundred microseconds of work. */
+#define FETCH_COUNT_MAX 8u
+#define FETCH_BYTES_MAX (512u << 10)
+_Static_assert(FETCH_BYTES_MAX <= LEAT_PACK_CHUNK_RAW_MAX, "a worker's scratch memory holds what is fetched");
+
 struct decode {
     decode_desc desc;
     pthread_mutex_t lock;
     pthread_cond_t work;
-    decode_task **heap;
-    uint32_t count;
+    decode_queue queue;
     uint32_t sleeping;
     bool stopping;
-    _Atomic uint32_t queued; /* = count, for decode_queued */
+    _Atomic uint32_t queued; /* = queue.count, for decode_queued */
     uint32_t worker_count; /* threads that run */
     pthread_t *threads;
     region scratch; /* SCRATCH_SIZE per worker, at least one */
     _Atomic uint32_t worker_next; /* numbers for the workers as they start */
+    spread spread; /* where the workers are */
+    uint32_t wake; /* the owner's: how many sleep beside what was pushed */
 };
 
-/* ---- The heap ---- */
+/* ---- What a worker takes ---- */
 
-static bool key_before(const decode_key *a, const decode_key *b)
+/* The best task, and the neighbours that are to be fetched together with it, as long as nothing better waits. */
+static uint32_t take_group(decode *d, bool alone, decode_task **group)
 {
-    if (a->rank != b->rank) {
-        return a->rank < b->rank;
-    }
-    if (a->deadline_ns != b->deadline_ns) {
-        return a->deadline_ns < b->deadline_ns;
-    }
-    return a->sequence < b->sequence;
-}
-
-static void heap_place(decode *d, uint32_t index, decode_task *task)
-{
-    d->heap[index] = task;
-    task->heap_index = index;
-}
-
-static void heap_up(decode *d, uint32_t index, decode_task *task)
-{
-    while (index > 0) {
-        uint32_t parent = (index - 1) / 2;
-        if (!key_before(&task->key, &d->heap[parent]->key)) {
-            break;
-        }
-        heap_place(d, index, d->heap[parent]);
-        index = parent;
-    }
-    heap_place(d, index, task);
-}
-
-static void heap_down(decode *d, uint32_t index, decode_task *task)
-{
-    for (;;) {
-        uint32_t child = 2 * index + 1;
-        if (child >= d->count) {
-            break;
-        }
-        if (child + 1 < d->count && key_before(&d->heap[child + 1]->key, &d->heap[child]->key)) {
-            ++child;
-        }
-        if (!key_before(&d->heap[child]->key, &task->key)) {
-            break;
-        }
-        heap_place(d, index, d->heap[child]);
-        index = child;
-    }
-    heap_place(d, index, task);
-}
-
-static decode_task *heap_pop(decode *d)
-{
-    decode_task *best = d->heap[0];
-    decode_task *last = d->heap[--d->count];
-    if (d->count > 0) {
-        heap_down(d, 0, last);
-    }
-    atomic_store_explicit(&d->queued, d->count, memory_order_relaxed);
-    return best;
+    decode_queue *q = &d->queue;
+    decode_task *task = q->entries[0].task;
+    uint64_t begin = task->record->file_offset;
+    uint32_t count = 0;
+    do {
+        decode_queue_take(q, task);
+        group[count++] = task;
+        task = task->behind;
+    } while (!alone && count < FETCH_COUNT_MAX && task != NULL && task->state == DECODE_QUEUED &&
+             (q->count == 0 || !decode_key_before(&q->entries[0].key, &task->key)) &&
+             task->record->file_offset + task->record->packed_size - begin <= FETCH_BYTES_MAX);
+    atomic_store_explicit(&d->queued, q->count, memory_order_relaxed);
+    return count;
 }
 
 /* ---- One task ---- */
@@ -125,6 +91,12 @@ static decode_output *direct_output(const decode_task *task)
     return direct != NULL && direct->end == end ? direct : NULL;
 }
 
+/* Is there room for all of the chunk, the padding at its end included? To decode less than all is slower. */
+static bool takes_all(const decode_output *direct, const decode_task *task)
+{
+    return direct->end + direct->slack >= task->record->raw_size;
+}
+
 /* To the outputs that do not have their bytes yet. */
 static void copy_outputs(decode_task *task, const uint8_t *raw)
 {
@@ -137,36 +109,23 @@ static void copy_outputs(decode_task *task, const uint8_t *raw)
 }
 
 /* Stored bytes are checked where they are, and copied to where they are not. */
-static void run_stored(decode_task *task, const uint8_t *packed)
+static void run_stored(decode_task *task)
 {
-    task->result = pack_chunk_check(task->record, packed);
+    task->result = pack_chunk_check(task->record, task->packed);
     if (task->result == LEAT_OK) {
-        copy_outputs(task, packed);
+        copy_outputs(task, task->packed);
     }
 }
 
-static void run_packed(decode_task *task, const uint8_t *packed, const decode_output *direct, uint8_t *scratch)
+static void run_packed(decode_task *task, uint8_t *scratch)
 {
+    const decode_output *direct = direct_output(task);
     uint8_t *raw = direct != NULL ? direct->memory : scratch;
-    uint32_t size = direct != NULL ? direct->end : task->record->raw_size;
-    task->result = pack_chunk_decode_prefix(task->record, packed, raw, size);
+    uint32_t size = direct != NULL && !takes_all(direct, task) ? direct->end : task->record->raw_size;
+    task->result = pack_chunk_decode_prefix(task->record, task->packed, raw, size);
     if (task->result == LEAT_OK) {
         copy_outputs(task, raw);
     }
-}
-
-/* The packed bytes of a task; NULL if they cannot be had. Stored ones are fetched to where they belong. */
-static const uint8_t *packed_bytes(decode *d, const decode_task *task, const decode_output *direct, uint8_t *scratch)
-{
-    if (task->packed != NULL) {
-        return task->packed;
-    }
-    bool whole = direct != NULL && direct->end == task->record->raw_size;
-    uint8_t *into = scratch + LEAT_PACK_CHUNK_RAW_MAX;
-    if (whole && task->record->codec == LEAT_PACK_CODEC_STORED) {
-        into = direct->memory;
-    }
-    return d->desc.fetch(d->desc.owner, task, into) ? into : NULL;
 }
 
 static uint8_t *scratch_of(const decode *d, uint32_t worker)
@@ -174,32 +133,86 @@ static uint8_t *scratch_of(const decode *d, uint32_t worker)
     return (uint8_t *)d->scratch.memory + (size_t)worker * SCRATCH_SIZE;
 }
 
-static void task_run(decode *d, decode_task *task, uint32_t worker)
+/* Which outputs are wanted still? False: none. */
+static bool mark_wanted(const decode *d, decode_task *task)
 {
-    uint8_t *scratch = scratch_of(d, worker);
-    uint64_t begin_ns = monotonic_ns();
     bool wanted = false;
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
         o->wanted = d->desc.wanted(d->desc.owner, o);
         wanted |= o->wanted;
     }
+    return wanted;
+}
+
+/* Where the packed bytes of a task are fetched to: stored ones, where they belong. */
+static uint8_t *fetch_place(const decode_task *task, uint8_t *scratch)
+{
+    const decode_output *direct = task->record->codec == LEAT_PACK_CODEC_STORED ? direct_output(task) : NULL;
+    return direct != NULL && takes_all(direct, task) ? direct->memory : scratch;
+}
+
+static uint32_t add_part(struct iovec *parts, uint32_t count, uint8_t *begin, uint64_t size)
+{
+    if (count > 0 && (uint8_t *)parts[count - 1].iov_base + parts[count - 1].iov_len == begin) {
+        parts[count - 1].iov_len += size;
+        return count;
+    }
+    parts[count] = (struct iovec){ .iov_base = begin, .iov_len = size };
+    return count + 1;
+}
+
+/* Fetches neighbours with one call, what lies between them included. Without success they stay as they were. */
+static void fetch_group(const decode *d, decode_task *const *group, uint32_t count, uint8_t *scratch)
+{
+    struct iovec parts[2 * FETCH_COUNT_MAX];
+    uint8_t *places[FETCH_COUNT_MAX];
+    uint32_t part_count = 0;
+    uint64_t begin = group[0]->record->file_offset, end = begin;
+    for (uint32_t i = 0; i < count; ++i) {
+        const leat_pack_chunk_record *record = group[i]->record;
+        if (record->file_offset > end) {
+            part_count = add_part(parts, part_count, scratch + (end - begin), record->file_offset - end);
+        }
+        places[i] = fetch_place(group[i], scratch + (record->file_offset - begin));
+        part_count = add_part(parts, part_count, places[i], record->packed_size);
+        end = record->file_offset + record->packed_size;
+    }
+    if (d->desc.fetch(d->desc.owner, group[0], parts, part_count)) {
+        for (uint32_t i = 0; i < count; ++i) {
+            group[i]->packed = places[i];
+        }
+    }
+}
+
+static void fetch_tasks(const decode *d, decode_task *const *group, uint32_t count, uint8_t *scratch)
+{
+    bool wanted = false;
+    for (uint32_t i = 0; i < count; ++i) {
+        wanted |= mark_wanted(d, group[i]);
+    }
+    if (wanted && group[0]->packed == NULL) {
+        fetch_group(d, group, count, scratch);
+    }
+}
+
+/* begin_ns: when the work for it began. Returns when it ended. */
+static uint64_t task_run(decode *d, decode_task *task, uint32_t worker, uint64_t begin_ns)
+{
+    bool wanted = mark_wanted(d, task);
     task->result = LEAT_OK;
     task->bytes_copied = 0;
     task->worker = worker;
     task->skipped = !wanted;
-    task->unread = false;
-    if (wanted) {
-        const decode_output *direct = direct_output(task);
-        const uint8_t *packed = packed_bytes(d, task, direct, scratch);
-        task->unread = packed == NULL;
-        if (packed != NULL && task->record->codec == LEAT_PACK_CODEC_STORED) {
-            run_stored(task, packed);
-        } else if (packed != NULL) {
-            run_packed(task, packed, direct, scratch);
-        }
+    task->unread = wanted && task->packed == NULL;
+    if (wanted && !task->unread && task->record->codec == LEAT_PACK_CODEC_STORED) {
+        run_stored(task);
+    } else if (wanted && !task->unread) {
+        run_packed(task, scratch_of(d, worker));
     }
-    task->time_ns = monotonic_ns() - begin_ns;
+    uint64_t end_ns = monotonic_ns();
+    task->time_ns = end_ns - begin_ns;
     d->desc.done(d->desc.owner, task);
+    return end_ns;
 }
 
 static bool in_hurry(const decode *d)
@@ -207,23 +220,57 @@ static bool in_hurry(const decode *d)
     return d->desc.hurry != NULL && atomic_load_explicit(d->desc.hurry, memory_order_relaxed) != 0;
 }
 
+/* What has not begun goes back, for whoever takes the best next. */
+static void give_back(decode *d, decode_task *const *group, uint32_t count)
+{
+    pthread_mutex_lock(&d->lock);
+    for (uint32_t i = 0; i < count; ++i) {
+        group[i]->packed = NULL;
+        decode_queue_push(&d->queue, group[i]);
+    }
+    atomic_store_explicit(&d->queued, d->queue.count, memory_order_relaxed);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Returns when it ended. */
+static uint64_t group_run(decode *d, decode_task *const *group, uint32_t count, uint32_t worker)
+{
+    uint64_t now_ns = monotonic_ns();
+    uint8_t *fetched = scratch_of(d, worker) + LEAT_PACK_CHUNK_RAW_MAX;
+    fetch_tasks(d, group, count, fetched);
+    for (uint32_t i = 0; i < count; ++i) {
+        if (i > 0 && in_hurry(d)) {
+            give_back(d, group + i, count - i);
+            break;
+        }
+        if (count > 1 && group[i]->packed == NULL) { /* not all of the group was there: this one may be */
+            fetch_tasks(d, &group[i], 1, fetched);
+        }
+        now_ns = task_run(d, group[i], worker, now_ns);
+    }
+    return now_ns;
+}
+
 static void *worker_main(void *argument)
 {
     decode *d = argument;
     uint32_t worker = atomic_fetch_add_explicit(&d->worker_next, 1, memory_order_relaxed);
+    spread_place place = { 0 };
+    spread_look(&d->spread, &place, monotonic_ns());
     pthread_mutex_lock(&d->lock);
     while (!d->stopping) {
-        if (d->count == 0) {
+        if (d->queue.count == 0) {
             ++d->sleeping;
             pthread_cond_wait(&d->work, &d->lock);
             --d->sleeping;
             continue;
         }
-        decode_task *task = heap_pop(d);
-        task->state = DECODE_STARTED;
-        pthread_mutex_unlock(&d->lock);
         bool hurry = in_hurry(d); /* this may be the task that ends it, and then the engine's thread wakes */
-        task_run(d, task, worker);
+        decode_task *group[FETCH_COUNT_MAX];
+        uint32_t count = take_group(d, hurry, group);
+        pthread_mutex_unlock(&d->lock);
+        uint64_t now_ns = group_run(d, group, count, worker);
+        spread_look(&d->spread, &place, now_ns);
         if (hurry || in_hurry(d)) {
             sched_yield();
         }
@@ -255,6 +302,18 @@ static void count_memory(memory *m, uint64_t size)
     }
 }
 
+/* It is held for less time than going to sleep takes: whoever finds it taken looks again for a moment first. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+#ifdef __GLIBC__
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 decode *decode_create(const decode_desc *desc)
 {
     decode *d = memory_allocate(desc->memory, 1, sizeof(*d), CACHE_LINE_SIZE);
@@ -262,14 +321,14 @@ decode *decode_create(const decode_desc *desc)
         return NULL;
     }
     d->desc = *desc;
-    pthread_mutex_init(&d->lock, NULL);
+    init_lock(&d->lock);
     pthread_cond_init(&d->work, NULL);
     uint32_t scratch_count = u32_max(desc->worker_count, 1);
-    d->heap = memory_allocate(desc->memory, desc->task_count_max, sizeof(*d->heap), CACHE_LINE_SIZE);
+    d->queue.entries = memory_allocate(desc->memory, desc->task_count_max, sizeof(*d->queue.entries), CACHE_LINE_SIZE);
     d->threads = memory_allocate(desc->memory, scratch_count, sizeof(*d->threads), CACHE_LINE_SIZE);
     bool scratch = region_create((uint64_t)scratch_count * SCRATCH_SIZE, desc->huge_pages, &d->scratch);
     count_memory(desc->memory, d->scratch.size);
-    if (d->heap == NULL || d->threads == NULL || !scratch || !start_workers(d)) {
+    if (d->queue.entries == NULL || d->threads == NULL || !scratch || !start_workers(d)) {
         decode_destroy(d);
         return NULL;
     }
@@ -286,9 +345,9 @@ void decode_stop(decode *d)
         pthread_join(d->threads[i], NULL);
     }
     d->worker_count = 0;
-    while (d->count > 0) {
-        decode_task *task = heap_pop(d);
-        task->state = DECODE_STARTED;
+    while (d->queue.count > 0) {
+        decode_task *task = d->queue.entries[0].task;
+        decode_queue_take(&d->queue, task);
         task->result = LEAT_ERROR_CANCELLED;
         task->skipped = true;
         task->unread = false;
@@ -304,13 +363,13 @@ void decode_destroy(decode *d)
     if (d == NULL) {
         return;
     }
-    ASSERT(d->worker_count == 0 && d->count == 0);
+    ASSERT(d->worker_count == 0 && d->queue.count == 0);
     uint32_t scratch_count = u32_max(d->desc.worker_count, 1);
     memory *m = d->desc.memory;
     count_memory(m, -d->scratch.size);
     region_destroy(&d->scratch);
     memory_free(m, d->threads, scratch_count, sizeof(*d->threads));
-    memory_free(m, d->heap, d->desc.task_count_max, sizeof(*d->heap));
+    memory_free(m, d->queue.entries, d->desc.task_count_max, sizeof(*d->queue.entries));
     pthread_cond_destroy(&d->work);
     pthread_mutex_destroy(&d->lock);
     memory_free(m, d, 1, sizeof(*d));
@@ -320,14 +379,17 @@ void decode_push(decode *d, decode_task **tasks, uint32_t count)
 {
     pthread_mutex_lock(&d->lock);
     for (uint32_t i = 0; i < count; ++i) {
-        ASSERT(d->count < d->desc.task_count_max);
-        tasks[i]->state = DECODE_QUEUED;
-        heap_up(d, d->count++, tasks[i]);
+        ASSERT(d->queue.count < d->desc.task_count_max);
+        decode_queue_push(&d->queue, tasks[i]);
     }
-    atomic_store_explicit(&d->queued, d->count, memory_order_relaxed);
-    uint32_t wake = u32_min(d->sleeping, count);
+    atomic_store_explicit(&d->queued, d->queue.count, memory_order_relaxed);
+    d->wake = u32_min(d->sleeping, d->queue.count);
     pthread_mutex_unlock(&d->lock);
-    for (uint32_t i = 0; i < wake; ++i) {
+}
+
+void decode_wake(decode *d)
+{
+    for (; d->wake > 0; --d->wake) {
         pthread_cond_signal(&d->work);
     }
 }
@@ -339,49 +401,30 @@ bool decode_attach(decode *d, decode_task *task, decode_output *output, const de
     if (waiting) {
         output->next = task->outputs;
         task->outputs = output;
-        if (key_before(key, &task->key)) {
-            task->key = *key;
-            heap_up(d, task->heap_index, task);
+        if (decode_key_before(key, &task->key)) {
+            decode_queue_raise(&d->queue, task, key);
         }
     }
     pthread_mutex_unlock(&d->lock);
     return waiting;
 }
 
-static bool has_output_of(const decode_task *task, uint32_t request)
-{
-    for (const decode_output *o = task->outputs; o != NULL; o = o->next) {
-        if (o->request == request) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void decode_change(decode *d, uint32_t request, uint64_t rank, uint64_t deadline_ns)
 {
     pthread_mutex_lock(&d->lock);
-    for (uint32_t i = 0; i < d->count; ++i) {
-        if (has_output_of(d->heap[i], request)) {
-            d->heap[i]->key.rank = rank;
-            d->heap[i]->key.deadline_ns = deadline_ns;
-        }
-    }
-    for (uint32_t i = d->count / 2; i-- > 0;) { /* all keys may have moved both ways: rebuild, O(n) */
-        heap_down(d, i, d->heap[i]);
-    }
+    decode_queue_change(&d->queue, request, rank, deadline_ns);
     pthread_mutex_unlock(&d->lock);
 }
 
 bool decode_step(decode *d)
 {
     ASSERT(d->desc.worker_count == 0);
-    if (d->count == 0) {
+    if (d->queue.count == 0) {
         return false;
     }
-    decode_task *task = heap_pop(d);
-    task->state = DECODE_STARTED;
-    task_run(d, task, 0);
+    decode_task *group[FETCH_COUNT_MAX];
+    uint32_t count = take_group(d, false, group);
+    group_run(d, group, count, 0);
     return true;
 }
 

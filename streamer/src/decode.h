@@ -6,7 +6,8 @@
  * scratch memory; the other outputs are copied from there.
  *
  * The packed bytes have been read already, or the worker fetches them itself, just before it decodes them, so that they
- * are still in the cache of its core. What cannot be fetched goes back to the owner as unread.
+ * are still in the cache of its core: with one call for a few neighbours, since a call costs as much as some KiB. What
+ * cannot be fetched goes back to the owner as unread.
  *
  * Workers compute without a pause, and a thread that wakes beside them may wait for a tick of the kernel's clock (4 ms)
  * to get a core. So while the owner is in a hurry they offer theirs after each chunk.
@@ -21,6 +22,7 @@
 #include <leat/pack_format.h>
 
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 typedef struct decode decode;
 
@@ -29,6 +31,7 @@ typedef struct decode_output {
     uint8_t *memory; /* where raw bytes [begin, end) of the chunk go */
     uint32_t begin, end;
     uint32_t request;
+    uint8_t slack; /* so many bytes behind `end` may be written too, and mean nothing */
     bool wanted; /* set by decode, from the owner's answer */
 } decode_output;
 
@@ -45,6 +48,7 @@ typedef struct decode_task {
     decode_key key;
     const leat_pack_chunk_record *record;
     const uint8_t *packed; /* may be where a stored chunk belongs; NULL: to be fetched */
+    struct decode_task *behind; /* to be fetched: the next on disk of the same read, pushed together; or NULL */
     decode_output *outputs;
     uint32_t chunk; /* its number, for the owner */
     uint32_t read; /* for the owner */
@@ -68,8 +72,9 @@ typedef struct decode_desc {
     bool huge_pages; /* for the workers' scratch memory */
     void *owner;
     bool (*wanted)(void *owner, const decode_output *output); /* any worker; just before the decode */
-    /* any worker: the packed bytes of a task without them, into memory of that size; never waits for a device */
-    bool (*fetch)(void *owner, const decode_task *task, uint8_t *into);
+    /* any worker: the bytes of its file from the packed ones of a task without them on, into these parts, one after the
+     * other; never waits for a device. The parts may be written to. */
+    bool (*fetch)(void *owner, const decode_task *task, struct iovec *parts, uint32_t part_count);
     void (*done)(void *owner, decode_task *task); /* any worker; the task is the owner's again */
 } decode_desc;
 
@@ -79,12 +84,15 @@ decode *decode_create(const decode_desc *desc);
 void decode_stop(decode *d);
 void decode_destroy(decode *d); /* after decode_stop */
 
+/* push and wake: one thread, the owner's. A worker that is woken may take the core of who wakes it: so first all is
+ * pushed that there is, and then as many are woken as have something to do. */
 void decode_push(decode *d, decode_task **tasks, uint32_t count);
+void decode_wake(decode *d);
 /* Adds an output to a task that waits; false if it is no longer waiting. Raises its key if `key` is better. */
 bool decode_attach(decode *d, decode_task *task, decode_output *output, const decode_key *key);
 /* New class and deadline for all waiting tasks with an output of this request. O(tasks waiting). */
 void decode_change(decode *d, uint32_t request, uint64_t rank, uint64_t deadline_ns);
-/* Without workers: does the best task; false if there is none. */
+/* Without workers: does the best task, and those that are fetched with it; false if there is none. */
 bool decode_step(decode *d);
 uint32_t decode_queued(const decode *d); /* any thread; a snapshot */
 

@@ -177,16 +177,30 @@ int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size)
     return (int64_t)u64_min(answer.cached * (uint64_t)sysconf(_SC_PAGESIZE), size);
 }
 
-bool file_read_cached(const disk_file *file, uint64_t offset, uint64_t size, void *into)
+/* Drops what has been read from the front of the parts. Returns how many are left. */
+static uint32_t parts_done(struct iovec **parts, uint32_t count, size_t size)
 {
-    uint64_t done = 0;
-    while (done < size) {
-        struct iovec part = { .iov_base = (uint8_t *)into + done, .iov_len = size - done };
-        ssize_t got = preadv2(file->fd_buffered, &part, 1, (off_t)(offset + done), RWF_NOWAIT);
+    while (count > 0 && size >= (*parts)->iov_len) {
+        size -= (*parts)->iov_len;
+        ++*parts;
+        --count;
+    }
+    if (count > 0) {
+        (*parts)->iov_base = (uint8_t *)(*parts)->iov_base + size;
+        (*parts)->iov_len -= size;
+    }
+    return count;
+}
+
+bool file_read_cached(const disk_file *file, uint64_t offset, struct iovec *parts, uint32_t part_count)
+{
+    while (part_count > 0) {
+        ssize_t got = preadv2(file->fd_buffered, parts, (int)part_count, (off_t)offset, RWF_NOWAIT);
         if (got <= 0) {
             return false; /* EAGAIN: not there. The end of the file, EINTR, an error: the device says more. */
         }
-        done += (uint64_t)got;
+        offset += (uint64_t)got;
+        part_count = parts_done(&parts, part_count, (size_t)got);
     }
     return true;
 }

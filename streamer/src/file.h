@@ -8,6 +8,8 @@
 
 #include "base.h"
 
+#include <sys/uio.h>
+
 typedef struct disk_file {
     int fd_buffered;
     int fd_direct; /* -1: none */
@@ -31,8 +33,8 @@ bool path_is_beneath(const char *path);
 
 /* How many bytes of the range the page cache holds, to the page; -1 where the kernel cannot say. One system call. */
 int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size);
-/* Any thread: reads the range out of the page cache. False, without waiting for the device, if not all of it is there
- * (or this file system cannot say so). */
-bool file_read_cached(const disk_file *file, uint64_t offset, uint64_t size, void *into);
+/* Any thread: reads what begins at `offset` out of the page cache into these parts, one after the other; they are used
+ * up by it. False, without waiting for the device, if not all of it is there (or this file system cannot say so). */
+bool file_read_cached(const disk_file *file, uint64_t offset, struct iovec *parts, uint32_t part_count);
 
 #endif

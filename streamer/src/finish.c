@@ -10,27 +10,42 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index)
     return handles_flags_at(&s->request_handles, index);
 }
 
-/* Does somebody want this event before the next look at what else has come? Also if others wait for memory that the
- * engine gives back after it, or if the workers run out of work, so that there is nothing to wait for. */
+/* Does somebody want this event before the next look at what else has come? Also if the workers run out of work: then
+ * there is nothing to wait for, and they may need the memory that the engine gives back after it. */
 static bool is_awaited(const leat_streamer *s, const request *r)
 {
     return r->priority_wanted == LEAT_URGENT || r->priority_wanted == LEAT_HIGH ||
            r->deadline_wanted_ns != NO_DEADLINE ||
-           atomic_load_explicit(&s->counters.requests_waiting_memory, memory_order_relaxed) > 0 ||
-           atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_low;
+           atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_dry;
+}
+
+/* True if that was the last: the caller posts the event. */
+static bool drop(leat_streamer *s, request *r, uint32_t index)
+{
+    /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
+    if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) != 1) {
+        return false;
+    }
+    uint64_t now_ns = streamer_now(s);
+    r->latency_ns = now_ns - u64_min(now_ns, r->submitted_ns);
+    trace_point(s, TRACE_FINISH, index, r->generation, 0, 0);
+    if (r->hurried) {
+        atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
+    }
+    return true;
+}
+
+static void drop_output(leat_streamer *s, request *r, uint32_t index)
+{
+    if (drop(s, r, index)) {
+        post_event(s, &s->post_links[index], index, POST_TERMINAL, is_awaited(s, r));
+    }
 }
 
 void request_drop(leat_streamer *s, request *r, uint32_t index)
 {
-    /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
-    if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) == 1) {
-        uint64_t now_ns = streamer_now(s);
-        r->latency_ns = now_ns - u64_min(now_ns, r->submitted_ns);
-        trace_point(s, TRACE_FINISH, index, r->generation, 0, 0);
-        if (r->hurried) {
-            atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
-        }
-        post_event(s, &s->post_links[index], index, POST_TERMINAL, is_awaited(s, r));
+    if (drop(s, r, index)) {
+        post_event_later(s, &s->post_links[index], index, POST_TERMINAL);
     }
 }
 
@@ -61,11 +76,11 @@ static void check_loose(const leat_streamer *s, decode_task *task)
     }
 }
 
-bool finish_fetch(void *streamer, const decode_task *task, uint8_t *into)
+bool finish_fetch(void *streamer, const decode_task *task, struct iovec *parts, uint32_t part_count)
 {
     const leat_streamer *s = streamer;
     const pack_slot *slot = &s->packs[s->reads[task->read].pack];
-    return file_read_cached(&slot->file, task->record->file_offset, task->record->packed_size, into);
+    return file_read_cached(&slot->file, task->record->file_offset, parts, part_count);
 }
 
 static void count_task(leat_streamer *s, const decode_task *task)
@@ -97,7 +112,7 @@ static void end_outputs(leat_streamer *s, const decode_task *task)
         if (!task->skipped && task->result != LEAT_OK) {
             request_fail(s, r, o->request, task->result, 0, task->chunk);
         }
-        request_drop(s, r, o->request);
+        drop_output(s, r, o->request);
     }
 }
 

@@ -6,11 +6,11 @@
  */
 #include "pack_index.h"
 
+#include "hash.h"
+
 #include <lz4.h>
 #include <math.h>
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #define TEXTURE_EDGE_MAX 65536u
 #define TEXTURE_LAYERS_MAX 2048u
@@ -32,7 +32,7 @@ static bool hash_matches(const void *bytes, size_t size, uint64_t hash)
     (void)hash;
     return true;
 #else
-    return CANARY(HASH) || XXH3_64bits(bytes, size) == hash;
+    return CANARY(HASH) || hash_bytes(bytes, size) == hash;
 #endif
 }
 

@@ -160,7 +160,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
         r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_begin + size - 1) + 1;
         return;
     }
-    post_event(s, &s->post_links[index], index, POST_LATE, true);
+    post_event_later(s, &s->post_links[index], index, POST_LATE);
 }
 
 static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
@@ -461,6 +461,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= reads_take_back(s);
     worked |= tend_packs(s);
     reads_issue(s, now_ns, &worked);
+    post_signal(s);
     count_own(&s->counters.io_rounds, 1);
     publish(s);
     if (worked) {
@@ -471,10 +472,11 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
 }
 
 /* How deep the thread may sleep: with reads out and no room for more, only urgent work can make a difference before the
- * next completion, so that a busy engine does not pay for a wake with each submit. */
-static sleep_state sleep_depth(const leat_streamer *s)
+ * next completion, and while the workers have enough to do before they have less, so that a busy engine does not pay
+ * for a wake with each submit and each release. */
+static sleep_state sleep_depth(const leat_streamer *s, bool nap)
 {
-    return s->issue_blocked && s->reads_busy > 0 ? SLEEP_DEEP : SLEEP_LIGHT;
+    return nap || (s->issue_blocked && s->reads_busy > 0) ? SLEEP_DEEP : SLEEP_LIGHT;
 }
 
 /* The workers have enough to do: nothing that the device brings can make them faster. */
@@ -502,7 +504,7 @@ static void pump_sleep(leat_streamer *s)
      */
     bool nap = decode_is_rich(s) && s->reads_eager == 0 && s->submit_count == 0;
     atomic_store_explicit(&s->starving, s->short_of_buffers || nap, memory_order_seq_cst);
-    atomic_store_explicit(&s->sleep, sleep_depth(s), memory_order_seq_cst);
+    atomic_store_explicit(&s->sleep, sleep_depth(s, nap), memory_order_seq_cst);
     bool wait = !mail_waits(s);
     if (wait && nap && decode_is_rich(s)) {
         s->io_ops->nap(s->io);

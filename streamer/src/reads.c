@@ -24,6 +24,8 @@
 #define CACHED_SCORE_MAX 16u
 #define CACHED_SCORE_HALF 8u
 #define CACHED_SKIP 15u /* reads between two questions about the page cache, once the answer is settled */
+#define CACHED_AHEAD                                                                                                   \
+    2u /* times decode_bytes_high: of what is not read yet, and so takes no room and does not grow cold */
 #define URGENT_POOL_SHARE 8u /* an eighth of the pool is kept for urgent reads */
 
 /* ---- Chunks that are on their way ---- */
@@ -122,6 +124,12 @@ static bool key_better(const decode_key *a, const decode_key *b)
                : (a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->sequence < b->sequence);
 }
 
+/* What a lent block has behind the bytes that were asked for. */
+static uint64_t lent_slack(const request *r)
+{
+    return r->bind == LEAT_BIND_LEAT ? align_up(r->size, LENT_UNIT_SIZE) - r->size : 0;
+}
+
 /* The part of a chunk that a request wants, and where it goes. */
 static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, const request *r, uint32_t index)
 {
@@ -130,6 +138,7 @@ static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, c
     o->memory = r->memory + (begin - r->raw_begin);
     o->begin = (uint32_t)(begin - chunk->raw_offset);
     o->end = (uint32_t)(end - chunk->raw_offset) - (CANARY(BOUND) && end - begin > 1);
+    o->slack = end == r->raw_begin + r->size ? (uint8_t)u64_min(lent_slack(r), UINT8_MAX) : 0;
     o->request = index;
 }
 
@@ -187,7 +196,8 @@ static bool may_begin(leat_streamer *s, read_op *rd, const request *r, const lea
                       uint64_t now_ns)
 {
     bool urgent = r->rank == 0;
-    if (!urgent && atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_high) {
+    uint64_t ahead = urgent ? 0 : atomic_load_explicit(&s->decode_bytes, memory_order_relaxed);
+    if (ahead >= s->decode_bytes_high * CACHED_AHEAD) {
         s->short_of_buffers = true;
         return false;
     }
@@ -195,6 +205,10 @@ static bool may_begin(leat_streamer *s, read_op *rd, const request *r, const lea
     if (!slot->index.loose && prefer_cached(s, slot, chunk->file_offset, chunk->packed_size)) {
         rd->place = READ_BY_WORKERS;
         return true;
+    }
+    if (ahead >= s->decode_bytes_high) {
+        s->short_of_buffers = true;
+        return false;
     }
     uint64_t size = chunk->file_offset + chunk->packed_size - read_begin(chunk);
     if (!window_allows(s->window, size, urgent, now_ns) && !CANARY(WINDOW)) {
@@ -353,7 +367,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
     sched_remove(s->sched, index);
     r->stage = STAGE_NEEDS_BIND;
     trace_point(s, TRACE_NEEDS_MEMORY, index, r->generation, size, 0);
-    post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY, true);
+    post_event_later(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
     return false;
 }
 
@@ -431,6 +445,7 @@ static void send_to_workers(leat_streamer *s, read_op *rd)
     for (uint32_t i = 0; i < rd->task_count; ++i) {
         tasks[i] = &rd->tasks[i].decode;
         tasks[i]->packed = NULL;
+        tasks[i]->behind = i + 1 < rd->task_count ? &rd->tasks[i + 1].decode : NULL;
     }
     rd->stage = READ_DECODING;
     atomic_store_explicit(&rd->tasks_open, rd->task_count, memory_order_relaxed); /* decode's lock publishes it */
@@ -446,6 +461,7 @@ static void send_to_device(leat_streamer *s, read_op *rd, uint64_t now_ns)
     for (uint32_t i = 0; i < rd->task_count; ++i) {
         read_task *task = &rd->tasks[i];
         task->decode.packed = rd->buffer + (task->decode.record->file_offset - rd->file_offset);
+        task->decode.behind = NULL;
     }
     atomic_store_explicit(&rd->tasks_open, rd->task_count, memory_order_relaxed); /* decode's lock publishes it */
     rd->stage = READ_IN_FLIGHT;
@@ -617,5 +633,6 @@ void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
         while (issue_read(s, now_ns, worked)) {
         }
     }
+    decode_wake(s->decode);
     flush(s, now_ns, worked);
 }

@@ -260,6 +260,7 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
                                    resolved.pool_bytes / 2);
     s->read_bytes_max = u64_min(resolved.read_bytes_max, resolved.pool_bytes / 4);
     s->decode_bytes_low = s->decode_bytes_high / 2;
+    s->decode_bytes_dry = s->decode_bytes_low / 2;
     atomic_init(&s->event_fd, -1);
     pthread_mutex_init(&s->swap_lock, NULL);
     s->watch_event_fd = -1;

@@ -282,7 +282,7 @@ struct leat_streamer {
     bool io_thread_runs;
     pthread_t io_thread;
     uint64_t read_bytes_max; /* desc's, but never so much that one read could not have the pool to itself */
-    uint64_t decode_bytes_low, decode_bytes_high; /* packed bytes in the decode stage: see reads.c */
+    uint64_t decode_bytes_dry, decode_bytes_low, decode_bytes_high; /* packed bytes in the decode stage: see reads.c */
     trace trace; /* its ring is everybody's; began_ns and begin_ticket are those of who starts and stops it */
 
     /* any thread */
@@ -330,6 +330,7 @@ struct leat_streamer {
     uint32_t reads_eager; /* those of them whose end cannot wait (RANK_EAGER_MAX) */
     uint32_t *again_ring; /* READ_WAITING */
     uint32_t again_head, again_count;
+    bool posted; /* events, in this round */
     bool napped; /* the completions that are taken next may have been there for a while */
     uint64_t rate_raw_seen, rate_ns_seen; /* up to where decode_rate was measured */
     uint32_t *submit_ring; /* reads that the backend has still to take */
@@ -426,8 +427,8 @@ void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own
 sched *pump_waiting_queue(const leat_streamer *s, const request *r); /* where it waits for memory of its kind */
 void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
 
-/* finish.c, any inner thread */
-void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open */
+/* finish.c, any inner thread but for request_drop */
+void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open; the I/O thread */
 void request_fail(leat_streamer *s, request *r, uint32_t index, leat_result result, int os_error, uint32_t chunk);
 uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
@@ -446,12 +447,15 @@ bool reads_take_back(leat_streamer *s);
 mpsc_link *returned_link(void *streamer, uint32_t index);
 
 bool finish_wanted(void *streamer, const decode_output *output);
-bool finish_fetch(void *streamer, const decode_task *task, uint8_t *into);
+bool finish_fetch(void *streamer, const decode_task *task, struct iovec *parts, uint32_t part_count);
 void finish_task(void *streamer, decode_task *task);
 
 /* update.c */
 /* soon: worth to wake who naps in leat_wait. */
 void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason, bool soon);
+/* The I/O thread: the engine is told of all of them at once, at the end of the round. */
+void post_event_later(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason);
+void post_signal(leat_streamer *s);
 
 /* A request's link for mail to the I/O thread. */
 static inline mpsc_link *mail_link(const leat_streamer *s, uint32_t index)

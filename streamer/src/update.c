@@ -48,14 +48,33 @@ static bool must_signal(const leat_streamer *s, bool soon)
            atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
 }
 
+static bool post(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason)
+{
+    bool first = mpsc_mark(link, reason);
+    if (first) {
+        mpsc_push_chain(&s->post, index, link);
+    }
+    return first;
+}
+
 void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason, bool soon)
 {
-    if (mpsc_mark(link, reason)) {
-        mpsc_push_chain(&s->post, index, link);
-        if (must_signal(s, soon)) {
-            signal_event_fd(s);
-        }
+    if (post(s, link, index, reason) && must_signal(s, soon)) {
+        signal_event_fd(s);
     }
+}
+
+void post_event_later(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason)
+{
+    s->posted |= post(s, link, index, reason);
+}
+
+void post_signal(leat_streamer *s)
+{
+    if (s->posted && must_signal(s, true)) {
+        signal_event_fd(s);
+    }
+    s->posted = false;
 }
 
 /* ---- Slots whose last event is out ---- */
@@ -459,10 +478,10 @@ static int make_event_fd(leat_streamer *s)
 /* Sleeps until something was posted, or for left_ns. While the workers have much to do, events come by the thousand,
  * and to be woken for each would cost those workers more than it is worth: then it is a nap of at most NAP_NS, which
  * only events that somebody is in a hurry for cut short (request_drop). */
-#define NAP_NS NS_PER_MS
+#define NAP_NS (4 * NS_PER_MS)
 static void sleep_for_events(leat_streamer *s, int fd, uint64_t left_ns)
 {
-    bool nap = atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_low;
+    bool nap = atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_dry;
     if (nap || fd < 0) { /* no descriptor to be had: look again soon */
         left_ns = u64_min(left_ns, NAP_NS);
     }

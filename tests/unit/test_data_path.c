@@ -56,7 +56,8 @@ static bool set_cached(const fixture *f, bool cached)
     }
     uint8_t one;
     int64_t there = file_cached_bytes(&file, 0, file.size);
-    bool done = cached ? there == (int64_t)file.size && file_read_cached(&file, 0, 1, &one) : there == 0;
+    bool done =
+        cached ? there == (int64_t)file.size && file_read_cached(&file, 0, &(struct iovec){ &one, 1 }, 1) : there == 0;
     file_close(&file);
     if (!done) {
         fprintf(stderr, "skipped: the page cache cannot be %s here, or not be asked\n", cached ? "filled" : "emptied");

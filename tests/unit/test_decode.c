@@ -1,6 +1,7 @@
 /* Shows what decode.h promises, one task at a time on the caller's thread: the order of the queue, that an urgent chunk
  * overtakes thousands, one decode and no other copy for whole chunks and for prefixes, none at all for stored bytes
- * that lie where they belong, and that what cannot be fetched comes back as it was. */
+ * that lie where they belong, that neighbours are fetched with one call unless something better waits, and that what
+ * cannot be fetched comes back as it was. */
 #include "unit.h"
 
 #include "decode.h"
@@ -12,6 +13,7 @@
 
 #define RAW_SIZE (64u << 10)
 #define MANY 5000u
+#define GAP 48u /* between two chunks in the file */
 
 typedef struct fixture {
     uint64_t live;
@@ -19,8 +21,11 @@ typedef struct fixture {
     decode *d;
     uint8_t raw[RAW_SIZE], packed[RAW_SIZE], stored[RAW_SIZE];
     leat_pack_chunk_record lz4_chunk, stored_chunk;
-    bool fetch_fails;
+    uint8_t file[4 * RAW_SIZE]; /* what is fetched from */
+    uint64_t fetch_bytes_max; /* more cannot be had with one call */
     uint32_t fetched, ended;
+    _Atomic uint32_t hurry;
+    uint32_t hurry_after; /* so many have ended; 0: never */
     uint8_t *fetched_into;
     decode_task *last;
 } fixture;
@@ -32,16 +37,21 @@ static bool wanted(void *owner, const decode_output *output)
     return true;
 }
 
-static bool fetch(void *owner, const decode_task *task, uint8_t *into)
+static bool fetch(void *owner, const decode_task *task, struct iovec *parts, uint32_t part_count)
 {
     fixture *f = owner;
+    uint64_t at = task->record->file_offset, size = 0;
     ++f->fetched;
-    f->fetched_into = into;
-    if (f->fetch_fails) {
-        return false;
+    f->fetched_into = parts[0].iov_base;
+    for (uint32_t i = 0; i < part_count; ++i) {
+        size += parts[i].iov_len;
     }
-    memcpy(into, task->record->codec == LEAT_PACK_CODEC_STORED ? f->stored : f->packed, task->record->packed_size);
-    return true;
+    assert_in_range(at + size, 1, sizeof(f->file));
+    for (uint32_t i = 0; i < part_count && size <= f->fetch_bytes_max; ++i) {
+        memcpy(parts[i].iov_base, f->file + at, parts[i].iov_len);
+        at += parts[i].iov_len;
+    }
+    return size <= f->fetch_bytes_max;
 }
 
 static void done(void *owner, decode_task *task)
@@ -49,12 +59,13 @@ static void done(void *owner, decode_task *task)
     fixture *f = owner;
     ++f->ended;
     f->last = task;
+    atomic_store(&f->hurry, f->ended == f->hurry_after);
 }
 
 static int setup(void **state)
 {
     static fixture f;
-    f = (fixture){ .memory = unit_memory(&f.live) };
+    f = (fixture){ .memory = unit_memory(&f.live), .fetch_bytes_max = UINT64_MAX };
     for (uint32_t i = 0; i < RAW_SIZE; ++i) {
         f.raw[i] = (uint8_t)(i / 7 % 50);
     }
@@ -69,8 +80,16 @@ static int setup(void **state)
                                                .packed_size = RAW_SIZE,
                                                .raw_size = RAW_SIZE,
                                                .codec = LEAT_PACK_CODEC_STORED };
-    f.d = decode_create(&(decode_desc){
-        .memory = &f.memory, .task_count_max = MANY + 1, .owner = &f, .wanted = wanted, .fetch = fetch, .done = done });
+    f.stored_chunk.file_offset = f.lz4_chunk.packed_size + GAP;
+    memcpy(f.file, f.packed, (size_t)size);
+    memcpy(f.file + f.stored_chunk.file_offset, f.stored, RAW_SIZE);
+    f.d = decode_create(&(decode_desc){ .memory = &f.memory,
+                                        .task_count_max = MANY + 1,
+                                        .hurry = &f.hurry,
+                                        .owner = &f,
+                                        .wanted = wanted,
+                                        .fetch = fetch,
+                                        .done = done });
     assert_non_null(f.d);
     *state = &f;
     return 0;
@@ -260,7 +279,7 @@ static void what_cannot_be_fetched_comes_back(void **state)
     memset(bytes, 0xee, sizeof(bytes));
     decode_output output = { .memory = bytes, .end = RAW_SIZE };
     decode_task task = task_of(&f->lz4_chunk, NULL, &output);
-    f->fetch_fails = true;
+    f->fetch_bytes_max = 0;
     run(f, &task);
     assert_true(task.unread);
     assert_false(task.skipped);
@@ -273,6 +292,119 @@ static void what_cannot_be_fetched_comes_back(void **state)
     check_output(f, bytes, 0, RAW_SIZE);
 }
 
+/* Three chunks side by side in the file: packed, stored, packed again. */
+typedef struct neighbours {
+    leat_pack_chunk_record last;
+    uint8_t bytes[3][RAW_SIZE + 1];
+    decode_output outputs[3];
+    decode_task tasks[3];
+} neighbours;
+
+static void neighbours_push(fixture *f, neighbours *n)
+{
+    n->last = f->lz4_chunk;
+    n->last.file_offset = f->stored_chunk.file_offset + RAW_SIZE;
+    memcpy(f->file + n->last.file_offset, f->packed, n->last.packed_size);
+    memset(n->bytes, 0xee, sizeof(n->bytes));
+    const leat_pack_chunk_record *records[3] = { &f->lz4_chunk, &f->stored_chunk, &n->last };
+    for (uint32_t i = 3; i-- > 0;) { /* the last first: they are taken in the order of the file all the same */
+        n->outputs[i] = (decode_output){ .memory = n->bytes[i], .end = RAW_SIZE };
+        n->tasks[i] = task_of(records[i], NULL, &n->outputs[i]);
+        n->tasks[i].chunk = i;
+        n->tasks[i].behind = i < 2 ? &n->tasks[i + 1] : NULL;
+        decode_push(f->d, (decode_task *[]){ &n->tasks[i] }, 1);
+    }
+}
+
+static void neighbours_check(const fixture *f, const neighbours *n)
+{
+    for (uint32_t i = 0; i < 3; ++i) {
+        assert_int_equal(n->tasks[i].result, LEAT_OK);
+        assert_false(n->tasks[i].unread);
+        assert_int_equal(n->tasks[i].bytes_copied, 0);
+        check_output(f, n->bytes[i], 0, RAW_SIZE);
+    }
+}
+
+static void neighbours_are_fetched_at_once(void **state)
+{
+    fixture *f = *state;
+    static neighbours n;
+    neighbours_push(f, &n);
+    assert_true(decode_step(f->d));
+    assert_false(decode_step(f->d));
+    assert_int_equal(f->ended, 3);
+    assert_int_equal(f->fetched, 1);
+    neighbours_check(f, &n);
+}
+
+static void what_cannot_be_fetched_at_once_is_fetched_apart(void **state)
+{
+    fixture *f = *state;
+    static neighbours n;
+    neighbours_push(f, &n);
+    f->fetch_bytes_max = RAW_SIZE;
+    assert_true(decode_step(f->d));
+    assert_int_equal(f->ended, 3);
+    assert_int_equal(f->fetched, 1 + 3);
+    neighbours_check(f, &n);
+}
+
+static void something_better_is_not_kept_waiting_by_neighbours(void **state)
+{
+    fixture *f = *state;
+    static neighbours n;
+    static uint8_t bytes[RAW_SIZE + 1];
+    neighbours_push(f, &n);
+    decode_output other = { .memory = bytes, .end = RAW_SIZE, .request = 1 };
+    decode_task better = task_of(&f->lz4_chunk, f->packed, &other);
+    better.key.rank = n.tasks[1].key.rank - 1;
+    decode_push(f->d, (decode_task *[]){ &better }, 1);
+    n.outputs[0].request = 2;
+    decode_change(f->d, 2, 0, 0); /* now the first is the best, then comes the other one, then the two neighbours */
+    assert_true(decode_step(f->d));
+    assert_ptr_equal(f->last, &n.tasks[0]);
+    assert_true(decode_step(f->d));
+    assert_ptr_equal(f->last, &better);
+    assert_true(decode_step(f->d));
+    assert_int_equal(f->ended, 4);
+    assert_int_equal(f->fetched, 2);
+    neighbours_check(f, &n);
+}
+
+static void who_is_in_a_hurry_does_not_wait_for_neighbours(void **state)
+{
+    fixture *f = *state;
+    static neighbours n;
+    neighbours_push(f, &n);
+    f->hurry_after = 1;
+    assert_true(decode_step(f->d));
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(decode_queued(f->d), 2); /* waiting again, for whoever takes what is best now */
+    assert_true(decode_step(f->d));
+    while (decode_step(f->d)) {
+    }
+    assert_int_equal(f->ended, 3);
+    neighbours_check(f, &n);
+}
+
+static void padding_goes_where_there_is_room(void **state)
+{
+    fixture *f = *state;
+    static uint8_t bytes[RAW_SIZE + 1];
+    for (uint32_t slack = 4; slack <= 5; ++slack) { /* one byte too few, and enough */
+        memset(bytes, 0xee, sizeof(bytes));
+        decode_output output = { .memory = bytes, .end = RAW_SIZE - 5, .slack = (uint8_t)slack };
+        decode_task task = task_of(&f->lz4_chunk, f->packed, &output);
+        run(f, &task);
+        assert_int_equal(task.result, LEAT_OK);
+        assert_int_equal(task.bytes_copied, 0);
+        assert_memory_equal(bytes, f->raw, RAW_SIZE - 5);
+        assert_true(slack < 5 ? bytes[RAW_SIZE - 5] == 0xee : memcmp(bytes, f->raw, RAW_SIZE) == 0);
+        assert_int_equal(bytes[RAW_SIZE], 0xee);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +415,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(stored_bytes_in_place_are_only_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(workers_fetch_what_was_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_fetched_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(neighbours_are_fetched_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_fetched_at_once_is_fetched_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(something_better_is_not_kept_waiting_by_neighbours, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_in_a_hurry_does_not_wait_for_neighbours, setup, teardown),
+        cmocka_unit_test_setup_teardown(padding_goes_where_there_is_room, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
