@@ -5,6 +5,7 @@
 #include "interrupt.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void *watch(void *argument)
@@ -17,8 +18,9 @@ static void *watch(void *argument)
     if (i->temporary[0] != '\0') {
         unlink(i->temporary);
     }
-    static const char text[] = "\nleat: interrupted; nothing was written\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+    const char *text =
+        i->written ? "\nleat: interrupted; the pack is written\n" : "\nleat: interrupted; nothing was written\n";
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
     (void)ignored;
     _exit(128 + signal_number);
 }
@@ -28,6 +30,7 @@ void interrupt_watch(interrupt *i)
     pthread_t thread;
     pthread_mutex_init(&i->lock, NULL);
     i->temporary[0] = '\0';
+    i->written = false;
     sigemptyset(&i->signals);
     sigaddset(&i->signals, SIGINT);
     sigaddset(&i->signals, SIGTERM);
@@ -44,6 +47,14 @@ void interrupt_file_set(interrupt *i, const char *path)
 {
     if (i != NULL) {
         snprintf(i->temporary, sizeof(i->temporary), "%s", path);
+    }
+}
+
+void interrupt_written_set(interrupt *i)
+{
+    if (i != NULL) {
+        i->temporary[0] = '\0';
+        i->written = true;
     }
 }
 

@@ -338,7 +338,7 @@ leat_result pack_writer_finish(pack_writer *w, pack_writer_stats *stats, leat_er
     } else {
         free(w->temporary);
         w->temporary = NULL;
-        interrupt_file_set(w->interrupt, "");
+        interrupt_written_set(w->interrupt);
         result = folder_sync(w, error);
     }
     interrupt_release(w->interrupt);

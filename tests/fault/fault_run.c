@@ -22,6 +22,7 @@
 #define HANG_S 120 /* without a call: a limit for broken builds, not a measure */
 #define LISTENER_REFUSED UINT32_MAX
 #define POINT_COUNT_MAX 3000u
+#define SANITIZED_STEP 7u
 
 /* ---- Allocations ---- */
 
@@ -110,10 +111,23 @@ static int install_filter(const fault_plan *plan)
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 }
 
-static void listener_tell(fault_shared *shared, uint32_t value)
+static void word_set(_Atomic uint32_t *word, uint32_t value)
 {
-    atomic_store(&shared->listener, value);
-    syscall(SYS_futex, &shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
+    atomic_store(word, value);
+    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* Waits until the word is not zero; zero if it stays so. */
+static uint32_t word_wait(_Atomic uint32_t *word)
+{
+    uint32_t value;
+    while ((value = atomic_load(word)) == 0) {
+        struct timespec limit = { .tv_sec = HANG_S };
+        if (syscall(SYS_futex, word, FUTEX_WAIT, 0, &limit, NULL, 0) != 0 && errno == ETIMEDOUT) {
+            return 0;
+        }
+    }
+    return value;
 }
 
 static _Noreturn void child_run(fault_shared *shared, const fault_point *point, fault_scenario scenario, void *user)
@@ -124,10 +138,11 @@ static _Noreturn void child_run(fault_shared *shared, const fault_point *point, 
         wrap_point = *point;
     } else {
         int fd = install_filter(point->plan);
-        listener_tell(shared, fd < 0 ? LISTENER_REFUSED : (uint32_t)fd + 1);
-        if (fd < 0) {
+        word_set(&shared->listener, fd < 0 ? LISTENER_REFUSED : (uint32_t)fd + 1);
+        if (fd < 0 || word_wait(&shared->taken) == 0) {
             _exit(FAULT_SKIP);
         }
+        close(fd); /* else processes that outlive the test would wait for ever for an answer */
     }
     exit(scenario(shared, point, user));
 }
@@ -137,18 +152,17 @@ static _Noreturn void child_run(fault_shared *shared, const fault_point *point, 
 /* Our own descriptor of the child's filter; -1 if there is none. */
 static int listener_fetch(fault_shared *shared, int child_fd)
 {
-    uint32_t value;
-    while ((value = atomic_load(&shared->listener)) == 0) {
-        struct timespec limit = { .tv_sec = HANG_S };
-        if (syscall(SYS_futex, &shared->listener, FUTEX_WAIT, 0, &limit, NULL, 0) != 0 && errno == ETIMEDOUT) {
-            return -1;
-        }
+    uint32_t value = word_wait(&shared->listener);
+    bool refused = value == 0 || value == LISTENER_REFUSED;
+    int listener = refused ? -1 : (int)syscall(SYS_pidfd_getfd, child_fd, (int)value - 1, 0);
+    if (listener >= 0) {
+        word_set(&shared->taken, 1);
     }
-    return value == LISTENER_REFUSED ? -1 : (int)syscall(SYS_pidfd_getfd, child_fd, (int)value - 1, 0);
+    return listener;
 }
 
-/* Answers one call that the child waits in. */
-static void answer(int listener, const fault_point *point, fault_shared *shared)
+/* Answers one call that the child, or a process of its, waits in. */
+static void answer(int listener, pid_t child, const fault_point *point, fault_shared *shared)
 {
     struct seccomp_notif call = { 0 };
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
@@ -159,15 +173,19 @@ static void answer(int listener, const fault_point *point, fault_shared *shared)
         uint64_t number = atomic_fetch_add(&shared->counted, 1) + 1;
         if (point->nth != 0 && (point->persistent ? number >= point->nth : number == point->nth)) {
             atomic_fetch_add(&shared->failed, 1);
-            reply.flags = 0;
-            reply.error = -point->plan->error;
+            if (point->plan->signal_number != 0) {
+                kill(child, point->plan->signal_number);
+            } else {
+                reply.flags = 0;
+                reply.error = -point->plan->error;
+            }
         }
     }
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply);
 }
 
 /* Serves the child until it ends. False: it did not. */
-static bool serve(int child_fd, int listener, const fault_point *point, fault_shared *shared)
+static bool serve(pid_t child, int child_fd, int listener, const fault_point *point, fault_shared *shared)
 {
     struct pollfd wait_for[2] = { { .fd = child_fd, .events = POLLIN }, { .fd = listener, .events = POLLIN } };
     for (uint32_t idle_s = 0; idle_s < HANG_S;) { /* counted, not timed: the machine may sleep */
@@ -180,7 +198,7 @@ static bool serve(int child_fd, int listener, const fault_point *point, fault_sh
             return true;
         }
         if (wait_for[1].revents & POLLIN) {
-            answer(listener, point, shared);
+            answer(listener, child, point, shared);
         } else if (wait_for[1].revents != 0) {
             wait_for[1].fd = -1; /* the last process under the filter is gone */
         }
@@ -209,13 +227,14 @@ fault_outcome fault_run(const fault_point *point, fault_scenario scenario, void 
         listener = listener_fetch(shared, child_fd);
         outcome.refused = listener < 0;
     }
-    outcome.hung = !serve(child_fd, listener, point, shared);
-    if (outcome.hung) {
+    outcome.hung = !outcome.refused && !serve(child, child_fd, listener, point, shared);
+    if (outcome.hung || outcome.refused) {
         kill(child, SIGKILL);
     }
     int status = 0;
     waitpid(child, &status, 0);
     outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    outcome.killed = WIFSIGNALED(status);
     outcome.counted = atomic_load(&shared->counted);
     outcome.failed = atomic_load(&shared->failed);
     if (listener >= 0) {
@@ -234,7 +253,9 @@ static bool run_point(const fault_point *point, fault_scenario scenario, fault_j
         return true;
     }
     bool good = judge == NULL || judge(point, outcome, user);
-    good = good && !outcome->hung && outcome->status == 0;
+    int signal_number = point->plan->signal_number;
+    bool ended = outcome->status == 0 || (signal_number != 0 && outcome->status == 128 + signal_number);
+    good = good && !outcome->hung && ended;
     if (!good) {
         printf("FAILED: %s, call %llu %s: %s, exit %d\n", point->plan->name, (unsigned long long)point->nth,
                point->persistent ? "and all after it" : "once", outcome->hung ? "hung" : "ended", outcome->status);
@@ -254,8 +275,9 @@ int fault_run_every(const fault_plan *plan, fault_scenario scenario, fault_judge
         return -1;
     }
     uint64_t count = outcome.counted;
+    uint64_t step = SANITIZED && getenv("LEAT_TEST_LONG") == NULL ? SANITIZED_STEP : 1;
     for (uint32_t persistent = 0; persistent <= !plan->once_only; ++persistent) {
-        for (uint64_t nth = 1; nth <= u64_min(count, POINT_COUNT_MAX); ++nth) {
+        for (uint64_t nth = 1; nth <= u64_min(count, POINT_COUNT_MAX); nth += step) {
             fault_point point = { .plan = plan, .nth = nth, .persistent = persistent != 0 };
             failures += !run_point(&point, scenario, judge, user, &outcome);
             hit += outcome.failed > 0;

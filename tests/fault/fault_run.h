@@ -16,11 +16,18 @@
 #define FAULT_CALL_COUNT_MAX 8u
 #define FAULT_SKIP 77 /* "cannot be had here", for ctest */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 typedef struct fault_plan {
     const char *name; /* for messages */
     int calls[FAULT_CALL_COUNT_MAX]; /* system calls by number, ended by FAULT_NO_CALL; none: allocations */
     int error; /* errno of the call that fails */
     bool once_only; /* an error that no kernel gives for ever (EINTR): persistently would be a hang of its own making */
+    int signal_number; /* instead of an error: the child is sent this while it waits in the call, which then goes on */
 } fault_plan;
 #define FAULT_NO_CALL (-1)
 
@@ -34,12 +41,14 @@ typedef struct fault_point {
 typedef struct fault_shared {
     _Atomic uint32_t armed;
     _Atomic uint32_t listener; /* the filter's descriptor in the child, plus one */
+    _Atomic uint32_t taken; /* the parent has one of its own */
     _Atomic uint64_t counted;
     _Atomic uint32_t failed; /* how many were made to fail */
 } fault_shared;
 
 typedef struct fault_outcome {
     int status; /* exit code; 128 + signal */
+    bool killed; /* it did not exit, but was ended by that signal */
     bool hung; /* did not end in two minutes and was killed */
     bool refused; /* no such filter can be had here */
     uint64_t counted;
@@ -51,8 +60,9 @@ typedef int (*fault_scenario)(fault_shared *shared, const fault_point *point, vo
 
 fault_outcome fault_run(const fault_point *point, fault_scenario scenario, void *user);
 
-/* Counts, then runs the scenario for each N, once and persistently. The child must end with 0; judge (may be
- * NULL) looks at each outcome in this process too. Prints one line for the plan and one for each failure;
+/* Counts, then runs the scenario for each N (under a sanitizer each seventh, unless LEAT_TEST_LONG is set), once and
+ * persistently. The child must end with 0, or by the plan's signal; judge (may be NULL) looks at each outcome in this
+ * process too. Prints one line for the plan and one for each failure;
  * returns the number of failures, or -1 if it cannot be done here. */
 typedef bool (*fault_judge)(const fault_point *point, const fault_outcome *outcome, void *user);
 int fault_run_every(const fault_plan *plan, fault_scenario scenario, fault_judge judge, void *user);

@@ -1,11 +1,12 @@
 /* nth_pack.c - fail the Nth over `leat pack`: each allocation and each system call of packing a small folder fails
- * once, and from then on.
+ * once, and from then on. Then it is interrupted in each call, and packs under a storm of signals.
  *
  * An old pack lies where the new one is to be. Exit 0: the new one is there, byte for byte. Exit 1: the old one is, or
  * the new one is whole (the last step, syncing the folder, comes after the rename). Exit 3: a source was left out, and
- * the pack is valid. Unless it is 0, something is said that names the pack or a source. No temporary file stays.
+ * the pack is valid. Unless it is 0, something is said that names the pack or a source. No temporary file stays. SIGINT
+ * and SIGTERM end it with 128 + their number, before or after the rename: the old pack is there, or the new one.
  *
- *     nth_pack [PLAN]      PLAN: how the name of a plan begins */
+ *     nth_pack [PLAN]      PLAN: how the name of a plan begins; storm: of signals */
 #include "fault_run.h"
 
 #include "commands.h"
@@ -14,20 +15,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 #define FILE_SIZE_MAX (1u << 20)
+#define STORM_INTERVAL_US 200
+#define STORM_RUN_COUNT 20u
 
 typedef struct content {
     uint8_t *bytes;
@@ -248,18 +247,44 @@ static int scenario(fault_shared *shared, const fault_point *point, void *user)
     return what == NULL ? 0 : 1;
 }
 
+/* An interrupt has ended the child before it could look itself: at once before packing begins, else with a word. */
+static const char *breach_of_interrupt(const fixture *f, const fault_outcome *outcome)
+{
+    content found = read_file(f, "out/new.leat"), said = read_file(f, "err.txt");
+    bool old = same(&found, &f->old_pack);
+    bool whole = old || same(&found, &f->new_pack);
+    bool told = strstr((const char *)said.bytes, "interrupted") != NULL;
+    bool denied = strstr((const char *)said.bytes, "nothing was written") != NULL;
+    free(found.bytes);
+    free(said.bytes);
+    if (temporary_left(f)) {
+        return "a temporary file is left";
+    }
+    if (!whole) {
+        return "the old pack is gone";
+    }
+    if (!told && !(outcome->killed && old)) {
+        return "nothing is said";
+    }
+    return denied && !old ? "the pack is written, and it says that it is not" : NULL;
+}
+
 /* What a child that crashed has left must not be held against the next one. */
 static bool clean_up(const fault_point *point, const fault_outcome *outcome, void *user)
 {
     const fixture *f = user;
-    (void)point;
-    if (outcome->status != 0) {
+    int signal_number = point->plan->signal_number;
+    bool interrupted = signal_number != 0 && outcome->status == 128 + signal_number;
+    const char *what = interrupted ? breach_of_interrupt(f, outcome) : NULL;
+    if (what != NULL) {
+        printf("%s, call %llu: %s\n", point->plan->name, (unsigned long long)point->nth, what);
+    } else if (outcome->status != 0 && !interrupted) {
         content said = read_file(f, "err.txt");
         printf("%s\n", (const char *)said.bytes);
         free(said.bytes);
     }
     output_remove(f);
-    return outcome->status == 0;
+    return what == NULL && (outcome->status == 0 || interrupted);
 }
 
 static const fault_plan plans[] = {
@@ -281,6 +306,14 @@ static const fault_plan plans[] = {
     { .name = "fork, threads: EAGAIN", .calls = { SYS_clone, SYS_clone3, FAULT_NO_CALL }, .error = EAGAIN },
     { .name = "pipe, socketpair: EMFILE", .calls = { SYS_pipe2, SYS_socketpair, FAULT_NO_CALL }, .error = EMFILE },
     { .name = "sendmsg, recvmsg: EIO", .calls = { SYS_sendmsg, SYS_recvmsg, FAULT_NO_CALL }, .error = EIO },
+    { .name = "SIGTERM in what writes",
+      .calls = { SYS_write, SYS_pwrite64, SYS_fsync, SYS_rename, SYS_unlink, FAULT_NO_CALL },
+      .signal_number = SIGTERM,
+      .once_only = true },
+    { .name = "SIGINT in what reads",
+      .calls = { SYS_openat, SYS_read, SYS_getdents64, SYS_recvmsg, SYS_wait4, FAULT_NO_CALL },
+      .signal_number = SIGINT,
+      .once_only = true },
 };
 
 /* The sanitizers' own runtimes cannot live without these. */
@@ -302,6 +335,48 @@ static int run_plans(fixture *f)
         failures += result;
     }
     return failures;
+}
+
+/* ---- A storm of signals ---- */
+
+static _Atomic uint32_t storm_count;
+
+static void on_storm(int number)
+{
+    (void)number;
+    atomic_fetch_add(&storm_count, 1);
+}
+
+/* Handlers without SA_RESTART, by the clock and by the processor's time: nothing fails for them. */
+static int storm_scenario(fault_shared *shared, const fault_point *point, void *user)
+{
+    struct sigaction action = { .sa_handler = on_storm };
+    struct itimerval storm = { .it_interval.tv_usec = STORM_INTERVAL_US, .it_value.tv_usec = STORM_INTERVAL_US };
+    struct itimerval calm = { 0 };
+    sigaction(SIGALRM, &action, NULL);
+    sigaction(SIGPROF, &action, NULL);
+    setitimer(ITIMER_REAL, &storm, NULL);
+    setitimer(ITIMER_PROF, &storm, NULL);
+    int result = scenario(shared, point, user);
+    setitimer(ITIMER_REAL, &calm, NULL);
+    setitimer(ITIMER_PROF, &calm, NULL);
+    atomic_store(&shared->failed, atomic_load(&storm_count));
+    return result;
+}
+
+static int run_storm(fixture *f)
+{
+    static const fault_plan none = { .name = "a storm of signals", .calls = { FAULT_NO_CALL } };
+    fault_point point = { .plan = &none };
+    int failures = 0;
+    uint32_t signals = 0;
+    for (uint32_t i = 0; i < STORM_RUN_COUNT; ++i) {
+        fault_outcome outcome = fault_run(&point, storm_scenario, f);
+        failures += !clean_up(&point, &outcome, f) || outcome.hung;
+        signals += outcome.failed;
+    }
+    printf("%-40s %4u runs, %u signals, %d bad\n", none.name, STORM_RUN_COUNT, signals, failures);
+    return failures + (signals < STORM_RUN_COUNT);
 }
 
 static int pack_once(fault_shared *shared, const fault_point *point, void *user)
@@ -341,6 +416,10 @@ int main(int argc, char **argv)
     f.old_pack = pack_reference(&f);
     write_sources(&f);
     int failures = run_plans(&f);
+    if (f.only == NULL || strcmp(f.only, "storm") == 0) {
+        int bad = run_storm(&f);
+        failures = bad == 0 ? failures : failures > 0 ? failures + bad : bad;
+    }
     char remove[160];
     snprintf(remove, sizeof(remove), "rm -rf '%s'", f.folder);
     if (system(remove) != 0) {

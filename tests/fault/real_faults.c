@@ -4,7 +4,9 @@
  *     real_faults [shutdown|changes|fork|signals|limits]      nothing: all; over each backend that can be had */
 #include "stream_case.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +26,11 @@
 #endif
 #define SHUTDOWN_REQUEST_COUNT 10000u
 #define ROUND_COUNT 8u
+#define FORK_COUNT 24u
+#define WAITS_MAX 60000u /* of a millisecond: a limit for broken builds, not a measure */
 #define NOFILE_MAX 40u
+#define CHANGED_ROUND_COUNT 40u
+#define EXEC_ARGUMENT "descriptors" /* what the programme is started with in a child */
 
 typedef struct fixture {
     test_pack pack;
@@ -57,6 +63,7 @@ static bool shutdowns(fixture *f)
     stream_case c = case_of(f);
     static leat_read_desc reads[SHUTDOWN_REQUEST_COUNT];
     c.desc.request_count_max = SHUTDOWN_REQUEST_COUNT;
+    uint64_t live = 0, reading = 0;
     for (uint32_t n = 0; n < SHUTDOWN_COUNT && !c.broken; ++n) {
         if (!opened(&c)) {
             break;
@@ -67,12 +74,22 @@ static bool shutdowns(fixture *f)
         uint32_t taken = 0;
         leat_result result = leat_submit(c.s, reads, SHUTDOWN_REQUEST_COUNT, NULL, &taken);
         STREAM_CHECK(&c, result == LEAT_OK && taken == SHUTDOWN_REQUEST_COUNT, "%u requests were taken", taken);
-        for (uint32_t i = 0; i < n % 4; ++i) { /* some of them further on their way than others */
-            leat_update(c.s, NULL);
+        leat_stats stats = { 0 };
+        uint32_t ended = 0; /* every other time once it reads, and every fourth once some are ready */
+        for (uint32_t i = 0; n % 2 != 0 && i < WAITS_MAX && (stats.reads_issued == 0 || ended < n % 4 - 1); ++i) {
+            ended += leat_wait(c.s, NS_PER_MS).count;
+            leat_stats_get(c.s, &stats);
         }
+        leat_stats_get(c.s, &stats);
+        live += stats.requests_live;
+        reading += stats.reads_issued > 0;
         c.handle = (leat_pack){ 0 }; /* not closed: destroy does it all */
         stream_close(&c);
     }
+    printf("%u shutdowns: %llu requests were in flight on average, reads had begun in %llu\n", SHUTDOWN_COUNT,
+           (unsigned long long)(live / SHUTDOWN_COUNT), (unsigned long long)reading);
+    STREAM_CHECK(&c, reading >= SHUTDOWN_COUNT / 2, "no read had begun");
+    STREAM_CHECK(&c, live / SHUTDOWN_COUNT > SHUTDOWN_REQUEST_COUNT / 2, "most requests had ended before");
     return !c.broken;
 }
 
@@ -115,7 +132,41 @@ static void make_change(const fixture *f, change what)
     }
 }
 
-/* What is READY has the right bytes: stream_round looks. What cannot be read any more fails, and nothing crashes. */
+/* As it was; in place where the change was in place. */
+static void undo_change(const fixture *f, change what)
+{
+    bool in_place = what == CHANGE_TRUNCATED || what == CHANGE_OVERWRITTEN;
+    if (!in_place) {
+        unlink(f->path);
+    }
+    int fd = open(f->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0 || pwrite(fd, f->pack.bytes, f->pack.size, 0) != (ssize_t)f->pack.size) {
+        abort();
+    }
+    close(fd);
+}
+
+typedef struct changer {
+    const fixture *f;
+    change what;
+    _Atomic bool stop;
+    uint32_t count;
+} changer;
+
+static void *changer_main(void *argument)
+{
+    changer *t = argument;
+    while (!atomic_load(&t->stop)) {
+        make_change(t->f, t->what);
+        undo_change(t->f, t->what);
+        ++t->count;
+    }
+    make_change(t->f, t->what);
+    return NULL;
+}
+
+/* While it is read, many times, and then for good. What is READY has the right bytes: stream_round looks. What cannot
+ * be read any more fails, and nothing crashes. */
 static bool changes(fixture *f)
 {
     bool good = true;
@@ -126,13 +177,24 @@ static bool changes(fixture *f)
         if (!opened(&c)) {
             return false;
         }
-        stream_round(&c);
-        make_change(f, (change)what);
-        for (uint32_t i = 0; i < ROUND_COUNT; ++i) {
-            stream_round(&c);
-        }
         bool gone = what == CHANGE_TRUNCATED || what == CHANGE_OVERWRITTEN;
+        changer t = { .f = f, .what = (change)what };
+        pthread_t thread;
+        pthread_create(&thread, NULL, changer_main, &t);
+        uint32_t ready = 0, failed = 0;
+        for (uint32_t i = 0; i < CHANGED_ROUND_COUNT; ++i) {
+            stream_round(&c);
+            ready += c.ready;
+            failed += c.failed;
+        }
+        atomic_store(&t.stop, true);
+        pthread_join(thread, NULL);
+        stream_round(&c);
         STREAM_CHECK(&c, gone == (c.failed > 0), "change %u: %u requests failed", what, c.failed);
+        STREAM_CHECK(&c, gone || failed == 0, "change %u: %u requests failed of a file that is still open", what,
+                     failed);
+        printf("change %u, %u times in %u rounds: %u ready, %u failed\n", what, t.count, CHANGED_ROUND_COUNT, ready,
+               failed);
         stream_close(&c);
         good = good && !c.broken;
     }
@@ -143,41 +205,82 @@ static bool changes(fixture *f)
 
 /* ---- Fork ---- */
 
-/* Bits of the descriptors below 64 that stay open over an exec. */
-static uint64_t open_over_exec(void)
+/* Bits of the descriptors that are open in this process, as the kernel lists them. */
+static uint64_t open_here(void)
 {
     uint64_t bits = 0;
-    for (int fd = 0; fd < 64; ++fd) {
-        int flags = fcntl(fd, F_GETFD);
-        bits |= flags >= 0 && !(flags & FD_CLOEXEC) ? UINT64_C(1) << fd : 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL) {
+        abort();
     }
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        long fd = strtol(entry->d_name, NULL, 10);
+        bits |= entry->d_name[0] != '.' && fd != dirfd(folder) ? UINT64_C(1) << (fd < 63 ? fd : 63) : 0;
+    }
+    closedir(folder);
     return bits;
 }
 
-/* The child may exec, exit, or destroy, which does nothing there; the parent notices none of it. */
+/* What the child is that has called exec: it has the descriptors that there were before the streamer, and no others. */
+static int descriptors_main(const char *expected)
+{
+    uint64_t bits = open_here(), wanted = strtoull(expected, NULL, 16);
+    if (bits != wanted) {
+        fprintf(stderr, "after exec: descriptors %llx instead of %llx\n", (unsigned long long)bits,
+                (unsigned long long)wanted);
+    }
+    return bits == wanted ? 0 : 1;
+}
+
+static _Noreturn void child_of(leat_streamer *s, uint32_t number, uint64_t open_before)
+{
+    char bits[32];
+    switch (number % 3) {
+    case 0:
+        leat_destroy(s); /* does nothing here */
+        break;
+    case 1:
+        break; /* a child that knows nothing of Leat */
+    default:
+        snprintf(bits, sizeof(bits), "%llx", (unsigned long long)open_before);
+        execl("/proc/self/exe", "real_faults", EXEC_ARGUMENT, bits, (char *)NULL);
+        _exit(1);
+    }
+    _exit(0);
+}
+
+/* While everything is being read, the child may exec, exit, or destroy, which does nothing there; the parent notices
+ * none of it. */
 static bool forks(fixture *f)
 {
     stream_case c = case_of(f);
-    uint64_t before = open_over_exec();
+    c.desc.request_count_max = 4 * f->pack.asset_count;
+    uint64_t before = open_here();
     if (!opened(&c)) {
         return false;
     }
-    for (uint32_t i = 0; i < ROUND_COUNT; ++i) {
-        leat_request request = { 0 };
-        STREAM_CHECK(&c,
-                     leat_read(c.s, &(leat_read_desc){ .asset = leat_asset_at(c.s, c.handle, 1) }, &request) == LEAT_OK,
-                     "submit was refused");
+    for (uint32_t i = 0; i < FORK_COUNT && !c.broken; ++i) {
+        uint32_t asked = f->pack.asset_count, ready = 0;
+        for (uint32_t k = 0; k < asked; ++k) {
+            leat_read_desc read = { .asset = leat_asset_at(c.s, c.handle, k) };
+            STREAM_CHECK(&c, leat_read(c.s, &read, NULL) == LEAT_OK, "submit was refused");
+        }
         pid_t child = fork();
         if (child == 0) {
-            leat_destroy(c.s);
-            _exit(open_over_exec() == before ? 0 : 1);
+            child_of(c.s, i, before);
         }
         int status = 0;
         waitpid(child, &status, 0);
-        STREAM_CHECK(&c, WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with status %d", status);
-        leat_events events = leat_wait(c.s, 60 * NS_PER_S);
-        STREAM_CHECK(&c, events.count == 1 && events.items[0].type == LEAT_EVENT_READY, "no READY after a fork");
-        leat_release(c.s, request);
+        STREAM_CHECK(&c, WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %u ended with status %d", i, status);
+        for (uint32_t idle = 0; ready < asked && idle < 60; ++idle) {
+            leat_events events = leat_wait(c.s, NS_PER_S);
+            for (uint32_t k = 0; k < events.count; ++k) {
+                ready += events.items[k].type == LEAT_EVENT_READY;
+                leat_release(c.s, events.items[k].request);
+                idle = 0;
+            }
+        }
+        STREAM_CHECK(&c, ready == asked, "%u of %u are READY after a fork", ready, asked);
         stream_round(&c);
         STREAM_CHECK(&c, c.failed == 0, "%u requests failed after a fork", c.failed);
     }
@@ -195,14 +298,17 @@ static void on_alarm(int number)
     atomic_fetch_add(&signal_count, 1);
 }
 
-/* A handler without SA_RESTART, five thousand times a second: nothing fails for it. */
+/* Handlers without SA_RESTART, five thousand times a second, by the clock and by the processor's time: nothing fails
+ * for them. */
 static bool signals(fixture *f)
 {
-    struct sigaction action = { .sa_handler = on_alarm }, before;
+    struct sigaction action = { .sa_handler = on_alarm }, before, before_prof;
     struct itimerval storm = { .it_interval.tv_usec = 200, .it_value.tv_usec = 200 }, calm = { 0 };
     atomic_store(&signal_count, 0);
     sigaction(SIGALRM, &action, &before);
+    sigaction(SIGPROF, &action, &before_prof);
     setitimer(ITIMER_REAL, &storm, NULL);
+    setitimer(ITIMER_PROF, &storm, NULL);
     stream_case c = case_of(f);
     for (uint32_t i = 0; !c.broken && (i < ROUND_COUNT || atomic_load(&signal_count) < 20); ++i) {
         if (opened(&c)) {
@@ -212,7 +318,10 @@ static bool signals(fixture *f)
         }
     }
     setitimer(ITIMER_REAL, &calm, NULL);
+    setitimer(ITIMER_PROF, &calm, NULL);
     sigaction(SIGALRM, &before, NULL);
+    sigaction(SIGPROF, &before_prof, NULL);
+    printf("%u signals\n", atomic_load(&signal_count));
     return !c.broken;
 }
 
@@ -274,6 +383,9 @@ int main(int argc, char **argv)
                   { "limits", limits } };
     static const char *const names[] = { "", "uring", "threads", "sim" };
     static fixture f;
+    if (argc == 3 && strcmp(argv[1], EXEC_ARGUMENT) == 0) {
+        return descriptors_main(argv[2]);
+    }
     int failures = 0;
     stream_pack_make(&f.pack, f.path);
     for (uint32_t backend = LEAT_BACKEND_URING; backend <= LEAT_BACKEND_SIM; ++backend) {

@@ -42,12 +42,17 @@ static void quiet(leat_log_level level, const char *text, void *user)
     (void)user;
 }
 
-void stream_pack_make(test_pack *pack, char *path)
+void stream_pack_fill(test_pack *pack)
 {
     test_pack_desc desc = {
         .seed = 11, .asset_count = 24, .size_min = 0, .size_max = 60000, .chunk_raw_size = 16u << 10, .stored_every = 5
     };
     test_pack_make(&desc, pack);
+}
+
+void stream_pack_make(test_pack *pack, char *path)
+{
+    stream_pack_fill(pack);
     test_pack_write(pack, path);
 }
 

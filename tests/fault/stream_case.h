@@ -29,6 +29,8 @@ typedef struct stream_case {
 
 /* A small pack whose requests need all that there is: chunks that are shared, stored, and read alone. */
 void stream_pack_make(test_pack *pack, char *path);
+/* The same, in memory only: what was written before can be read with it. */
+void stream_pack_fill(test_pack *pack);
 
 /* Creates and opens. False: c->error says why, and nothing is left behind. */
 bool stream_open(stream_case *c);

@@ -3,8 +3,10 @@
  *     stress BACKEND [--seconds N]      BACKEND: uring, threads; N: 4
  *
  * Three threads submit, cancel, re-prioritise (single requests and selections), make batches and read statistics; one
- * opens and closes packs; the main thread updates, with limits that change, binds, compares and releases. Each request
- * must end exactly once and READY must bring the right bytes. Time is only how long it goes on: nothing is measured. */
+ * opens and closes packs, of which one is damaged; the main thread updates, with limits that change, binds, compares
+ * and releases. Each request must end exactly once and READY must bring the right bytes; only what comes from the
+ * damaged pack may fail. All ways to end must be taken in good measure. Time is only how long it goes on: nothing is
+ * measured. */
 #include "test_pack.h"
 
 #include <leat/leat.h>
@@ -19,9 +21,14 @@
 
 #define SUBMITTER_COUNT 3u
 #define WISH_COUNT 512u /* of each submitter: a slot is used again when its request has ended */
-#define PACK_COUNT 3u
+#define PACK_COUNT 4u
+#define PACK_DAMAGED 3u /* the position of the one that is damaged: */
+#define DAMAGED_EVERY 3u /* each third chunk */
 #define WISH_BYTES_MAX 20000u
-#define REQUESTS_PER_PACK 500u /* between two closings, so that most requests come through */
+#define REQUESTS_PER_PACK 5000u /* between two closings, so that most requests come through */
+#define READY_PER_CENT_MIN 20u /* of all that end; the rest of the shares likewise */
+#define CANCELLED_PER_CENT_MIN 2u
+#define FAILED_PER_CENT_MIN 1u
 
 typedef enum wish_stage { WISH_IDLE = 0, WISH_LIVE } wish_stage;
 
@@ -30,14 +37,15 @@ typedef struct wish {
     leat_request handle; /* the submitter's */
     uint32_t asset;
     leat_bind_kind bind;
+    bool damaged; /* its pack is */
     uint8_t memory[WISH_BYTES_MAX];
 } wish;
 
 typedef struct world {
     leat_streamer *s;
     test_pack pack;
-    char path[256];
-    _Atomic uint64_t packs[PACK_COUNT]; /* handles, as generation << 32 | index; all of the same file */
+    char path[256], damaged_path[256];
+    _Atomic uint64_t packs[PACK_COUNT]; /* handles, as generation << 32 | index; all of the same content */
     _Atomic bool stop;
     _Atomic uint64_t submitted;
     wish *wishes; /* SUBMITTER_COUNT * WISH_COUNT */
@@ -93,7 +101,9 @@ static bool submit(submitter *t, leat_batch batch)
     }
     one->asset = below(&t->random, w->pack.asset_count);
     one->bind = (leat_bind_kind)below(&t->random, 3);
-    leat_read_desc read = { .asset = leat_asset_at(w->s, pack_at(w, below(&t->random, PACK_COUNT)), one->asset),
+    uint32_t pack = below(&t->random, PACK_COUNT);
+    one->damaged = pack == PACK_DAMAGED;
+    leat_read_desc read = { .asset = leat_asset_at(w->s, pack_at(w, pack), one->asset),
                             .priority = (leat_priority)below(&t->random, LEAT_PRIORITY_COUNT),
                             .client = below(&t->random, 3),
                             .bind = one->bind,
@@ -118,25 +128,17 @@ static void disturb(submitter *t)
     leat_request handle = w->wishes[t->number * WISH_COUNT + below(&t->random, WISH_COUNT)].handle;
     leat_selection selection = { .tag_mask = UINT64_MAX, .tag = t->number + 1 };
     leat_stats stats;
-    switch (below(&t->random, 64)) {
-    case 0:
+    uint32_t chance = below(&t->random, 1024);
+    if (chance < 1) {
         leat_cancel_where(w->s, &selection);
-        break;
-    case 1:
+    } else if (chance < 4) {
         leat_reprioritise_where(w->s, &selection, LEAT_HIGH, 0);
-        break;
-    case 2:
+    } else if (chance < 20) {
         leat_stats_get(w->s, &stats);
-        break;
-    case 3:
-    case 4:
-    case 5:
-    case 6:
+    } else if (chance < 512) {
         leat_cancel(w->s, handle);
-        break;
-    default:
+    } else {
         leat_reprioritise(w->s, handle, (leat_priority)below(&t->random, LEAT_PRIORITY_COUNT), 0);
-        break;
     }
 }
 
@@ -164,6 +166,19 @@ static void *submitter_main(void *argument)
 
 /* ---- Packs ---- */
 
+static const char *path_of(const world *w, uint32_t position)
+{
+    return position == PACK_DAMAGED ? w->damaged_path : w->path;
+}
+
+static void damaged_write(world *w)
+{
+    for (uint32_t i = 0; i < w->pack.chunk_count; i += DAMAGED_EVERY) {
+        w->pack.bytes[w->pack.chunks[i].file_offset] ^= 1u;
+    }
+    test_pack_write(&w->pack, w->damaged_path);
+}
+
 static void *packs_main(void *argument)
 {
     world *w = argument;
@@ -186,7 +201,7 @@ static void *packs_main(void *argument)
             }
         }
         leat_pack pack;
-        leat_result result = leat_pack_open(w->s, w->path, NULL, &pack);
+        leat_result result = leat_pack_open(w->s, path_of(w, i), NULL, &pack);
         if (result != LEAT_OK && result != LEAT_ERROR_FULL) { /* full: tried again at once */
             broken(leat_result_text(result), i);
         }
@@ -214,7 +229,7 @@ static bool take(world *w, const leat_event *e)
     if (e->type == LEAT_EVENT_LATE) {
         return false;
     }
-    if (e->type == LEAT_EVENT_FAILED) {
+    if (e->type == LEAT_EVENT_FAILED && !(one->damaged && e->result == LEAT_ERROR_DAMAGED)) {
         broken(leat_result_text(e->result), e->user);
     }
     if (e->type == LEAT_EVENT_READY) {
@@ -239,6 +254,11 @@ static uint64_t update(world *w, uint64_t *random)
     return ended;
 }
 
+static bool share_reaches(uint64_t part, uint64_t whole, uint64_t per_cent)
+{
+    return part > 0 && part * 100 >= whole * per_cent;
+}
+
 static int run(world *w, const leat_desc *desc, uint64_t seconds)
 {
     if (leat_create(desc, &w->s) != LEAT_OK) {
@@ -247,7 +267,7 @@ static int run(world *w, const leat_desc *desc, uint64_t seconds)
     }
     for (uint32_t i = 0; i < PACK_COUNT; ++i) {
         leat_pack pack;
-        if (leat_pack_open(w->s, w->path, NULL, &pack) != LEAT_OK) {
+        if (leat_pack_open(w->s, path_of(w, i), NULL, &pack) != LEAT_OK) {
             return 1;
         }
         atomic_store(&w->packs[i], (uint64_t)pack.generation << 32 | pack.index);
@@ -281,10 +301,18 @@ static int run(world *w, const leat_desc *desc, uint64_t seconds)
     leat_stats stats;
     leat_stats_get(w->s, &stats);
     leat_destroy(w->s);
-    printf("%llu requests, %llu ended: %llu ready, %llu cancelled; %llu reads\n", (unsigned long long)w->submitted,
-           (unsigned long long)ended, (unsigned long long)stats.requests_ready,
-           (unsigned long long)stats.requests_cancelled, (unsigned long long)stats.reads_completed);
-    return ended == atomic_load(&w->submitted) && stats.requests_ready > 0 && stats.requests_cancelled > 0 ? 0 : 1;
+    printf("%llu requests, %llu ended: %llu ready, %llu cancelled, %llu failed; %llu reads\n",
+           (unsigned long long)w->submitted, (unsigned long long)ended, (unsigned long long)stats.requests_ready,
+           (unsigned long long)stats.requests_cancelled, (unsigned long long)stats.requests_failed,
+           (unsigned long long)stats.reads_completed);
+    bool all = ended == atomic_load(&w->submitted);
+    bool mixed = share_reaches(stats.requests_ready, ended, READY_PER_CENT_MIN) &&
+                 share_reaches(stats.requests_cancelled, ended, CANCELLED_PER_CENT_MIN) &&
+                 share_reaches(stats.requests_failed, ended, FAILED_PER_CENT_MIN);
+    if (!all || !mixed) {
+        fprintf(stderr, "%s\n", all ? "one of the ways to end was hardly taken" : "some requests have not ended");
+    }
+    return all && mixed ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -300,6 +328,7 @@ int main(int argc, char **argv)
     test_pack_desc pack = { .seed = 3, .asset_count = 60, .size_max = WISH_BYTES_MAX, .chunk_raw_size = 8192 };
     test_pack_make(&pack, &w.pack);
     test_pack_write(&w.pack, w.path);
+    damaged_write(&w); /* from here on, pack.raw is what is right, not pack.bytes */
     w.wishes = calloc(SUBMITTER_COUNT * WISH_COUNT, sizeof(*w.wishes));
     leat_desc desc = { .backend = uring ? LEAT_BACKEND_URING : LEAT_BACKEND_THREADS,
                        .logger = { .log = quiet },
@@ -315,6 +344,7 @@ int main(int argc, char **argv)
                        .read_bytes_max = 32u << 10 };
     int result = w.wishes == NULL ? 1 : run(&w, &desc, seconds);
     unlink(w.path);
+    unlink(w.damaged_path);
     free(w.wishes);
     test_pack_free(&w.pack);
     return result;
