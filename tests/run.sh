@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Builds Leat and runs its tests. On a fresh Debian 12 it first installs the packages that are missing.
 #
-#   tests/run.sh [--quick|--long] [--no-install] [--help]
+#   tests/run.sh [--quick|--long] [--fuzz-seconds N] [--no-install] [--help]
 #
 #   (nothing)      all tests, then the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, then the
 #                  threaded ones under ThreadSanitizer; under 20 minutes on two cores
 #   --quick        one build, the unit tests and the quick ones; under two minutes
-#   --long         all of the above and the tests that take hours elsewhere: long simulations, fuzzing, soak
+#   --long         all of the above, MemorySanitizer on what meets hostile bytes, coverage with its goals, and the tests
+#                  that take hours elsewhere: long simulations, fuzzing, soak
+#   --fuzz-seconds N   fuzz each target of tests/fuzz for N seconds at the end, two at a time; 30 with --long, else 0
 #   --no-install   install nothing: say which packages are missing and stop
 #
 # Builds go to build/PRESET in the repository, or to $LEAT_BUILD_DIR/PRESET. The last line sums up all builds:
@@ -20,20 +22,32 @@ build=${LEAT_BUILD_DIR:-$root/build}
 
 extent=full
 packages=install
-for argument in "$@"; do
-    case $argument in
+fuzz_seconds=
+while [ $# -gt 0 ]; do
+    case $1 in
         --quick) extent=quick ;;
         --long) extent=long ;;
         --no-install) packages=check ;;
+        --fuzz-seconds)
+            [[ ${2:-} =~ ^[0-9]+$ ]] || { echo "tests/run.sh: --fuzz-seconds needs a number" >&2; exit 2; }
+            fuzz_seconds=$2
+            shift
+            ;;
         -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
-        *) echo "tests/run.sh: unknown option $argument (see --help)" >&2; exit 2 ;;
+        *) echo "tests/run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
     esac
+    shift
 done
+[ -n "$fuzz_seconds" ] || { [ $extent = long ] && fuzz_seconds=30 || fuzz_seconds=0; }
 
 packages_need "$packages" "${PACKAGES_LIBRARY[@]}" "${PACKAGES_PACKER[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TESTS[@]}" ||
     exit 1
 if [ $extent = long ]; then
-    packages_need "$packages" "${PACKAGES_KERNEL[@]}" "${PACKAGES_CLANG[@]}" || echo "The tests on other kernels, fuzzing and MemorySanitizer need them."
+    packages_need "$packages" "${PACKAGES_KERNEL[@]}" || echo "The tests on other kernels need them."
+    packages_need "$packages" "${PACKAGES_COVERAGE[@]}" || echo "Coverage needs them."
+fi
+if [ $extent = long ] || [ "$fuzz_seconds" -gt 0 ]; then
+    packages_need "$packages" "${PACKAGES_CLANG[@]}" || echo "Fuzzing and MemorySanitizer need them."
 fi
 
 passed=0
@@ -50,9 +64,10 @@ junit_attribute()
 # run_preset PRESET CTEST_ARGUMENT...: builds a preset, runs its tests, adds to the sums. A build that fails counts as one.
 run_preset()
 {
-    local preset=$1 folder=$build/$1 report=$build/$1/junit.xml status=0 wrap=() total bad skip
+    local preset=$1 folder=$build/$1 report=$build/$1/junit.xml status=0 wrap=() targets=() total bad skip
     shift
-    if ! build_preset "$root" "$preset" "$folder"; then
+    [ "$preset" != msan ] || targets=(-- hostile) # the others use libraries that MemorySanitizer cannot see into
+    if ! build_preset "$root" "$preset" "$folder" "${targets[@]}"; then
         failed=$((failed + 1))
         failures+=("$preset: the build")
         return 0
@@ -81,6 +96,19 @@ run_preset()
     [ "$bad" = 0 ] || failures+=("$preset: $bad of $total tests, see $folder/Testing/Temporary/LastTestsFailed.log")
 }
 
+# run_script NAME COMMAND...: runs what is no ctest, as one test.
+run_script()
+{
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        failures+=("$name: see above")
+    fi
+}
+
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 case $extent in
     quick)
@@ -96,10 +124,13 @@ case $extent in
         run_preset dev
         run_preset asan -LE '^(install|lint|bench)$'
         run_preset tsan -LE '^(install|lint|bench)$'
-        "$root/tests/fuzz/run.sh" --seconds 30 && passed=$((passed + 1)) ||
-            { failed=$((failed + 1)); failures+=("fuzz: see above"); }
+        run_preset msan -L '^hostile$'
+        run_script coverage env -u LEAT_TEST_LONG "$root/tests/coverage.sh" --no-install
         ;;
 esac
+if [ "$fuzz_seconds" -gt 0 ]; then
+    run_script fuzz "$root/tests/fuzz/run.sh" --seconds "$fuzz_seconds" --jobs 2
+fi
 
 echo
 for failure in "${failures[@]}"; do

@@ -50,6 +50,10 @@ if [ "$build" = yes ]; then
     packages_need check "${PACKAGES_LIBRARY[@]}" "${PACKAGES_PACKER[@]}" "${PACKAGES_CLANG[@]}" || exit 2
     build_preset "$root" fuzz "$folder" -- fuzz || exit 2
 fi
+for target in "${targets[@]}"; do
+    [ -x "$folder/tests/fuzz/fuzz_$target" ] ||
+        { echo "tests/fuzz/run.sh: $folder/tests/fuzz/fuzz_$target is not built; leave --no-build out" >&2; exit 2; }
+done
 mkdir -p "$folder/findings"
 
 # fuzz_one TARGET: runs it; its log is FOLDER/TARGET.log.
