@@ -350,7 +350,10 @@ static void report_leat(out *o, const doctor_leat *l)
     row_text(o, "backend_text", "reads with", l->info.backend == LEAT_BACKEND_URING ? MARK_GOOD : MARK_FAIR,
              l->created ? l->info.backend_text : l->error.text);
     row_number(o, "worker_count", "decode threads", MARK_NONE, l->info.worker_count, NULL);
-    row_bool(o, "fixed_buffers", "registered buffers", MARK_NONE, l->info.fixed_buffers, NULL);
+    bool part = l->info.fixed_buffers && l->info.fixed_bytes < l->info.pool_bytes;
+    snprintf(text, sizeof(text), "yes, %u MiB of %u MiB", (unsigned)(l->info.fixed_bytes >> 20),
+             (unsigned)(l->info.pool_bytes >> 20));
+    row_bool(o, "fixed_buffers", "registered buffers", MARK_NONE, l->info.fixed_buffers, part ? text : NULL);
     row_bool(o, "fixed_files", NULL, MARK_NONE, l->info.fixed_files, NULL);
     row_bool(o, "defer_taskrun", NULL, MARK_NONE, l->info.defer_taskrun, NULL);
     report_modes(o, &l->info);

@@ -38,6 +38,7 @@ root=$(cd "$here/../.." && pwd -P)
 SECONDS_MAX_SHORT=2400 # of a machine; it takes about a minute where nothing else runs
 SECONDS_MAX_MATRIX=14400
 SUITE_BACKEND="io uring_modes uring_faults data_path loose" # what talks to a backend, or through one to a file
+SUITE_SANDBOX="io data_path" # of these, what expects no ring and no locked memory
 SUITE_SLOW="swap streamer"
 
 usage_error()
@@ -104,7 +105,10 @@ skip()
 # plan_make: the lines of suite.sh's plan on standard output.
 plan_make()
 {
-    local fs sandbox
+    local fs sandbox name sandboxed=""
+    for name in $SUITE; do
+        case " $SUITE_SANDBOX " in *" $name "*) sandboxed="$sandboxed $name" ;; esac
+    done
     if [ $methods = yes ]; then
         echo "ext4 none methods"
         return
@@ -117,7 +121,7 @@ plan_make()
         # Nothing can be written to a squashfs, so the suite, which writes its own packs, is left out there.
         [ $fs = squashfs ] && echo "$fs none all" || echo "$fs none all$SUITE"
         for sandbox in ${SANDBOXES#none }; do
-            [ $fs = ext4 ] && echo "$fs $sandbox all$SUITE" || echo "$fs $sandbox all_on"
+            [ $fs = ext4 ] && echo "$fs $sandbox all$sandboxed" || echo "$fs $sandbox all_on"
         done
     done
 }
