@@ -119,7 +119,7 @@ static void direct_reads_are_tried_first(void **state)
         unit_call call;
         int after;
     } rows[] = {
-        { CALL_FSTAT, 1 },          { CALL_FSTAT, 2 }, { CALL_POSIX_MEMALIGN, 0 },
+        { CALL_OPEN, 1 },           { CALL_FSTAT, 1 }, { CALL_FSTAT, 2 }, { CALL_POSIX_MEMALIGN, 0 },
         { CALL_POSIX_MEMALIGN, 1 }, { CALL_PREAD, 0 }, { CALL_PREAD, 1 },
     };
     for (size_t i = 0; i < COUNT_OF(rows); ++i) {
