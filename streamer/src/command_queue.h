@@ -18,20 +18,32 @@ typedef enum command_type {
 } command_type;
 
 typedef struct command {
-    command_type type;
-    leat_priority priority;
-    leat_request request;
+    uint8_t type; /* command_type */
+    uint8_t priority; /* leat_priority */
+    leat_batch batch; /* these two: as in leat_selection */
+    leat_pack pack;
     uint64_t deadline_ns; /* inside: NO_DEADLINE for none */
-    void *memory;
-    uint64_t memory_size;
-    leat_selection selection;
-    uint64_t ticket; /* for selections: only requests with a smaller ticket */
+    union {
+        struct { /* bind */
+            void *memory;
+            uint64_t memory_size;
+        };
+        struct { /* selections */
+            uint64_t tag_mask, tag;
+        };
+    };
+    union {
+        leat_request request;
+        uint64_t ticket; /* for selections: only requests with a smaller ticket */
+    };
 } command;
 
+/* A line each: of a long queue no cell is in any cache, and one miss is enough. */
 typedef struct command_cell {
-    _Atomic uint64_t turn;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t turn;
     command command;
 } command_cell;
+_Static_assert(sizeof(command_cell) == CACHE_LINE_SIZE, "a command is one line");
 
 typedef struct command_queue {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t tail; /* producers */

@@ -140,6 +140,6 @@ void finish_task(void *streamer, decode_task *task)
     bool starving = atomic_load_explicit(&s->starving, memory_order_seq_cst) &&
                     atomic_load_explicit(&s->decode_bytes, memory_order_seq_cst) < s->decode_bytes_low;
     if (starving || atomic_load_explicit(&s->chunks_unread, memory_order_seq_cst) > 0) {
-        streamer_wake(s, true);
+        streamer_wake(s, WAKE_BY_WORKER);
     }
 }

@@ -36,6 +36,11 @@ void handles_free(handle_table *table, memory *m);
 
 /* Takes free slots, live from now on, with one pop: `wanted` of them or as many as there are. Returns how many. */
 uint32_t handles_acquire_many(handle_table *table, uint32_t wanted, uint32_t *indices);
+/* The slot that is likely to be taken next, or HANDLE_FREE_END: to be fetched before it is needed. */
+static inline uint32_t handles_next(const handle_table *table)
+{
+    return (uint32_t)atomic_load_explicit(&table->free_head, memory_order_relaxed);
+}
 /* One free slot, with its generation; false if there is none. */
 bool handles_acquire(handle_table *table, uint32_t *index, uint32_t *generation);
 /* Ends the object: its handles are stale from now on. The slot must be live. */

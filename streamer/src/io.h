@@ -126,6 +126,10 @@ typedef struct io_ops {
      * passed. May return early. Simulated: does not sleep. */
     void (*wait)(io_backend *io, uint64_t deadline_ns);
 
+    /* The same, but for up to gather_ns completions may come together before it returns, and wakes with them: fewer
+     * system calls, for reads that nobody is in a hurry for. */
+    void (*gather)(io_backend *io, uint64_t deadline_ns, uint64_t gather_ns);
+
     /* Starts what was submitted and sleeps until wake() was called since the last wait or nap: completions gather.
      * Simulated: does not sleep. */
     void (*nap)(io_backend *io);

@@ -296,6 +296,12 @@ static void sim_wait(io_backend *io, uint64_t deadline_ns)
     (void)deadline_ns; /* a stepped streamer moves its own clock */
 }
 
+static void sim_gather(io_backend *io, uint64_t deadline_ns, uint64_t gather_ns)
+{
+    (void)gather_ns;
+    sim_wait(io, deadline_ns);
+}
+
 static void sim_wake(io_backend *io)
 {
     (void)io;
@@ -320,6 +326,7 @@ const io_ops io_sim_ops = {
     .submit = sim_submit,
     .reap = sim_reap,
     .wait = sim_wait,
+    .gather = sim_gather,
     .nap = sim_nap,
     .wake = sim_wake,
     .next_completion_ns = sim_next_completion_ns,

@@ -339,6 +339,12 @@ static void threads_wait(io_backend *io, uint64_t deadline_ns)
 }
 
 /* Nobody is told that the I/O thread sleeps, so that completions do not signal it. */
+static void threads_gather(io_backend *io, uint64_t deadline_ns, uint64_t gather_ns)
+{
+    (void)gather_ns; /* each read is a call anyway */
+    threads_wait(io, deadline_ns);
+}
+
 static void threads_nap(io_backend *io)
 {
     struct pollfd wait_for = { .fd = io->event_fd, .events = POLLIN };
@@ -375,6 +381,7 @@ const io_ops io_threads_ops = {
     .submit = threads_submit,
     .reap = threads_reap,
     .wait = threads_wait,
+    .gather = threads_gather,
     .nap = threads_nap,
     .wake = threads_wake,
     .next_completion_ns = NULL,

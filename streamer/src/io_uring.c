@@ -33,10 +33,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LAZY_REAPS_MAX 2u /* reaps after which entries that nobody has waited for are handed over anyway */
+#define LAZY_REAPS_MAX 2u /* reaps after which the kernel is entered although nobody has waited */
 #define TRIAL_BYTES 4096u
 #define TRIAL_WAITS_MAX 100u
 #define SPINS_PER_CLOCK 256u
+#define GATHER_LEFT_SHARE                                                                                              \
+    3u /* one in so many reads may still be out when the thread goes on: it keeps the device busy */
 #define BUSY_PAUSE_NS NS_PER_MS /* after EAGAIN or EBUSY: until the kernel has memory again */
 #define READ_DONT_CACHE 0x00000080 /* RWF_DONTCACHE, Linux 6.14; newer than the headers of Debian 12 */
 
@@ -162,6 +164,7 @@ static void drain_event_fd(io_backend *io)
 {
     uint64_t value;
     ++io->stats.wait_calls;
+    io->event_fd_full = false;
     if (read(io->event_fd, &value, sizeof(value)) < 0) {
         value = 0; /* EAGAIN: taken already */
     }
@@ -172,6 +175,9 @@ static void handle_wake(io_backend *io, const struct io_uring_cqe *cqe)
     if (cqe->res == -EINVAL && io->multishot) {
         io->multishot = false;
         mode_set(io, LEAT_MODE_MULTISHOT_POLL, "not in this kernel (5.13 has it)");
+    } else if (cqe->res >= 0 && (cqe->flags & IORING_CQE_F_MORE)) {
+        io->event_fd_full = !io->event_fd_read; /* at worst a guess: who sleeps on it looks again */
+        io->event_fd_read = false;
     } else if (cqe->res >= 0) {
         drain_event_fd(io);
     }
@@ -358,12 +364,13 @@ static uint32_t take_completions(io_backend *io, io_completion *completions, uin
 
 static uint32_t reap_ring(io_backend *io, io_completion *completions, uint32_t count)
 {
-    if (!io->dead && io_uring_sq_ready(&io->ring) > 0 && io->lazy_reaps++ >= LAZY_REAPS_MAX) {
+    bool lazy = io->lazy_reaps++ < LAZY_REAPS_MAX; /* the wait that is to come enters the kernel anyway */
+    if (!io->dead && !lazy && io_uring_sq_ready(&io->ring) > 0) {
         ring_submit(io);
     }
     uint32_t taken = take_completions(io, completions, count);
     /* The kernel says when it has completions that only an enter will bring: deferred work, or an overflow. */
-    if (taken == 0 && !io->dead && (ring_flags(io) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))) {
+    if (taken == 0 && !io->dead && (ring_flags(io) & (IORING_SQ_CQ_OVERFLOW | (lazy ? 0u : IORING_SQ_TASKRUN)))) {
         io->stats.cq_overflows += (ring_flags(io) & IORING_SQ_CQ_OVERFLOW) ? 1 : 0;
         ring_enter(io, 0);
         taken = take_completions(io, completions, count);
@@ -410,12 +417,17 @@ static uint64_t now(void)
 /* Sleeps on the eventfd alone. */
 static void wait_without_ring(io_backend *io, uint64_t deadline_ns)
 {
+    if (io->event_fd_full) { /* what was written since the last wake goes with it: look again before sleeping */
+        drain_event_fd(io);
+        return;
+    }
     uint64_t ns = deadline_ns == IO_WAIT_FOREVER ? 0 : deadline_ns - u64_min(deadline_ns, now());
     struct timespec timeout = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
     struct pollfd wait_for = { .fd = io->event_fd, .events = POLLIN };
     ++io->stats.wait_calls;
     if (ppoll(&wait_for, 1, deadline_ns == IO_WAIT_FOREVER ? NULL : &timeout, NULL) > 0) {
         drain_event_fd(io);
+        io->event_fd_read = io->poll_armed;
     }
 }
 
@@ -462,7 +474,8 @@ static bool spin(io_backend *io, uint64_t deadline_ns)
     return came || something_came(io); /* wake() may have seen us look a moment ago */
 }
 
-static void uring_wait(io_backend *io, uint64_t deadline_ns)
+/* Also for batch_ns, if that is not 0, so that completions come together. */
+static void wait_for(io_backend *io, uint64_t deadline_ns, uint64_t batch_ns)
 {
     ensure_enabled(io);
     if (io->dead) {
@@ -486,8 +499,8 @@ static void uring_wait(io_backend *io, uint64_t deadline_ns)
             return;
         }
     }
-    if (io->desc->batch_wait_us > 0 && in_ring > 1) {
-        ring_gather(io, in_ring / 2, deadline_ns, io->desc->batch_wait_us * NS_PER_US);
+    if (batch_ns > 0 && in_ring > 1) {
+        ring_gather(io, in_ring - in_ring / GATHER_LEFT_SHARE, deadline_ns, batch_ns);
     } else if (deadline_ns == IO_WAIT_FOREVER) {
         ring_enter(io, 1);
     } else {
@@ -496,6 +509,16 @@ static void uring_wait(io_backend *io, uint64_t deadline_ns)
     if (io->kernel_is_busy && !io->dead && io_uring_cq_ready(&io->ring) == 0) {
         wait_without_ring(io, now() + BUSY_PAUSE_NS);
     }
+}
+
+static void uring_wait(io_backend *io, uint64_t deadline_ns)
+{
+    wait_for(io, deadline_ns, io->desc->batch_wait_us * NS_PER_US);
+}
+
+static void uring_gather(io_backend *io, uint64_t deadline_ns, uint64_t gather_ns)
+{
+    wait_for(io, deadline_ns, io->desc->batch_wait_us > 0 ? io->desc->batch_wait_us * NS_PER_US : gather_ns);
 }
 
 static void uring_nap(io_backend *io)
@@ -546,6 +569,7 @@ const io_ops io_uring_ops = {
     .submit = uring_submit,
     .reap = uring_reap,
     .wait = uring_wait,
+    .gather = uring_gather,
     .nap = uring_nap,
     .wake = uring_wake,
     .next_completion_ns = NULL,

@@ -175,6 +175,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     r->admitted.tag = r->tag;
     r->admitted.ticket = r->ticket;
     r->rank = (uint8_t)sched_rank((leat_priority)r->priority_wanted);
+    s->urgent_ns = r->rank == 0 ? now_ns : s->urgent_ns;
     r->deadline_ns = r->deadline_wanted_ns;
     r->sequence = s->sequence;
     r->predicted_ns = 0;
@@ -299,14 +300,13 @@ static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, 
     }
 }
 
-static bool selected(const request *r, const leat_selection *selection, uint64_t ticket)
+static bool selected(const request *r, const command *c)
 {
-    return r->admitted.ticket < ticket &&
-           (selection->tag_mask == 0 || (r->admitted.tag & selection->tag_mask) == selection->tag) &&
-           (selection->batch.generation == 0 || (r->admitted.batch.index == selection->batch.index &&
-                                                 r->admitted.batch.generation == selection->batch.generation)) &&
-           (selection->pack.generation == 0 ||
-            (r->admitted_mount == selection->pack.index && r->admitted.pack_generation == selection->pack.generation));
+    return r->admitted.ticket < c->ticket && (c->tag_mask == 0 || (r->admitted.tag & c->tag_mask) == c->tag) &&
+           (c->batch.generation == 0 ||
+            (r->admitted.batch.index == c->batch.index && r->admitted.batch.generation == c->batch.generation)) &&
+           (c->pack.generation == 0 ||
+            (r->admitted_mount == c->pack.index && r->admitted.pack_generation == c->pack.generation));
 }
 
 /* O(requests): walks the slots that were ever used. */
@@ -314,12 +314,12 @@ static void sweep(leat_streamer *s, const command *c)
 {
     for (uint32_t i = 0; i < s->request_high; ++i) {
         request *r = &s->requests[i];
-        if (r->stage == STAGE_NONE || !selected(r, &c->selection, c->ticket)) {
+        if (r->stage == STAGE_NONE || !selected(r, c)) {
             continue;
         }
         if (c->type == COMMAND_REPRIORITISE_WHERE) {
             if (handles_flags(&s->request_handles, i, r->admitted.generation) & HANDLE_FLAG_LIVE) {
-                reprioritise(s, i, r->admitted.generation, c->priority, c->deadline_ns);
+                reprioritise(s, i, r->admitted.generation, (leat_priority)c->priority, c->deadline_ns);
             }
         } else if (handles_set(&s->request_handles, i, r->admitted.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
             request_give_up(s, i);
@@ -336,12 +336,12 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
         ++count;
         /* What the same thread submitted before this command may have come after our last look at the mail. */
         take_mail(s, now_ns);
-        switch (c.type) {
+        switch ((command_type)c.type) {
         case COMMAND_BIND:
             bind_memory(s, &c);
             break;
         case COMMAND_REPRIORITISE:
-            reprioritise(s, c.request.index, c.request.generation, c.priority, c.deadline_ns);
+            reprioritise(s, c.request.index, c.request.generation, (leat_priority)c.priority, c.deadline_ns);
             break;
         case COMMAND_CANCEL_WHERE:
         case COMMAND_REPRIORITISE_WHERE:
@@ -364,7 +364,7 @@ static bool tend_packs(leat_streamer *s)
         if (atomic_load_explicit(&mount->stage, memory_order_acquire) == MOUNT_CLOSING) {
             command c = { .type = COMMAND_CANCEL_WHERE,
                           .ticket = SWEEP_ALL,
-                          .selection = { .pack = { .index = i, .generation = mount->closing } } };
+                          .pack = { .index = i, .generation = mount->closing } };
             sweep(s, &c);
             atomic_store_explicit(&mount->stage, MOUNT_FREE, memory_order_release);
             atomic_fetch_sub_explicit(&s->pack_chores, 1, memory_order_relaxed);
@@ -454,6 +454,10 @@ static void trace_levels(leat_streamer *s, uint64_t now_ns)
 
 bool pump_run(leat_streamer *s, uint64_t now_ns)
 {
+    /* Before the mail is taken: whoever sets it later will be heard again, whoever set it before has posted before. */
+    if (atomic_load_explicit(&s->wake_owed, memory_order_relaxed)) {
+        atomic_exchange_explicit(&s->wake_owed, false, memory_order_acq_rel);
+    }
     bool worked = take_mail(s, now_ns);
     worked |= take_commands(s, now_ns);
     worked |= reads_reap(s, now_ns);
@@ -472,11 +476,15 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
 }
 
 /* How deep the thread may sleep: with reads out and no room for more, only urgent work can make a difference before the
- * next completion, and while the workers have enough to do before they have less, so that a busy engine does not pay
- * for a wake with each submit and each release. */
+ * next completion, and while the workers have enough to do before they have less; with reads out and room for more,
+ * ordinary work can wait for a completion. So a busy engine does not pay for a wake with each submit and each release.
+ */
 static sleep_state sleep_depth(const leat_streamer *s, bool nap)
 {
-    return nap || (s->issue_blocked && s->reads_busy > 0) ? SLEEP_DEEP : SLEEP_LIGHT;
+    if (nap || (s->issue_blocked && s->reads_busy > 0)) {
+        return SLEEP_DEEP;
+    }
+    return s->reads_in_flight > 0 ? SLEEP_SHORT : SLEEP_LIGHT;
 }
 
 /* The workers have enough to do: nothing that the device brings can make them faster. */
@@ -494,11 +502,21 @@ static bool mail_waits(const leat_streamer *s)
              atomic_load_explicit(&s->chunks_unread, memory_order_seq_cst) > 0));
 }
 
+#define URGENT_MEMORY_NS (10 * NS_PER_S)
+#define GATHER_NS (400 * NS_PER_US) /* a frame has forty of them */
+#define GATHER_NS_RICH (800 * NS_PER_US) /* half of what the workers have to do by then */
+
+/* A wake is not heard while completions gather, so an engine that reads urgently now and then is not made to wait. */
+static bool may_gather(const leat_streamer *s, uint64_t now_ns)
+{
+    return s->reads_eager == 0 && (s->urgent_ns == 0 || now_ns - u64_min(now_ns, s->urgent_ns) > URGENT_MEMORY_NS);
+}
+
 #define STUCK_POLL_NS NS_PER_MS /* blocked with nothing in flight: the window is paced, look again soon */
 
 /* While the workers have enough to do, completions gather: the thread naps until a worker says that they run out of
  * work, or something comes that cannot wait. A wake that is saved is a worker that is not interrupted. */
-static void pump_sleep(leat_streamer *s)
+static void pump_sleep(leat_streamer *s, uint64_t now_ns)
 {
     /* Sequentially consistent on both sides (streamer_wake): either the poster sees that we sleep, or we see its mail.
      */
@@ -506,13 +524,20 @@ static void pump_sleep(leat_streamer *s)
     atomic_store_explicit(&s->starving, s->short_of_buffers || nap, memory_order_seq_cst);
     atomic_store_explicit(&s->sleep, sleep_depth(s, nap), memory_order_seq_cst);
     bool wait = !mail_waits(s);
-    if (wait && nap && decode_is_rich(s)) {
+    bool rich = nap && decode_is_rich(s);
+    bool gather = may_gather(s, now_ns) && s->reads_in_flight > 1;
+    if (wait && rich && !gather) {
         s->io_ops->nap(s->io);
-        s->napped = true;
     } else if (wait) {
         bool stuck = s->issue_blocked && s->reads_in_flight == 0 && s->reads_busy == 0;
-        s->io_ops->wait(s->io, stuck ? streamer_now(s) + STUCK_POLL_NS : IO_WAIT_FOREVER);
+        uint64_t deadline_ns = stuck ? streamer_now(s) + STUCK_POLL_NS : IO_WAIT_FOREVER;
+        if (gather) {
+            s->io_ops->gather(s->io, deadline_ns, rich ? GATHER_NS_RICH : GATHER_NS);
+        } else {
+            s->io_ops->wait(s->io, deadline_ns);
+        }
     }
+    s->napped = wait && rich;
     atomic_store_explicit(&s->sleep, SLEEP_AWAKE, memory_order_relaxed);
 }
 
@@ -521,8 +546,9 @@ void *pump_main(void *streamer)
     leat_streamer *s = streamer;
     thread_set_slice(THREAD_SLICE_NS_SHORT);
     while (!atomic_load_explicit(&s->stopping, memory_order_acquire)) {
-        if (!pump_run(s, streamer_now(s))) {
-            pump_sleep(s);
+        uint64_t now_ns = streamer_now(s);
+        if (!pump_run(s, now_ns)) {
+            pump_sleep(s, now_ns);
         }
     }
     /* A read that is out cannot be taken back, and the kernel writes into the pool until it is complete. */

@@ -36,17 +36,67 @@ uint64_t streamer_now(const leat_streamer *s)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-void streamer_wake(leat_streamer *s, bool urgent)
+/* Can a sleeping I/O thread be told with the next update, if it does not look before? */
+static bool can_wait(const leat_streamer *s, uint32_t sleep, wake_kind kind)
+{
+    if (sleep == SLEEP_SHORT) {
+        return kind <= WAKE_WORK;
+    }
+    switch (kind) {
+    case WAKE_LATER:
+        return true;
+    case WAKE_MEMORY:
+        return atomic_load_explicit(&s->counters.requests_waiting_memory, memory_order_relaxed) == 0;
+    case WAKE_ORDER:
+        return decode_queued(s->decode) == 0;
+    case WAKE_WORK:
+    case WAKE_SOON:
+    case WAKE_NOW:
+    case WAKE_BY_WORKER:
+        break;
+    }
+    return false;
+}
+
+/* Does somebody wait for events who does not come through leat_update before they are there? */
+static bool update_is_awaited(const leat_streamer *s)
+{
+    return atomic_load_explicit(&s->update_waits, memory_order_seq_cst) != UPDATE_AWAY ||
+           atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
+}
+
+static void wake(leat_streamer *s, bool worker)
+{
+    if (atomic_exchange_explicit(&s->sleep, SLEEP_AWAKE, memory_order_acq_rel) != SLEEP_AWAKE) {
+        count_add(worker ? &s->counters.worker_wake_calls : &s->counters.wake_calls,
+                  1); /* of many, one makes the call */
+        s->io_ops->wake(s->io);
+    }
+}
+
+void streamer_wake(leat_streamer *s, wake_kind kind)
 {
     /* Sequentially consistent on both sides (pump_sleep): either it sees our mail before it sleeps, or we see that it
-     * sleeps. */
+     * sleeps, and then also what it has published before. */
     uint32_t sleep = atomic_load_explicit(&s->sleep, memory_order_seq_cst);
-    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && !urgent)) {
+    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && kind < WAKE_NOW)) {
         return;
     }
-    if (atomic_exchange_explicit(&s->sleep, SLEEP_AWAKE, memory_order_acq_rel) != SLEEP_AWAKE) {
-        count_add(&s->counters.wake_calls, 1); /* of many posters, one makes the call */
-        s->io_ops->wake(s->io);
+    if (can_wait(s, sleep, kind)) {
+        /* Likewise (sleep_for_events, leat_event_fd): either who begins to wait sees what is owed, or we see them. */
+        atomic_store_explicit(&s->wake_owed, true, memory_order_seq_cst);
+        if (!update_is_awaited(s)) {
+            return;
+        }
+    }
+    wake(s, kind == WAKE_BY_WORKER);
+}
+
+void streamer_wake_owed(leat_streamer *s)
+{
+    if (atomic_load_explicit(&s->wake_owed, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&s->wake_owed, false, memory_order_acq_rel)) {
+        wake(s, false);
     }
 }
 
@@ -69,7 +119,6 @@ static bool create_tables(leat_streamer *s)
     mpsc_init(&s->mail);
     mpsc_init(&s->post);
     mpsc_init(&s->returned);
-    s->inbox_head = s->inbox_tail = MPSC_END;
     atomic_init(&s->event_fd, -1);
     s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
     s->post_links = memory_allocate(m, d->request_count_max, sizeof(*s->post_links), CACHE_LINE_SIZE);
@@ -85,6 +134,8 @@ static bool create_tables(leat_streamer *s)
     s->again_ring = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->again_ring), CACHE_LINE_SIZE);
     s->outputs = memory_allocate(m, OUTPUT_COUNT_MAX, sizeof(*s->outputs), CACHE_LINE_SIZE);
     s->chunk_buckets = memory_allocate(m, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets), CACHE_LINE_SIZE);
+    s->inbox_capacity = d->request_count_max + d->batch_count_max + s->slot_count;
+    s->inbox = memory_allocate(m, s->inbox_capacity, sizeof(*s->inbox), CACHE_LINE_SIZE);
     s->ended = memory_allocate(m, d->event_count_max, sizeof(*s->ended), CACHE_LINE_SIZE);
     s->events = memory_allocate(m, d->event_count_max, sizeof(*s->events), CACHE_LINE_SIZE);
     if (!trace_init(&s->trace, d->trace_event_count, m) ||
@@ -94,7 +145,7 @@ static bool create_tables(leat_streamer *s)
         s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL || s->mounts == NULL ||
         s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
         s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL ||
-        s->ended == NULL || s->events == NULL) {
+        s->inbox == NULL || s->ended == NULL || s->events == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {
@@ -282,6 +333,7 @@ static void free_tables(leat_streamer *s)
     const leat_desc *d = &s->desc;
     memory_free(m, s->events, d->event_count_max, sizeof(*s->events));
     memory_free(m, s->ended, d->event_count_max, sizeof(*s->ended));
+    memory_free(m, s->inbox, s->inbox_capacity, sizeof(*s->inbox));
     memory_free(m, s->chunk_buckets, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets));
     memory_free(m, s->outputs, OUTPUT_COUNT_MAX, sizeof(*s->outputs));
     memory_free(m, s->again_ring, READ_COUNT_MAX, sizeof(*s->again_ring));
@@ -310,7 +362,7 @@ void leat_destroy(leat_streamer *s)
     atomic_store_explicit(&s->stopping, true, memory_order_seq_cst);
     watch_stop(s);
     if (s->io_thread_runs) {
-        streamer_wake(s, true);
+        streamer_wake(s, WAKE_NOW);
         pthread_join(s->io_thread, NULL);
     } else if (s->desc.stepped && s->io != NULL) {
         while (s->reads_in_flight > s->submit_count) {
@@ -398,6 +450,7 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
         .io_submit_calls = counted(&c->submit_calls),
         .io_wait_calls = counted(&c->wait_calls),
         .wake_calls = counted(&c->wake_calls),
+        .worker_wake_calls = counted(&c->worker_wake_calls),
         .io_rounds = counted(&c->io_rounds),
         .reads_cached = counted(&c->reads_cached),
         .deadlines_met = counted(&c->deadlines_met),

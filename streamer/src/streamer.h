@@ -96,6 +96,7 @@ typedef struct request {
     uint16_t pack; /* slot, whose `handle` is the caller's; a reference is held until the terminal event is out */
     uint8_t bind; /* leat_bind_kind */
     bool degraded; /* by the I/O thread */
+    bool has_deadline; /* deadline_wanted_ns, in the line that an event reads */
 
     /* What else was asked for: written before the submit mail, then only read. */
     _Alignas(CACHE_LINE_SIZE) uint64_t submitted_ns;
@@ -240,7 +241,7 @@ typedef struct read_op {
 /* Counters, each written by one kind of thread; all relaxed, read by leat_stats_get. */
 typedef struct counters {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t submitted; /* submitters */
-    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t wake_calls;
+    _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t wake_calls, worker_wake_calls;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t bytes_packed, bytes_unpacked, bytes_copied, chunks_decoded, /* workers */
         chunks_skipped, chunks_damaged, decode_ns;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t ready, failed, cancelled, bytes_delivered, deadlines_met, /* update */
@@ -258,6 +259,8 @@ typedef struct counters {
 typedef enum sleep_state {
     SLEEP_AWAKE = 0,
     SLEEP_DEEP, /* nothing but urgent work can make a difference before the next completion */
+    SLEEP_SHORT, /* a completion will end it soon: only what is in a hurry wakes, the rest at the next update at the
+                    latest */
     SLEEP_LIGHT, /* any mail wakes */
 } sleep_state;
 
@@ -267,6 +270,13 @@ enum {
     UPDATE_WAITS, /* in leat_wait: any event wakes */
     UPDATE_NAPS, /* in leat_wait, for a millisecond at most */
 };
+
+/* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
+typedef struct ended_object {
+    uint32_t number; /* as in the post list */
+    uint16_t pack; /* of a request: the slot that it holds */
+    bool lent; /* of a request: the I/O thread has memory of it to free first */
+} ended_object;
 
 struct leat_streamer {
     /* constant after create */
@@ -309,6 +319,7 @@ struct leat_streamer {
     _Atomic uint64_t ticket; /* counts selections; a request remembers those before it */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t urgent_live; /* workers yield while some urgent one has not ended */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
+    _Atomic bool wake_owed; /* WAKE_LATER: mail was posted, and nobody told */
     _Atomic bool stopping;
     _Atomic uint64_t now_ns; /* stepped: the caller's clock */
     counters counters;
@@ -331,6 +342,7 @@ struct leat_streamer {
     uint32_t *again_ring; /* READ_WAITING */
     uint32_t again_head, again_count;
     bool posted; /* events, in this round */
+    uint64_t urgent_ns; /* when the last urgent request was admitted; 0: none was */
     bool napped; /* the completions that are taken next may have been there for a while */
     uint64_t rate_raw_seen, rate_ns_seen; /* up to where decode_rate was measured */
     uint32_t *submit_ring; /* reads that the backend has still to take */
@@ -352,9 +364,9 @@ struct leat_streamer {
 
     /* the update thread */
     _Alignas(CACHE_LINE_SIZE) mpsc_list post; /* requests; then batches; then slots that a swap has replaced */
-    uint32_t inbox_head; /* taken, oldest first */
-    uint32_t inbox_tail;
-    uint32_t *ended; /* slots to free at the next update */
+    uint32_t *inbox; /* a ring of what was taken, oldest first; an object is in it once at most, so it has room */
+    uint32_t inbox_capacity, inbox_head, inbox_count;
+    ended_object *ended; /* slots to free at the next update */
     uint32_t ended_count;
     uint32_t *ended_batch; /* those of them that are freed with one push */
     uint32_t release_slot, release_count; /* references to packs that are given back together */
@@ -365,9 +377,21 @@ struct leat_streamer {
     _Atomic uint32_t update_waits; /* update_state */
 };
 
+/* How soon the I/O thread must know of mail that was posted, should it sleep. */
+typedef enum wake_kind {
+    WAKE_LATER, /* with the next leat_update, before which nobody could see the difference: see streamer_wake_owed */
+    WAKE_MEMORY, /* memory has come free: WORK if a request waits for some, else LATER */
+    WAKE_ORDER, /* requests change their order: WORK if some wait to be decoded, else LATER */
+    WAKE_WORK, /* there is something to do, which has time until the next completion, if one is to come (SLEEP_SHORT) */
+    WAKE_SOON, /* there is something to do, unless it must wait for the next completion anyway (SLEEP_DEEP) */
+    WAKE_NOW,
+    WAKE_BY_WORKER, /* NOW, and counted apart */
+} wake_kind;
+
 /* streamer.c */
 uint64_t streamer_now(const leat_streamer *s);
-void streamer_wake(leat_streamer *s, bool urgent); /* after mail was posted */
+void streamer_wake(leat_streamer *s, wake_kind kind); /* after mail was posted */
+void streamer_wake_owed(leat_streamer *s); /* the update thread: makes the call that WAKE_LATER has put off */
 
 /* packs.c */
 pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack); /* NULL: stale. Release with pack_release. */

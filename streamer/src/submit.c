@@ -1,8 +1,9 @@
 /* submit.c - what any thread may ask for: requests, cancel, re-prioritise, memory, batches.
  *
- * Nothing here waits, allocates or makes a system call, but for the one write that wakes a sleeping I/O thread. What a
- * request is goes into its slot; that it is there goes out as mail (mpsc.h). Commands that carry values go through the
- * bounded command queue, and "full" is an answer. */
+ * Nothing here waits, allocates or makes a system call, but for the one write that wakes a sleeping I/O thread; and who
+ * sleeps is left asleep where nobody could see the difference before the next update (wake_kind). What a request is
+ * goes into its slot; that it is there goes out as mail (mpsc.h). Commands that carry values go through the bounded
+ * command queue, and "full" is an answer. */
 #include "streamer.h"
 
 #include <string.h>
@@ -67,8 +68,16 @@ typedef struct submission {
     uint64_t ticket, now_ns;
     uint32_t first; /* newest first; MPSC_END: nothing yet */
     mpsc_link *last;
-    bool urgent;
+    wake_kind wake; /* for the one in the greatest hurry */
 } submission;
+
+static wake_kind hurry_of(const leat_read_desc *desc)
+{
+    if (desc->priority == LEAT_URGENT) {
+        return WAKE_NOW;
+    }
+    return desc->priority == LEAT_HIGH || desc->deadline_ns != 0 ? WAKE_SOON : WAKE_WORK;
+}
 
 static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *desc, const pack_slot *slot,
                  uint32_t index, const target *t)
@@ -86,6 +95,7 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
     r->submitted_ns = sub->now_ns;
     r->raw_begin = t->raw_begin;
     r->ticket = sub->ticket;
+    r->has_deadline = desc->deadline_ns != 0;
     r->deadline_wanted_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns;
     /* Only who has a deadline can be told of a coarser part. */
     r->level = desc->deadline_ns == 0 ? LEVEL_NONE : asset_level(slot, r->asset, &desc->part);
@@ -153,7 +163,7 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         if (requests != NULL) {
             requests[taken] = (leat_request){ .index = index, .generation = s->requests[index].generation };
         }
-        sub->urgent |= desc->priority == LEAT_URGENT;
+        sub->wake = hurry_of(desc) > sub->wake ? hurry_of(desc) : sub->wake;
         chain(s, sub, index);
     }
     handles_release_many(&s->request_handles, indices + taken, had - taken);
@@ -174,12 +184,25 @@ static uint32_t group_size(const leat_read_desc *descs, uint32_t count)
     return size;
 }
 
+/* Of a million slots, the next one is in no cache: it is fetched while the caller does something else. */
+static void fetch_next(const leat_streamer *s)
+{
+    uint32_t next = handles_next(&s->request_handles);
+    if (next != HANDLE_FREE_END) {
+        __builtin_prefetch(&s->request_handles.next_free[next]);
+        __builtin_prefetch(&s->request_handles.slots[next], 1);
+        __builtin_prefetch(&s->requests[next], 1);
+        __builtin_prefetch(&s->requests[next].submitted_ns, 1);
+    }
+}
+
 leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t count, leat_request *requests,
                         uint32_t *taken)
 {
     submission sub = { .ticket = atomic_load_explicit(&s->ticket, memory_order_relaxed),
                        .now_ns = streamer_now(s),
-                       .first = MPSC_END };
+                       .first = MPSC_END,
+                       .wake = WAKE_WORK };
     leat_result result = LEAT_OK;
     uint32_t done = 0;
     while (done < count && result == LEAT_OK) {
@@ -191,7 +214,8 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
     }
     if (done > 0) {
         count_add(&s->counters.submitted, done);
-        streamer_wake(s, sub.urgent);
+        fetch_next(s);
+        streamer_wake(s, sub.wake);
     }
     if (taken != NULL) {
         *taken = done;
@@ -209,6 +233,16 @@ static bool request_live(const leat_streamer *s, leat_request handle)
     return (handles_flags(&s->request_handles, handle.index, handle.generation) & HANDLE_FLAG_LIVE) != 0;
 }
 
+/* What fills the queue may have been put off until the next update: not any longer. */
+static bool push_command(leat_streamer *s, const command *c)
+{
+    bool room = command_queue_push(&s->commands, c);
+    if (!room) {
+        streamer_wake(s, WAKE_NOW);
+    }
+    return room;
+}
+
 leat_result leat_bind(leat_streamer *s, leat_request handle, void *block, uint64_t block_size)
 {
     if (block == NULL) {
@@ -218,10 +252,10 @@ leat_result leat_bind(leat_streamer *s, leat_request handle, void *block, uint64
         return LEAT_ERROR_STALE;
     }
     command c = { .type = COMMAND_BIND, .request = handle, .memory = block, .memory_size = block_size };
-    if (!command_queue_push(&s->commands, &c)) {
+    if (!push_command(s, &c)) {
         return LEAT_ERROR_FULL;
     }
-    streamer_wake(s, false);
+    streamer_wake(s, atomic_load_explicit(&s->urgent_live, memory_order_relaxed) > 0 ? WAKE_SOON : WAKE_WORK);
     return LEAT_OK;
 }
 
@@ -238,7 +272,7 @@ leat_result leat_release(leat_streamer *s, leat_request handle)
         return LEAT_ERROR_STALE; /* released twice */
     }
     mpsc_post(&s->mail, mail_link(s, handle.index), handle.index, MAIL_RELEASE);
-    streamer_wake(s, false);
+    streamer_wake(s, WAKE_MEMORY);
     return LEAT_OK;
 }
 
@@ -251,7 +285,8 @@ leat_result leat_cancel(leat_streamer *s, leat_request handle)
     }
     trace_point(s, TRACE_CANCEL, handle.index, handle.generation, 1, 0);
     mpsc_post(&s->mail, mail_link(s, handle.index), handle.index, MAIL_CANCEL);
-    streamer_wake(s, false);
+    /* Who sleeps reads nothing that this could still spare; the event is told by an update. */
+    streamer_wake(s, WAKE_LATER);
     return LEAT_OK;
 }
 
@@ -265,12 +300,12 @@ leat_result leat_reprioritise(leat_streamer *s, leat_request handle, leat_priori
     }
     command c = { .type = COMMAND_REPRIORITISE,
                   .request = handle,
-                  .priority = priority,
+                  .priority = (uint8_t)priority,
                   .deadline_ns = deadline_ns == 0 ? NO_DEADLINE : deadline_ns };
-    if (!command_queue_push(&s->commands, &c)) {
+    if (!push_command(s, &c)) {
         return LEAT_ERROR_FULL;
     }
-    streamer_wake(s, priority == LEAT_URGENT);
+    streamer_wake(s, priority == LEAT_URGENT ? WAKE_NOW : WAKE_ORDER);
     return LEAT_OK;
 }
 
@@ -285,13 +320,16 @@ static leat_result select_and_push(leat_streamer *s, const leat_selection *selec
         (selection->pack.generation != 0 && !pack_alive(s, selection->pack))) {
         return LEAT_ERROR_STALE;
     }
-    c->selection = *selection;
+    c->tag_mask = selection->tag_mask;
+    c->tag = selection->tag;
+    c->batch = selection->batch;
+    c->pack = selection->pack;
     /* What this thread submitted has a smaller number, what it submits from now on has not. */
     c->ticket = atomic_fetch_add_explicit(&s->ticket, 1, memory_order_relaxed) + 1;
-    if (!command_queue_push(&s->commands, c)) {
+    if (!push_command(s, c)) {
         return LEAT_ERROR_FULL;
     }
-    streamer_wake(s, true);
+    streamer_wake(s, WAKE_NOW);
     return LEAT_OK;
 }
 
@@ -308,7 +346,7 @@ leat_result leat_reprioritise_where(leat_streamer *s, const leat_selection *sele
         return LEAT_ERROR_ARGUMENT;
     }
     command c = { .type = COMMAND_REPRIORITISE_WHERE,
-                  .priority = priority,
+                  .priority = (uint8_t)priority,
                   .deadline_ns = deadline_ns == 0 ? NO_DEADLINE : deadline_ns };
     return select_and_push(s, selection, &c);
 }

@@ -102,7 +102,8 @@ static void free_ended(leat_streamer *s)
     bool mailed = false;
     uint32_t batch_count = 0;
     for (uint32_t i = 0; i < s->ended_count; ++i) {
-        uint32_t index = s->ended[i];
+        const ended_object *ended = &s->ended[i];
+        uint32_t index = ended->number;
         if (index >= batches_end(s)) {
             pack_let_go(s, &s->packs[index - batches_end(s)]);
             continue;
@@ -111,9 +112,8 @@ static void free_ended(leat_streamer *s)
             handles_release(&s->batch_handles, index - s->desc.request_count_max);
             continue;
         }
-        request *r = &s->requests[index];
-        release_later(s, r->pack);
-        if (r->bind == LEAT_BIND_LEAT && r->memory != NULL && !CANARY(LEAK)) { /* the arena is the I/O thread's */
+        release_later(s, ended->pack);
+        if (ended->lent && !CANARY(LEAK)) { /* the arena is the I/O thread's */
             mpsc_post(&s->mail, mail_link(s, index), index, MAIL_RELEASE);
             mailed = true;
             continue;
@@ -125,30 +125,30 @@ static void free_ended(leat_streamer *s)
     count_own(&s->counters.slots_freed, batch_count);
     s->ended_count = 0;
     if (mailed) {
-        streamer_wake(s, false);
+        streamer_wake(s, WAKE_MEMORY);
     }
 }
 
 /* ---- Events ---- */
 
-static leat_event event_of(const leat_streamer *s, const request *r, uint32_t index, leat_event_type type)
+/* In place, so that a thousand of them are written once. */
+static void fill_event(const leat_streamer *s, const request *r, uint32_t index, leat_event_type type, leat_event *e)
 {
     const pack_slot *slot = &s->packs[r->pack];
-    return (leat_event){
-        .type = type,
-        .request = { .index = index, .generation = r->generation },
-        .batch = r->batch,
-        .user = r->user,
-        .tag = r->tag,
-        .asset = { .pack = slot->handle, .index = asset_id(&slot->ids, r->asset) + 1 },
-        .chunk = UINT32_MAX,
-    };
+    memset(e, 0, sizeof(*e));
+    e->type = type;
+    e->request = (leat_request){ .index = index, .generation = r->generation };
+    e->batch = r->batch;
+    e->user = r->user;
+    e->tag = r->tag;
+    e->asset = (leat_asset){ .pack = slot->handle, .index = asset_id(&slot->ids, r->asset) + 1 };
+    e->chunk = UINT32_MAX;
 }
 
 static void count_deadline(leat_streamer *s, const request *r)
 {
     counters *c = &s->counters;
-    if (r->deadline_wanted_ns == NO_DEADLINE) {
+    if (!r->has_deadline) {
         return;
     }
     uint64_t ended_ns = r->submitted_ns + r->latency_ns;
@@ -162,47 +162,46 @@ static void count_deadline(leat_streamer *s, const request *r)
 }
 
 /* The terminal event of a request, whose last word is spoken here. */
-static leat_event terminal_event(leat_streamer *s, request *r, uint32_t index)
+static void terminal_event(leat_streamer *s, request *r, uint32_t index, leat_event *e)
 {
     counters *c = &s->counters;
-    leat_event e = event_of(s, r, index, LEAT_EVENT_READY);
-    e.latency_ns = r->latency_ns;
+    fill_event(s, r, index, LEAT_EVENT_READY, e);
+    e->latency_ns = r->latency_ns;
     bool lent = r->bind == LEAT_BIND_LEAT && r->memory != NULL;
     if (!(request_flags(s, index) & REQUEST_FAILED) &&
         handles_set(&s->request_handles, index, r->generation, REQUEST_DELIVERED | (lent ? REQUEST_LENT : 0u),
                     CANARY(CANCEL) ? 0 : REQUEST_CANCELLED)) {
-        e.data = r->memory;
-        e.size = r->size;
+        e->data = r->memory;
+        e->size = r->size;
         if (r->degraded) {
-            e.part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
+            e->part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
         }
         count_own(&c->ready, 1);
-        count_own(&c->bytes_delivered, e.size);
+        count_own(&c->bytes_delivered, e->size);
         count_deadline(s, r);
         if (lent) {
             release_later(s, r->pack); /* the memory is lent until its release; the pack is needed no more */
         } else {
-            s->ended[s->ended_count++] = index;
+            s->ended[s->ended_count++] = (ended_object){ .number = index, .pack = r->pack };
         }
-        return e;
+        return;
     }
     /* A failure that nobody waits for any more is a cancellation: leat_cancel has promised it. */
     bool told = handles_set(&s->request_handles, index, r->generation, REQUEST_DELIVERED, REQUEST_CANCELLED);
     handles_set_at(&s->request_handles, index, REQUEST_DELIVERED);
-    s->ended[s->ended_count++] = index;
+    s->ended[s->ended_count++] = (ended_object){ .number = index, .pack = r->pack, .lent = lent };
     if (told) {
-        e.type = LEAT_EVENT_FAILED;
-        e.result = (leat_result)r->failure;
-        e.os_error = r->failure_os;
-        e.chunk = r->failure_chunk;
-        e.file_offset = e.chunk != UINT32_MAX ? s->packs[r->pack].index.chunks[e.chunk].file_offset : 0;
+        e->type = LEAT_EVENT_FAILED;
+        e->result = (leat_result)r->failure;
+        e->os_error = r->failure_os;
+        e->chunk = r->failure_chunk;
+        e->file_offset = e->chunk != UINT32_MAX ? s->packs[r->pack].index.chunks[e->chunk].file_offset : 0;
         count_own(&c->failed, 1);
     } else {
-        e.type = LEAT_EVENT_CANCELLED;
-        e.result = LEAT_ERROR_CANCELLED;
+        e->type = LEAT_EVENT_CANCELLED;
+        e->result = LEAT_ERROR_CANCELLED;
         count_own(&c->cancelled, 1);
     }
-    return e;
 }
 
 /* Counts a member's end; true if the batch keeps the member's own event to itself. */
@@ -239,7 +238,7 @@ static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
     out->user = b->desc.user;
     out->count = b->ended;
     out->failed_count = b->failed_count;
-    s->ended[s->ended_count++] = s->desc.request_count_max + index;
+    s->ended[s->ended_count++] = (ended_object){ .number = s->desc.request_count_max + index };
     if (b->desc.fence != NULL && !CANARY(FENCE)) {
         __atomic_store_n(b->desc.fence, b->desc.fence_value, __ATOMIC_RELEASE);
     }
@@ -255,15 +254,12 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
     request *r = &s->requests[index];
     uint32_t count = 0;
     if (reasons & POST_TERMINAL) { /* what would have come before it has lost its meaning */
-        leat_event e = terminal_event(s, r, index);
-        trace_point(s, TRACE_DELIVER, index, r->generation, e.type, 0);
-        if (!batch_member_ended(s, &e)) {
-            out[count++] = e;
-        }
-        return count;
+        terminal_event(s, r, index, out);
+        trace_point(s, TRACE_DELIVER, index, r->generation, out->type, 0);
+        return batch_member_ended(s, out) ? 0 : 1;
     }
     if (reasons & POST_LATE) {
-        out[count] = event_of(s, r, index, LEAT_EVENT_LATE);
+        fill_event(s, r, index, LEAT_EVENT_LATE, &out[count]);
         if (r->level_possible != LEVEL_NONE) {
             out[count].part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
         }
@@ -272,19 +268,35 @@ static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, 
     if ((reasons & POST_NEEDS_MEMORY) && count == room) {
         post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY, true);
     } else if ((reasons & POST_NEEDS_MEMORY) && !(request_flags(s, index) & REQUEST_CANCELLED)) {
-        out[count] = event_of(s, r, index, LEAT_EVENT_NEEDS_MEMORY);
+        fill_event(s, r, index, LEAT_EVENT_NEEDS_MEMORY, &out[count]);
         out[count++].size = r->size;
     }
     return count;
 }
 
-/* The requests of a frame are in no cache of this thread: the next one is fetched while this one is turned into events.
- */
-static void prefetch(const leat_streamer *s, uint32_t index)
+static uint32_t *inbox_at(const leat_streamer *s, uint32_t position)
 {
+    uint32_t at = s->inbox_head + position;
+    return &s->inbox[at >= s->inbox_capacity ? at - s->inbox_capacity : at];
+}
+
+static void inbox_pop(leat_streamer *s)
+{
+    s->inbox_head = s->inbox_head + 1 == s->inbox_capacity ? 0 : s->inbox_head + 1;
+    --s->inbox_count;
+}
+
+/* The requests of a frame are in no cache of this thread: those that come next are fetched while one is turned into an
+ * event. */
+#define FETCH_AHEAD 6u
+static void fetch(const leat_streamer *s, uint32_t position)
+{
+    if (position >= s->inbox_count) {
+        return;
+    }
+    uint32_t index = *inbox_at(s, position);
     if (index < s->desc.request_count_max) {
         __builtin_prefetch(&s->requests[index]); /* what an event tells is in its first line */
-        __builtin_prefetch(&s->requests[index].submitted_ns);
         __builtin_prefetch(&s->request_handles.slots[index], 1);
     }
 }
@@ -292,25 +304,18 @@ static void prefetch(const leat_streamer *s, uint32_t index)
 /* Moves what was posted behind what is still in the inbox, oldest first. */
 static void take_posts(leat_streamer *s)
 {
-    uint32_t index = mpsc_take(&s->post);
-    if (index == MPSC_END) {
-        return;
+    uint32_t first = s->inbox_count;
+    for (uint32_t index = mpsc_take(&s->post); index != MPSC_END; index = post_link(s, index)->next) {
+        ASSERT(s->inbox_count < s->inbox_capacity);
+        *inbox_at(s, s->inbox_count++) = index;
     }
-    uint32_t oldest = MPSC_END;
-    uint32_t newest = index;
-    while (index != MPSC_END) {
-        mpsc_link *link = post_link(s, index);
-        uint32_t next = link->next;
-        link->next = oldest;
-        oldest = index;
-        index = next;
+    for (uint32_t last = s->inbox_count; first + 1 < last;) { /* the list came newest first */
+        uint32_t *a = inbox_at(s, first++);
+        uint32_t *b = inbox_at(s, --last);
+        uint32_t index = *a;
+        *a = *b;
+        *b = index;
     }
-    if (s->inbox_head == MPSC_END) {
-        s->inbox_head = oldest;
-    } else {
-        post_link(s, s->inbox_tail)->next = oldest;
-    }
-    s->inbox_tail = newest;
 }
 
 static leat_events gather(leat_streamer *s, const leat_tick *tick)
@@ -327,22 +332,24 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
         }
     }
     take_posts(s);
+    for (uint32_t i = 0; i < FETCH_AHEAD; ++i) {
+        fetch(s, i);
+    }
     uint32_t count = 0;
     /* ended[] has room for event_count_max objects; an object that makes no event (in a batch) counts as well. */
-    for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max && s->inbox_head != MPSC_END; ++seen) {
-        uint32_t index = s->inbox_head;
-        mpsc_link *link = post_link(s, index);
+    for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max && s->inbox_count > 0; ++seen) {
+        uint32_t index = *inbox_at(s, 0);
         if (index >= batches_end(s)) {
             bool done;
             count += swap_events(s, index - batches_end(s), &s->events[count], limit - count, &done);
             if (!done) {
                 break; /* it stays at the head: what has changed is told in order */
             }
-            s->ended[s->ended_count++] = index;
+            s->ended[s->ended_count++] = (ended_object){ .number = index };
         }
-        s->inbox_head = link->next;
-        prefetch(s, s->inbox_head);
-        uint32_t reasons = mpsc_open(link);
+        fetch(s, FETCH_AHEAD);
+        inbox_pop(s);
+        uint32_t reasons = mpsc_open(post_link(s, index));
         if (index < batches_end(s)) {
             count += take_events(s, index, reasons, &s->events[count], limit - count);
         }
@@ -351,7 +358,7 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
         }
     }
     release_flush(s);
-    if (fd >= 0 && s->inbox_head != MPSC_END) {
+    if (fd >= 0 && s->inbox_count > 0) {
         signal_event_fd(s); /* what is left must keep the descriptor readable */
     }
     return (leat_events){ .items = s->events, .count = count };
@@ -424,6 +431,7 @@ leat_events leat_update(leat_streamer *s, const leat_tick *tick)
 {
     bool traced = trace_is_on(&s->trace);
     uint64_t begin_ns = traced ? streamer_now(s) : 0;
+    streamer_wake_owed(s);
     free_ended(s);
     if (s->desc.stepped) {
         step_to(s, tick != NULL ? tick->now_ns : 0);
@@ -489,6 +497,7 @@ static void sleep_for_events(leat_streamer *s, int fd, uint64_t left_ns)
                              .tv_nsec = (long)(left_ns % NS_PER_S) };
     struct pollfd wait_for = { .fd = fd, .events = POLLIN };
     atomic_store_explicit(&s->update_waits, nap ? UPDATE_NAPS : UPDATE_WAITS, memory_order_seq_cst);
+    streamer_wake_owed(s); /* from now on, nobody puts a wake off */
     if (mpsc_is_empty(&s->post)) {
         ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
     }
@@ -517,9 +526,11 @@ leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
 int leat_event_fd(leat_streamer *s)
 {
     int fd = make_event_fd(s);
-    if (fd >= 0 && !atomic_exchange_explicit(&s->event_fd_public, true, memory_order_seq_cst) &&
-        !mpsc_is_empty(&s->post)) {
-        signal_event_fd(s);
+    if (fd >= 0 && !atomic_exchange_explicit(&s->event_fd_public, true, memory_order_seq_cst)) {
+        streamer_wake_owed(s); /* from now on, nobody puts a wake off */
+        if (!mpsc_is_empty(&s->post)) {
+            signal_event_fd(s);
+        }
     }
     return fd;
 }

@@ -65,6 +65,8 @@ struct io_backend {
     int end_fd; /* polls hung up when the kernel has freed a ring, with all that was in flight; -1: none */
 
     /* what was granted */
+    bool event_fd_full; /* it was not emptied after the last wake: a multishot poll tells of each write anyway */
+    bool event_fd_read; /* it was emptied before the ring has told of the write */
     bool sqpoll, iopoll, fixed_files, chains, statx, fadvise, ext_arg, min_wait, multishot;
     bool iopoll_tried, dont_cache_tried;
     uint64_t fixed_size; /* the first bytes of the pool that are registered */

@@ -223,6 +223,7 @@ static const suite suites[] = {
     { "urgent", suite_urgent, "small urgent reads under a background that never runs dry" },
     { "scale", suite_scale, "submit, cancel and re-prioritise with a thousand and a million queued" },
     { "engine", suite_engine, "the cost of a frame on the engine's thread; allocations; system calls" },
+    { "steady", suite_steady, "system calls while an engine streams without a pause, cold and warm" },
     { "trace", suite_trace, "what it costs to record a trace" },
     { "startup", suite_startup, "opening packs of 10^3 to 10^6 assets; create and destroy" },
     { "memory", suite_memory,

@@ -81,6 +81,7 @@ bool suite_peers(bench *b);
 bool suite_urgent(bench *b);
 bool suite_scale(bench *b);
 bool suite_engine(bench *b);
+bool suite_steady(bench *b);
 bool suite_startup(bench *b);
 bool suite_memory(bench *b);
 bool suite_methods(bench *b);

@@ -1,14 +1,22 @@
 /* scale.c - submit, cancel and re-prioritise while a thousand, and a million, requests wait.
  *
  * All requests bind their memory late, and nobody answers, so that they stay queued: what is measured is the caller's
- * thread alone, in batches of 64 single calls on requests picked at random, with the queue at its level. A batch begins
- * when the I/O thread has nothing left to do and sleeps, so that the call that wakes it is in each of them, at a
- * thousand as at a million. Cancelled requests are replaced by new ones. A figure is the median of its batches' means.
- */
+ * thread alone, in batches of 64 on requests picked at random, with the queue at its level. A batch begins when the I/O
+ * thread has nothing left to do and sleeps, so that the call that wakes it is in each that makes one, at a thousand as
+ * at a million: "submit" is one leat_submit of 64, "read" are 64 calls of leat_read. Re-prioritised and cancelled are
+ * different requests, so that no call finds in the cache what another has brought there. The wake that cancelling and
+ * re-prioritising put off is made by the next leat_update, which is measured as well, and what a bare wake costs here.
+ * Cancelled requests are replaced by new ones. A figure is the median of its batches' means. */
 #include "bench.h"
 
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define CALLS 64u
 #define BATCHES 400u
@@ -17,10 +25,12 @@
 #define ASSET_COUNT 4096u
 
 typedef struct costs {
-    samples submit, cancel, reprioritise; /* ns per call */
+    samples submit, read, cancel, reprioritise; /* ns per request */
+    samples owed; /* ns of the leat_update that makes the wake which the cancels have put off */
     uint32_t full; /* re-prioritisations that were answered "full" */
     uint32_t stale; /* calls that met no request: must stay 0, or the costs are of nothing */
     double bytes; /* of the streamer with its tables, without the pools */
+    double huge_share; /* of the memory in use, how much the kernel has put on huge pages */
 } costs;
 
 /* Only assets with bytes: the others would be ready at once. */
@@ -57,6 +67,23 @@ static bool take_cancelled(leat_streamer *s, uint32_t wanted)
     return wanted == 0;
 }
 
+/* A level of the process in kB, by its name in the kernel's list; 0 if it is not there. */
+static double level_kb(const char *name)
+{
+    char line[128];
+    double kb = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            kb = strtod(line + strlen(name), NULL);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kb;
+}
+
 static bool fill_up(leat_streamer *s, leat_pack pack, const uint32_t *assets, leat_request *handles, uint32_t count)
 {
     for (uint32_t i = 0; i < count; ++i) {
@@ -72,49 +99,131 @@ static bool fill_up(leat_streamer *s, leat_pack pack, const uint32_t *assets, le
     return true;
 }
 
-static void measure(leat_streamer *s, leat_pack pack, const uint32_t *assets, leat_request *handles, uint32_t count,
-                    costs *c)
+typedef struct stage {
+    leat_streamer *s;
+    leat_pack pack;
+    const uint32_t *assets;
+    leat_request *handles;
+    uint32_t count;
+    uint64_t random;
+} stage;
+
+/* Different requests, one of each stretch of the table, and their handles; so that no miss of our own is measured. */
+static void pick(stage *t, uint32_t *picked, leat_request *chosen)
 {
-    uint64_t random = 5;
-    for (uint32_t batch = 0; batch < BATCHES; ++batch) {
-        uint32_t picked[CALLS];
-        leat_request chosen[CALLS]; /* or the misses of our own table would be measured */
-        leat_read_desc reads[CALLS];
-        for (uint32_t i = 0; i < CALLS; ++i) {
-            picked[i] = (uint32_t)((bench_random(&random) % (count / CALLS)) * CALLS + i); /* each once */
-            chosen[i] = handles[picked[i]];
-            uint32_t position = position_of(assets, bench_random(&random));
-            reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, position), .bind = LEAT_BIND_LATE };
-        }
-        settle(s);
-        uint64_t begin_ns = bench_now_ns();
-        for (uint32_t i = 0; i < CALLS; ++i) {
-            leat_result result = leat_reprioritise(s, chosen[i], (leat_priority)(i % LEAT_PRIORITY_COUNT), 0);
-            c->full += result == LEAT_ERROR_FULL;
-            c->stale += result == LEAT_ERROR_STALE;
-        }
-        samples_add(&c->reprioritise, (double)(bench_now_ns() - begin_ns) / CALLS);
-        settle(s);
-        begin_ns = bench_now_ns();
-        for (uint32_t i = 0; i < CALLS; ++i) {
-            c->stale += leat_cancel(s, chosen[i]) != LEAT_OK;
-        }
-        samples_add(&c->cancel, (double)(bench_now_ns() - begin_ns) / CALLS);
-        if (!take_cancelled(s, CALLS)) {
-            return;
-        }
-        settle(s);
-        begin_ns = bench_now_ns();
-        uint32_t taken = 0;
-        for (uint32_t i = 0; i < CALLS; ++i) {
-            taken += leat_read(s, &reads[i], &handles[picked[i]]) == LEAT_OK;
-        }
-        samples_add(&c->submit, (double)(bench_now_ns() - begin_ns) / CALLS);
-        if (taken < CALLS) {
-            return;
-        }
+    for (uint32_t i = 0; i < CALLS; ++i) {
+        picked[i] = (uint32_t)((bench_random(&t->random) % (t->count / CALLS)) * CALLS + i);
+        chosen[i] = t->handles[picked[i]];
     }
 }
+
+static void measure_reprioritise(stage *t, costs *c)
+{
+    uint32_t picked[CALLS];
+    leat_request chosen[CALLS];
+    pick(t, picked, chosen);
+    settle(t->s);
+    uint64_t begin_ns = bench_now_ns();
+    for (uint32_t i = 0; i < CALLS; ++i) {
+        leat_result result = leat_reprioritise(t->s, chosen[i], (leat_priority)(i % LEAT_PRIORITY_COUNT), 0);
+        c->full += result == LEAT_ERROR_FULL;
+        c->stale += result == LEAT_ERROR_STALE;
+    }
+    samples_add(&c->reprioritise, (double)(bench_now_ns() - begin_ns) / CALLS);
+}
+
+/* Cancels as many as it puts new ones in their place, in one call or one by one. */
+static bool measure_cancel_and_submit(stage *t, bool one_by_one, costs *c)
+{
+    uint32_t picked[CALLS];
+    leat_request chosen[CALLS], fresh[CALLS];
+    leat_read_desc reads[CALLS];
+    pick(t, picked, chosen);
+    for (uint32_t i = 0; i < CALLS; ++i) {
+        uint32_t position = position_of(t->assets, bench_random(&t->random));
+        reads[i] = (leat_read_desc){ .asset = leat_asset_at(t->s, t->pack, position), .bind = LEAT_BIND_LATE };
+    }
+    settle(t->s);
+    uint64_t begin_ns = bench_now_ns();
+    for (uint32_t i = 0; i < CALLS; ++i) {
+        c->stale += leat_cancel(t->s, chosen[i]) != LEAT_OK;
+    }
+    uint64_t end_ns = bench_now_ns();
+    samples_add(&c->cancel, (double)(end_ns - begin_ns) / CALLS);
+    leat_update(t->s, NULL);
+    samples_add(&c->owed, (double)(bench_now_ns() - end_ns));
+    if (!take_cancelled(t->s, CALLS)) {
+        return false;
+    }
+    settle(t->s);
+    begin_ns = bench_now_ns();
+    uint32_t taken = 0;
+    if (one_by_one) {
+        for (uint32_t i = 0; i < CALLS; ++i) {
+            taken += leat_read(t->s, &reads[i], &fresh[i]) == LEAT_OK;
+        }
+    } else if (leat_submit(t->s, reads, CALLS, fresh, &taken) != LEAT_OK) {
+        return false;
+    }
+    samples_add(one_by_one ? &c->read : &c->submit, (double)(bench_now_ns() - begin_ns) / CALLS);
+    for (uint32_t i = 0; i < taken; ++i) {
+        t->handles[picked[i]] = fresh[i];
+    }
+    return taken == CALLS;
+}
+
+static void measure(stage *t, costs *c)
+{
+    bool ok = true;
+    for (uint32_t batch = 0; batch < BATCHES && ok; ++batch) {
+        measure_reprioritise(t, c);
+        ok = measure_cancel_and_submit(t, batch % 2 == 1, c);
+    }
+}
+
+/* ---- What a wake costs here, whoever makes it ---- */
+
+static void *sleeper_main(void *argument)
+{
+    int fd = *(int *)argument;
+    for (uint64_t value = 0; value != UINT32_MAX;) {
+        struct pollfd wait_for = { .fd = fd, .events = POLLIN };
+        poll(&wait_for, 1, -1);
+        if (read(fd, &value, sizeof(value)) < 0) {
+            value = 0; /* taken already */
+        }
+    }
+    return NULL;
+}
+
+static double bare_wake_ns(void)
+{
+    samples ns = { 0 };
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_t sleeper;
+    if (fd < 0 || pthread_create(&sleeper, NULL, sleeper_main, &fd) != 0) {
+        return 0;
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < BATCHES && ok; ++i) {
+        uint64_t one = 1;
+        bench_sleep_ns(300000);
+        uint64_t begin_ns = bench_now_ns();
+        ok = write(fd, &one, sizeof(one)) == sizeof(one);
+        samples_add(&ns, (double)(bench_now_ns() - begin_ns));
+    }
+    bench_sleep_ns(10000000); /* the last one is taken: the next value comes alone */
+    uint64_t last = UINT32_MAX;
+    if (write(fd, &last, sizeof(last)) == sizeof(last)) {
+        pthread_join(sleeper, NULL);
+    }
+    close(fd);
+    double median = samples_median(&ns);
+    samples_free(&ns);
+    return median;
+}
+
+/* ---- A run ---- */
 
 static bool run(bench *b, uint32_t count, costs *c)
 {
@@ -136,7 +245,8 @@ static bool run(bench *b, uint32_t count, costs *c)
     c->bytes = (double)(stats.memory_bytes - leat_resolved_desc(s)->pool_bytes - leat_resolved_desc(s)->lent_bytes);
     bool ok = handles != NULL && fill_up(s, pack, assets, handles, count);
     if (ok) {
-        measure(s, pack, assets, handles, count, c);
+        c->huge_share = level_kb("AnonHugePages:") / (level_kb("Rss:") + 1);
+        measure(&(stage){ .s = s, .pack = pack, .assets = assets, .handles = handles, .count = count, .random = 5 }, c);
     }
     free(assets);
     free(handles);
@@ -168,8 +278,12 @@ bool suite_scale(bench *b)
         }
     }
     report(b, "submit", &small.submit, &large.submit);
+    report(b, "read", &small.read, &large.read);
     report(b, "cancel", &small.cancel, &large.cancel);
     report(b, "reprioritise", &small.reprioritise, &large.reprioritise);
+    bench_figure(b, "update_that_wakes", samples_median(&large.owed), "ns", GOAL_NONE, 0);
+    bench_figure(b, "bare_wake", bare_wake_ns(), "ns", GOAL_NONE, 0);
+    bench_figure(b, "huge_pages", large.huge_share, "of all", GOAL_NONE, 0);
     bench_figure(b, "bytes_per_request", (large.bytes - small.bytes) / (many - SMALL_COUNT), "bytes", GOAL_NONE, 0);
     bench_figure(b, "reprioritise_full_answers", small.full + large.full, "", GOAL_NONE, 0);
     bench_figure(b, "calls_that_met_no_request", small.stale + large.stale, "", GOAL_AT_MOST, 0);

@@ -14,14 +14,14 @@ static void full_and_empty_again(uint64_t capacity)
     command c = { .type = COMMAND_BIND };
     for (uint32_t round = 0; round < 3; ++round) {
         for (uint64_t i = 0; i < capacity; ++i) {
-            c.ticket = i;
+            c.deadline_ns = i;
             assert_true(command_queue_push(&queue, &c));
         }
         assert_false(command_queue_push(&queue, &c));
         assert_false(command_queue_is_empty(&queue));
         for (uint64_t i = 0; i < capacity; ++i) {
             assert_true(command_queue_pop(&queue, &c));
-            assert_int_equal(c.ticket, i);
+            assert_int_equal(c.deadline_ns, i);
         }
         assert_false(command_queue_pop(&queue, &c));
         assert_true(command_queue_is_empty(&queue));
@@ -49,7 +49,7 @@ static void *produce(void *argument)
 {
     producer *p = argument;
     for (uint64_t i = 0; i < EACH;) {
-        command c = { .type = COMMAND_BIND, .request = { .index = p->number }, .ticket = i };
+        command c = { .type = COMMAND_BIND, .request = { .index = p->number }, .deadline_ns = i };
         i += command_queue_push(p->queue, &c) ? 1 : 0;
     }
     return NULL;
@@ -71,7 +71,7 @@ static void producers_keep_their_order(void **state)
     for (uint32_t taken = 0; taken < PRODUCER_COUNT * EACH;) {
         command c;
         if (command_queue_pop(&queue, &c)) {
-            assert_int_equal(c.ticket, next[c.request.index]++);
+            assert_int_equal(c.deadline_ns, next[c.request.index]++);
             ++taken;
         }
     }

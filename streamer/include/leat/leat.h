@@ -271,7 +271,8 @@ typedef struct leat_uring_desc {
     uint32_t sqpoll_idle_ms;     /* the kernel thread sleeps after this long without work, as does ours; 0: 50 */
     uint32_t sqpoll_core;        /* 1 + the number of the core that the kernel thread is bound to; 0: any */
     uint32_t worker_count_max;   /* threads of the kernel's own, of each kind; 0: 8 */
-    uint32_t batch_wait_us;      /* completions are gathered for at most this long, to save system calls; 0: not at all */
+    uint32_t batch_wait_us;      /* completions are gathered for at most this long, to save system calls; 0: some
+                                  * hundred us, but not at all where urgent requests have come lately */
 
     leat_switch sqpoll; /* one switch for each mode: off by default */
     leat_switch iopoll;
@@ -704,7 +705,9 @@ typedef struct leat_stats {
     uint64_t bytes_copied;    /* copies besides the decode itself */
     uint64_t chunks_decoded, chunks_shared, chunks_skipped, chunks_damaged;
     uint64_t decode_ns;       /* CPU time of decoding and checking, all workers */
-    uint64_t io_submit_calls, io_wait_calls, wake_calls; /* system calls of the I/O path */
+    uint64_t io_submit_calls, io_wait_calls; /* system calls of the I/O thread */
+    uint64_t wake_calls; /* system calls that woke it, made by threads in their calls of Leat: submit and the like */
+    uint64_t worker_wake_calls; /* the same, by decode workers */
     uint64_t io_rounds; /* of the I/O thread: it sleeps between rounds that found nothing to do */
     uint64_t reads_cached;    /* reads that went through the page cache */
     uint64_t deadlines_met, deadlines_missed, deadlines_announced;

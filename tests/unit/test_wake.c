@@ -1,0 +1,313 @@
+/* Shows when the I/O thread is woken and when it is left asleep, and that no wake is lost: what may wait for the next
+ * update costs no system call, what somebody waits for is told at once, and each call that is saved is made up for.
+ *
+ * A streamer with threads is watched through its own words (src/streamer.h): the thread sleeps when `sleep` says so. In
+ * what depth it sleeps is written over by hand where a device would have to be held up for it; the thread is as deep
+ * asleep in each. Time is only a limit for broken builds: whoever is not woken waits for ever. */
+#include "unit.h"
+
+#include "streamer.h"
+#include "test_pack.h"
+
+#include <leat/leat.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WAIT_NS (UINT64_C(30) * 1000000000)
+#define WAIT_MS 30000
+#define COUNT 64u
+#define ROUNDS 50u
+#define ASSET_BYTES 4096u
+#define LENT_BYTES MIB(2)
+
+typedef struct fixture {
+    test_pack pack;
+    char path[256];
+    leat_streamer *s;
+    leat_pack handle;
+} fixture;
+
+static void quiet(leat_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)text;
+    (void)user;
+}
+
+static void setup(fixture *f, uint32_t asset_bytes)
+{
+    leat_desc desc = { .backend = LEAT_BACKEND_THREADS,
+                       .worker_count = 1,
+                       .io_thread_count = 1,
+                       .memory_bytes_max = MIB(32),
+                       .pool_bytes = MIB(4),
+                       .lent_bytes = LENT_BYTES,
+                       .logger = { .log = quiet } };
+    test_pack_make(
+        &(test_pack_desc){ .seed = 3, .asset_count = COUNT, .size_min = asset_bytes, .size_max = asset_bytes },
+        &f->pack);
+    test_pack_write(&f->pack, f->path);
+    assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
+    assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
+}
+
+static void teardown(fixture *f)
+{
+    leat_destroy(f->s);
+    unlink(f->path);
+    test_pack_free(&f->pack);
+}
+
+/* Until the I/O thread has nothing left to do and sleeps. */
+static void await_sleep(const fixture *f)
+{
+    uint64_t end_ns = streamer_now(f->s) + WAIT_NS;
+    while (atomic_load(&f->s->sleep) == SLEEP_AWAKE || !mpsc_is_empty(&f->s->mail) ||
+           !command_queue_is_empty(&f->s->commands)) {
+        assert_true(streamer_now(f->s) < end_ns);
+        sched_yield();
+    }
+}
+
+static uint64_t wakes(const fixture *f)
+{
+    leat_stats stats;
+    leat_stats_get(f->s, &stats);
+    return stats.wake_calls;
+}
+
+/* A request that stays where it is: its memory is asked for, and nobody answers. */
+static leat_request submit(fixture *f, uint32_t position, leat_priority priority)
+{
+    leat_request handle;
+    leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, position),
+                            .bind = LEAT_BIND_LATE,
+                            .priority = priority };
+    assert_int_equal(leat_read(f->s, &read, &handle), LEAT_OK);
+    return handle;
+}
+
+static uint32_t cancelled_of(leat_events events)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < events.count; ++i) {
+        assert_true(events.items[i].type == LEAT_EVENT_CANCELLED || events.items[i].type == LEAT_EVENT_NEEDS_MEMORY);
+        count += events.items[i].type == LEAT_EVENT_CANCELLED;
+    }
+    return count;
+}
+
+/* Takes events until so many have ended as cancelled. */
+static void await_cancelled(fixture *f, uint32_t count)
+{
+    while (count > 0) {
+        leat_events events = leat_wait(f->s, WAIT_NS);
+        assert_true(events.count > 0);
+        count -= cancelled_of(events);
+    }
+}
+
+/* ---- What may wait ---- */
+
+static void cancels_wait_for_the_update(void **state)
+{
+    (void)state;
+    fixture f;
+    leat_request requests[COUNT];
+    setup(&f, ASSET_BYTES);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        requests[i] = submit(&f, i, LEAT_NORMAL);
+    }
+    await_sleep(&f);
+    uint64_t before = wakes(&f);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        assert_int_equal(leat_cancel(f.s, requests[i]), LEAT_OK);
+        assert_int_equal(leat_reprioritise(f.s, requests[i], LEAT_HIGH, 0), LEAT_OK);
+    }
+    assert_int_equal(wakes(&f), before);
+    assert_int_not_equal(atomic_load(&f.s->sleep), SLEEP_AWAKE);
+    uint32_t cancelled = cancelled_of(leat_update(f.s, NULL)); /* the thread may be that fast */
+    assert_int_equal(wakes(&f), before + 1);
+    await_cancelled(&f, COUNT - cancelled);
+    teardown(&f);
+}
+
+/* The next submit brings all of it along, and then nothing is owed any more. */
+static void a_submit_pays_what_is_owed(void **state)
+{
+    (void)state;
+    fixture f;
+    setup(&f, ASSET_BYTES);
+    leat_request first = submit(&f, 0, LEAT_NORMAL);
+    await_sleep(&f);
+    assert_int_equal(leat_cancel(f.s, first), LEAT_OK);
+    assert_true(atomic_load(&f.s->wake_owed));
+    uint64_t before = wakes(&f);
+    submit(&f, 1, LEAT_NORMAL);
+    await_sleep(&f);
+    assert_false(atomic_load(&f.s->wake_owed));
+    leat_update(f.s, NULL);
+    assert_int_equal(wakes(&f), before + 1);
+    teardown(&f);
+}
+
+static void each_depth_has_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        sleep_state depth;
+        leat_priority priority;
+        bool wakes;
+    } cases[] = {
+        { SLEEP_LIGHT, LEAT_PREFETCH, true }, { SLEEP_LIGHT, LEAT_NORMAL, true }, { SLEEP_SHORT, LEAT_NORMAL, false },
+        { SLEEP_SHORT, LEAT_HIGH, true },     { SLEEP_SHORT, LEAT_URGENT, true }, { SLEEP_DEEP, LEAT_NORMAL, false },
+        { SLEEP_DEEP, LEAT_HIGH, false },     { SLEEP_DEEP, LEAT_URGENT, true },
+    };
+    fixture f;
+    setup(&f, ASSET_BYTES);
+    for (uint32_t i = 0; i < COUNT_OF(cases); ++i) {
+        submit(&f, 0, LEAT_URGENT);
+        await_sleep(&f);
+        atomic_store(&f.s->sleep, cases[i].depth);
+        uint64_t before = wakes(&f);
+        leat_request handle = submit(&f, 1 + i, cases[i].priority);
+        assert_int_equal(wakes(&f), before + cases[i].wakes);
+        if (!cases[i].wakes && cases[i].depth == SLEEP_SHORT) {
+            leat_update(f.s, NULL); /* at the latest */
+            assert_int_equal(wakes(&f), before + 1);
+        }
+        if (!cases[i].wakes && cases[i].depth == SLEEP_DEEP) {
+            submit(&f, 0, LEAT_URGENT);
+        }
+        await_sleep(&f);
+        assert_int_equal(leat_cancel(f.s, handle), LEAT_OK);
+        await_cancelled(&f, 1);
+    }
+    teardown(&f);
+}
+
+/* ---- What somebody waits for ---- */
+
+typedef struct waiter {
+    fixture *f;
+    pthread_mutex_t lock;
+    pthread_cond_t seen;
+    uint32_t cancelled; /* that it has seen */
+    bool failed; /* it waited in vain: nobody woke the I/O thread */
+} waiter;
+
+static void *waiter_main(void *argument)
+{
+    waiter *w = argument;
+    uint32_t cancelled = 0;
+    bool failed = false;
+    while (cancelled < ROUNDS && !failed) {
+        leat_events events = leat_wait(w->f->s, WAIT_NS);
+        cancelled += cancelled_of(events);
+        failed = events.count == 0;
+        pthread_mutex_lock(&w->lock);
+        w->cancelled = cancelled;
+        w->failed = failed;
+        pthread_cond_signal(&w->seen);
+        pthread_mutex_unlock(&w->lock);
+    }
+    return NULL;
+}
+
+/* The other thread is about to wait, waits, or has just waited, as it comes. */
+static void who_waits_is_served(void **state)
+{
+    (void)state;
+    fixture f;
+    setup(&f, ASSET_BYTES);
+    waiter w = { .f = &f, .lock = PTHREAD_MUTEX_INITIALIZER, .seen = PTHREAD_COND_INITIALIZER };
+    bool failed = false;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, waiter_main, &w), 0);
+    for (uint32_t i = 0; i < ROUNDS && !failed; ++i) {
+        leat_request handle = submit(&f, i % COUNT, LEAT_NORMAL);
+        if (i % 2 == 0) {
+            await_sleep(&f);
+        }
+        assert_int_equal(leat_cancel(f.s, handle), LEAT_OK);
+        pthread_mutex_lock(&w.lock);
+        while (w.cancelled <= i && !w.failed) {
+            pthread_cond_wait(&w.seen, &w.lock);
+        }
+        failed = w.failed;
+        pthread_mutex_unlock(&w.lock);
+    }
+    pthread_join(thread, NULL);
+    assert_false(failed);
+    teardown(&f);
+}
+
+static void who_polls_is_served(void **state)
+{
+    (void)state;
+    fixture f;
+    setup(&f, ASSET_BYTES);
+    struct pollfd wait_for = { .fd = leat_event_fd(f.s), .events = POLLIN };
+    if (wait_for.fd < 0) {
+        teardown(&f);
+        skip();
+    }
+    for (uint32_t i = 0; i < ROUNDS; ++i) {
+        leat_request handle = submit(&f, i % COUNT, LEAT_NORMAL);
+        assert_int_equal(leat_cancel(f.s, handle), LEAT_OK);
+        bool ended = false;
+        while (!ended) {
+            assert_int_equal(poll(&wait_for, 1, WAIT_MS), 1);
+            leat_events events = leat_update(f.s, NULL);
+            for (uint32_t k = 0; k < events.count; ++k) {
+                ended |= events.items[k].type == LEAT_EVENT_CANCELLED;
+            }
+        }
+    }
+    teardown(&f);
+}
+
+/* Memory that comes free is told at once if a request waits for it, and nobody needs to call leat_update. */
+static void a_release_that_is_waited_for_wakes(void **state)
+{
+    (void)state;
+    fixture f;
+    setup(&f, LENT_BYTES / 2 + 1);
+    leat_request requests[2];
+    for (uint32_t i = 0; i < 2; ++i) {
+        leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, i) };
+        assert_int_equal(leat_read(f.s, &read, &requests[i]), LEAT_OK);
+    }
+    leat_events events = leat_wait(f.s, WAIT_NS);
+    assert_int_equal(events.count, 1);
+    assert_int_equal(events.items[0].type, LEAT_EVENT_READY);
+    leat_request ready = events.items[0].request;
+    leat_stats stats;
+    await_sleep(&f);
+    leat_stats_get(f.s, &stats);
+    assert_int_equal(stats.requests_waiting_memory, 1);
+    uint64_t decoded = stats.chunks_decoded;
+    assert_int_equal(leat_release(f.s, ready), LEAT_OK);
+    for (uint64_t end_ns = streamer_now(f.s) + WAIT_NS; stats.chunks_decoded == decoded;) {
+        assert_true(streamer_now(f.s) < end_ns);
+        sched_yield();
+        leat_stats_get(f.s, &stats);
+    }
+    assert_int_equal(leat_wait(f.s, WAIT_NS).count, 1);
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancels_wait_for_the_update), cmocka_unit_test(a_submit_pays_what_is_owed),
+        cmocka_unit_test(each_depth_has_its_own),      cmocka_unit_test(who_waits_is_served),
+        cmocka_unit_test(who_polls_is_served),         cmocka_unit_test(a_release_that_is_waited_for_wakes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
