@@ -201,7 +201,7 @@ static void release_lent(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
     if (r->memory != NULL) {
-        arena_free(s->lent, r->memory);
+        arena_free(s->lent, r->memory - r->lent_shift);
         r->memory = NULL;
     }
     handles_release(&s->request_handles, index);

@@ -26,6 +26,9 @@
 #define CACHED_SKIP 15u /* reads between two questions about the page cache, once the answer is settled */
 #define CACHED_AHEAD                                                                                                   \
     2u /* times decode_bytes_high: of what is not read yet, and so takes no room and does not grow cold */
+#define IN_PLACE_LOOK_MAX 32u /* chunks of a request that are looked at for stored ones: levels of a texture */
+#define IN_PLACE_BYTES_MIN (32u << 10) /* smaller ones cost less to copy than to lay out */
+#define LENT_ALIGNMENT 16u
 #define URGENT_POOL_SHARE 8u /* an eighth of the pool is kept for urgent reads */
 
 /* ---- Chunks that are on their way ---- */
@@ -127,7 +130,8 @@ static bool key_better(const decode_key *a, const decode_key *b)
 /* What a lent block has behind the bytes that were asked for. */
 static uint64_t lent_slack(const request *r)
 {
-    return r->bind == LEAT_BIND_LEAT ? align_up(r->size, LENT_UNIT_SIZE) - r->size : 0;
+    uint64_t used = r->lent_shift + r->size;
+    return r->bind == LEAT_BIND_LEAT ? align_up(used, LENT_UNIT_SIZE) - used : 0;
 }
 
 /* The part of a chunk that a request wants, and where it goes. */
@@ -341,11 +345,42 @@ static void wait_for_memory(leat_streamer *s, uint32_t index)
     trace_point(s, TRACE_WAITS_MEMORY, index, r->generation, r->size, 0);
 }
 
-/* What may hold stored chunks is aligned as the device wants it. */
-static uint8_t *lent_allocate(leat_streamer *s, uint64_t size)
+static bool is_aligned(uint64_t value)
 {
-    uint8_t *block = size >= LEAT_PACK_ALIGN_FROM ? arena_allocate_aligned(s->lent, size, LEAT_PACK_ALIGNMENT) : NULL;
-    return block != NULL ? block : arena_allocate(s->lent, size);
+    return value % LEAT_PACK_ALIGNMENT == 0;
+}
+
+/* Is there a stored chunk among the first of this request that is laid out to be read in place? *shift: how far into a
+ * block of the device's alignment the request's memory must begin, so that the chunk's does too. It stays a multiple of
+ * 16, for engines that compute on what they get; where that is not to be had, the chunk is copied. */
+static bool wants_in_place(const leat_streamer *s, const request *r, uint32_t *shift)
+{
+    const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
+    uint32_t end = u32_min(r->chunk_end, r->chunk_next + IN_PLACE_LOOK_MAX);
+    for (uint32_t i = r->chunk_next; i < end; ++i) {
+        const leat_pack_chunk_record *c = &chunks[i];
+        if (c->codec == LEAT_PACK_CODEC_STORED && c->packed_size >= IN_PLACE_BYTES_MIN &&
+            !(c->flags & PACK_CHUNK_LOOSE) && c->raw_offset >= r->raw_begin &&
+            is_aligned(c->file_offset | c->packed_size)) {
+            uint64_t into = (c->raw_offset - r->raw_begin) % LEAT_PACK_ALIGNMENT;
+            *shift = (uint32_t)(align_up(into, LEAT_PACK_ALIGNMENT) - into);
+            return *shift % LENT_ALIGNMENT == 0;
+        }
+    }
+    return false;
+}
+
+/* What may hold stored chunks is aligned as the device wants it. */
+static uint8_t *lent_allocate(leat_streamer *s, request *r)
+{
+    uint32_t shift = 0;
+    uint8_t *block = NULL;
+    if (wants_in_place(s, r, &shift)) {
+        block = arena_allocate_aligned(s->lent, r->size + shift, LEAT_PACK_ALIGNMENT);
+    }
+    r->lent_shift = block != NULL ? (uint16_t)shift : 0;
+    block = block != NULL ? block : arena_allocate(s->lent, r->size);
+    return block != NULL ? block + r->lent_shift : NULL;
 }
 
 /* True if the request has its memory now; otherwise it has left the queue. */
@@ -353,7 +388,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
 {
     uint64_t size = r->size;
     if (r->bind == LEAT_BIND_LEAT) {
-        r->memory = lent_allocate(s, size);
+        r->memory = lent_allocate(s, r);
         if (r->memory == NULL) {
             wait_for_memory(s, index);
         }

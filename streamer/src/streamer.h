@@ -97,6 +97,7 @@ typedef struct request {
     uint8_t bind; /* leat_bind_kind */
     bool degraded; /* by the I/O thread */
     bool has_deadline; /* deadline_wanted_ns, in the line that an event reads */
+    uint16_t lent_shift; /* LEAT_BIND_LEAT: where in its block the memory begins */
 
     /* What else was asked for: written before the submit mail, then only read. */
     _Alignas(CACHE_LINE_SIZE) uint64_t submitted_ns;

@@ -19,6 +19,8 @@
 #define RAW_READ_BYTES (512u << 10)
 #define RAW_DEPTH_MAX 32u
 #define DECODE_BYTES_MAX (192u << 20)
+#define DECODE_RAW_MIN (512u << 20) /* small packs are decoded again and again, so that there is something to measure  \
+                                     */
 
 /* Bytes per second of one pass over the pack's data in random order; 0 if io_uring or O_DIRECT cannot be had. */
 static double raw_pass(const bench_pack *pack, uint32_t depth, double seconds)
@@ -86,6 +88,7 @@ typedef struct decode_job {
     const bench_pack *pack;
     const uint8_t *packed; /* chunks [0, count) one behind the other */
     uint32_t count;
+    uint32_t count_all; /* a multiple of it: the chunks over and over */
     _Atomic uint32_t *next;
     uint64_t raw_bytes;
     bool lz4_only;
@@ -97,7 +100,8 @@ static void *decode_main(void *argument)
     uint8_t *raw = aligned_alloc(4096, LEAT_PACK_CHUNK_RAW_MAX);
     const leat_pack_chunk_record *chunks = job->pack->index.chunks;
     uint64_t base = chunks[0].file_offset;
-    for (uint32_t i; (i = (*job->next)++) < job->count;) {
+    for (uint32_t at; (at = (*job->next)++) < job->count_all;) {
+        uint32_t i = at % job->count;
         const uint8_t *packed = job->packed + (chunks[i].file_offset - base);
         if (job->lz4_only && chunks[i].codec == LEAT_PACK_CODEC_LZ4) {
             LZ4_decompress_safe((const char *)packed, (char *)raw, (int)chunks[i].packed_size, (int)chunks[i].raw_size);
@@ -117,9 +121,19 @@ static double decode_pass(const bench_pack *pack, const uint8_t *packed, uint32_
     pthread_t handles[64];
     decode_job jobs[64];
     _Atomic uint32_t next = 0;
+    uint64_t raw = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        raw += pack->index.chunks[i].raw_size;
+    }
+    uint32_t rounds = 1 + (uint32_t)(DECODE_RAW_MIN / (raw + 1));
     uint64_t begin_ns = bench_now_ns(), begin_cpu_ns = bench_cpu_ns(), bytes = 0;
     for (uint32_t i = 0; i < threads; ++i) {
-        jobs[i] = (decode_job){ .pack = pack, .packed = packed, .count = count, .next = &next, .lz4_only = lz4_only };
+        jobs[i] = (decode_job){ .pack = pack,
+                                .packed = packed,
+                                .count = count,
+                                .count_all = count * rounds,
+                                .next = &next,
+                                .lz4_only = lz4_only };
         pthread_create(&handles[i], NULL, decode_main, &jobs[i]);
     }
     for (uint32_t i = 0; i < threads; ++i) {

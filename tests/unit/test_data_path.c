@@ -160,6 +160,39 @@ static void aligned_stored_chunks_are_not_copied(leat_backend backend, bool cach
     teardown(&f);
 }
 
+/* Stored chunks behind a beginning that is no multiple of the device's alignment, as the levels of a texture lie:
+ * memory of Leat's begins so that they are in their place all the same; unless that place would not be a multiple
+ * of 16. */
+static void lent_memory_is_laid_for_stored_chunks(leat_backend backend)
+{
+    static const test_pack_desc stored = {
+        .seed = 4, .asset_count = 1, .size_min = 8 * CHUNK_SIZE, .size_max = 8 * CHUNK_SIZE, .stored_every = 1
+    };
+    fixture f;
+    setup(&f, &stored, (leat_desc){ .backend = backend, .direct = LEAT_ON });
+    uint64_t before = 0, size = f.pack.assets[0].raw_size;
+    static const uint32_t heads[] = { 4080, 16, 1 };
+    for (uint32_t i = 0; i < COUNT_OF(heads) && set_cached(&f, false); ++i) {
+        uint64_t begin = CHUNK_SIZE - heads[i];
+        leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, 0),
+                                .part = { .kind = LEAT_PART_BYTES, .offset = begin, .size = size - begin } };
+        assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
+        leat_events events = leat_wait(f.s, WAIT_NS);
+        assert_int_equal(events.count, 1);
+        const leat_event *e = &events.items[0];
+        assert_int_equal(e->type, LEAT_EVENT_READY);
+        assert_int_equal((uintptr_t)e->data % 16, 0);
+        assert_memory_equal(e->data, f.pack.raw + f.pack.assets[0].raw_offset + begin, size - begin);
+        leat_stats stats;
+        leat_stats_get(f.s, &stats);
+        assert_int_equal(stats.bytes_copied - before, heads[i] % 16 == 0 ? heads[i] : size - begin);
+        before = stats.bytes_copied;
+        assert_int_equal(leat_release(f.s, e->request), LEAT_OK);
+        leat_update(f.s, NULL);
+    }
+    teardown(&f);
+}
+
 static void data_path_over_threads(void **state)
 {
     (void)state;
@@ -167,6 +200,7 @@ static void data_path_over_threads(void **state)
     what_has_left_the_cache_is_read_after_all(LEAT_BACKEND_THREADS);
     aligned_stored_chunks_are_not_copied(LEAT_BACKEND_THREADS, false);
     aligned_stored_chunks_are_not_copied(LEAT_BACKEND_THREADS, true);
+    lent_memory_is_laid_for_stored_chunks(LEAT_BACKEND_THREADS);
 }
 
 static void data_path_over_io_uring(void **state)
@@ -182,6 +216,7 @@ static void data_path_over_io_uring(void **state)
     what_has_left_the_cache_is_read_after_all(LEAT_BACKEND_URING);
     aligned_stored_chunks_are_not_copied(LEAT_BACKEND_URING, false);
     aligned_stored_chunks_are_not_copied(LEAT_BACKEND_URING, true);
+    lent_memory_is_laid_for_stored_chunks(LEAT_BACKEND_URING);
 }
 
 int main(void)

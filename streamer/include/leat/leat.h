@@ -550,7 +550,7 @@ LEAT_API LEAT_CHECK leat_result leat_asset_part(const leat_streamer *streamer, l
 /* ---- Requests ----------------------------------------------------------------------------------------------------- */
 
 typedef enum leat_bind_kind {
-    LEAT_BIND_LEAT = 0,   /* Leat's memory, lent from READY to leat_release */
+    LEAT_BIND_LEAT = 0,   /* Leat's memory, lent from READY to leat_release; at a multiple of 16 */
     LEAT_BIND_CALLER = 1, /* leat_read_desc.memory */
     LEAT_BIND_LATE = 2    /* NEEDS_MEMORY is sent when the read is about to go out; answer with leat_bind */
 } leat_bind_kind;
