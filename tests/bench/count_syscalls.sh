@@ -12,13 +12,13 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
     echo "usage: count_syscalls.sh LEAT_BENCH [PACK]" >&2
     exit 2
 fi
-if ! command -v strace >/dev/null || ! strace -f --decode-pids=comm -o /dev/null true 2>/dev/null; then
+if ! command -v strace >/dev/null || ! strace -f -o /dev/null true 2>/dev/null; then
     echo "skipped: strace is not installed (Debian's package: strace), or may not trace here" >&2
     exit 77
 fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-strace-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-strace -f --decode-pids=comm -o "$work/trace" "$1" steady --seconds 3 ${2:+--pack "$2"} >"$work/out" 2>&1 ||
+strace -f -o "$work/trace" "$1" steady --seconds 3 ${2:+--pack "$2"} >"$work/out" 2>&1 ||
     { cat "$work/out" >&2; exit 1; }
 
 for run in cold warm; do
@@ -27,14 +27,19 @@ for run in cold warm; do
     echo
     echo "$run: $requests requests ended, $reads reads went out; by strace, between the marks:"
     awk -v run="$run" -v requests="$requests" -v reads="$reads" '
-        # PID<NAME> CALL(...) = ... ; a call that another thread interrupts is written in two lines, and counted once
+        # A thread is named by who starts it, in /proc/self/task/TID/comm.
+        match($0, /task\/[0-9]+\/comm/) { named = substr($0, RSTART + 5, RLENGTH - 10); next }
+        named != "" && match($0, /write\([0-9]+, "[^"]*"/) {
+            name[named] = substr($0, RSTART, RLENGTH); sub(/^[^"]*"/, "", name[named]); sub(/"$/, "", name[named]); named = ""
+            next
+        }
         index($0, "access(\"/leat-bench/" run "/begin\"") { on = 1; next }
         index($0, "access(\"/leat-bench/" run "/end\"") { on = 0 }
+        # PID CALL(...) = ... ; a call that another thread interrupts is written in two lines, and counted once
         !on || / resumed>/ || $2 == "---" || $2 == "+++" { next }
         {
-            thread = $1; sub(/^[0-9]+</, "", thread); sub(/>$/, "", thread)
+            thread = ($1 in name) ? name[$1] : "engine"
             if (thread ~ /^leat-decode/) thread = "leat-decode"
-            if (thread !~ /^leat-(io|decode)/) thread = "engine"
             call = $2; sub(/\(.*/, "", call)
             if (thread == "engine" && call == "clock_nanosleep") next # the frames of the bench itself
             count[thread, call]++; all[thread]++; seen[call] = 1
