@@ -211,8 +211,7 @@ static bool run_busy_turn(bench *b, outcome *o)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t core_count = cores < 1 ? 1 : cores > (long)CORE_COUNT_MAX ? CORE_COUNT_MAX : (uint32_t)cores;
     while (all.count < core_count + READER_COUNT &&
-           pthread_create(&all.threads[all.count], NULL, all.count < core_count ? compute : read_the_disk,
-                          &all) == 0) {
+           pthread_create(&all.threads[all.count], NULL, all.count < core_count ? compute : read_the_disk, &all) == 0) {
         ++all.count;
     }
     bool ok = run_turn(b, 0, false, b->seconds, o);
