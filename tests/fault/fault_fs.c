@@ -22,6 +22,7 @@
 #define ATTRIBUTES_VALID_S 3600.0
 #define IDLE_THREADS_MAX 32u
 #define FLIP_DISTANCE 16u
+#define REASON_SIZE 160u
 
 /* What the server serves; libfuse hands it to each operation. */
 typedef struct served {
@@ -197,19 +198,24 @@ static bool namespace_enter(void)
     return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
-/* A session that is mounted, or NULL and the reason. */
-static struct fuse_session *mounted_session(fault_fs *fs, served *s, char *reason, size_t reason_size)
+static bool can_mount(char *reason, size_t reason_size)
 {
     int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
     if (device < 0) {
         snprintf(reason, reason_size, "/dev/fuse cannot be opened: %s", strerror(errno));
-        return NULL;
+        return false;
     }
     close(device);
     if (!namespace_enter()) {
         snprintf(reason, reason_size, "no mount namespace of our own can be had: %s", strerror(errno));
-        return NULL;
+        return false;
     }
+    return true;
+}
+
+/* A session that is mounted, or NULL and the reason. */
+static struct fuse_session *mounted_session(const fault_fs *fs, served *s, char *reason, size_t reason_size)
+{
     char *words[] = { "fault_fs", "-ofsname=fault_fs", NULL };
     struct fuse_args arguments = FUSE_ARGS_INIT(2, words);
     struct fuse_session *session = fuse_session_new(&arguments, &operations, sizeof(operations), s);
@@ -224,11 +230,43 @@ static struct fuse_session *mounted_session(fault_fs *fs, served *s, char *reaso
     return session;
 }
 
-static _Noreturn void serve(struct fuse_session *session)
+/* The child. It alone has the session, so that the file system dies with it. Says on `ready` why it cannot be had, or
+ * nothing but an end of text once it is mounted. */
+static _Noreturn void serve(const fault_fs *fs, served *s, int ready)
 {
+    char reason[REASON_SIZE] = "";
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct fuse_session *session = mounted_session(fs, s, reason, sizeof(reason));
+    size_t size = strlen(reason) + 1;
+    bool told = write(ready, reason, size) == (ssize_t)size;
+    close(ready);
+    if (session == NULL || !told) {
+        _exit(1);
+    }
     struct fuse_loop_config config = { .max_idle_threads = IDLE_THREADS_MAX };
     _exit(fuse_session_loop_mt(session, &config) == 0 ? 0 : 1);
+}
+
+/* Starts the child and hears what it says. */
+static bool start_server(fault_fs *fs, served *s, char *reason, size_t reason_size)
+{
+    int ends[2];
+    char heard[REASON_SIZE] = "the server of the file system died";
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        abort();
+    }
+    fflush(NULL);
+    fs->server = fork();
+    if (fs->server == 0) {
+        close(ends[0]);
+        serve(fs, s, ends[1]);
+    }
+    close(ends[1]);
+    while (read(ends[0], heard, sizeof(heard) - 1) < 0 && errno == EINTR) {
+    }
+    close(ends[0]);
+    snprintf(reason, reason_size, "%s", heard);
+    return fs->server > 0 && heard[0] == '\0';
 }
 
 bool fault_fs_start(fault_fs *fs, const void *bytes, uint64_t size, char *reason, size_t reason_size)
@@ -242,16 +280,7 @@ bool fault_fs_start(fault_fs *fs, const void *bytes, uint64_t size, char *reason
     }
     snprintf(fs->path, sizeof(fs->path), "%s/" FAULT_FS_NAME, fs->folder);
     served s = { .shared = fs->shared, .bytes = bytes, .size = size };
-    struct fuse_session *session = mounted_session(fs, &s, reason, reason_size);
-    if (session != NULL) {
-        fflush(NULL);
-        fs->server = fork();
-        if (fs->server == 0) {
-            serve(session);
-        }
-        fuse_session_destroy(session); /* our descriptor: the server's must be the last, so that it can die */
-    }
-    if (fs->server < 0) {
+    if (!can_mount(reason, reason_size) || !start_server(fs, &s, reason, reason_size)) {
         fault_fs_stop(fs);
         return false;
     }
