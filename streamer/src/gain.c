@@ -4,7 +4,7 @@
 #define GAIN_MAX 8.0
 #define STEP 1.25 /* of the gain, upwards and downwards */
 #define TRIAL_RATIO 1.5 /* between the two windows of a trial */
-#define WORTH_MORE 1.07 /* half as much again in flight must bring as much more bandwidth as this to be taken */
+#define WORTH_MORE 1.05 /* half as much again in flight must bring as much more bandwidth as this to be taken */
 #define WORTH_KEEPING 1.03 /* and if it brings less than this, it is given up */
 #define SLOT_NS (6 * NS_PER_MS)
 #define SLOT_READS 16u

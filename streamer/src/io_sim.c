@@ -141,7 +141,7 @@ static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count,
             uint64_t unit = r.item.flags & IO_READ_DIRECT ? 512 : 1;
             r.size_real = (uint32_t)u64_max(align_down(cut % r.item.size, unit), u64_min(unit, r.item.size));
         }
-        if (r.item.op != IO_OP_STATUS) { /* while it is out, its memory is the device's, to write into what it likes */
+        if (d->scribbles && r.item.op != IO_OP_STATUS) {
             memset(r.item.memory, OUT_BYTE, r.item.size);
         }
         heap_push(io, &r);

@@ -117,13 +117,14 @@ void setup_draw(sim *m)
     m->device = leat_sim_preset(presets[below(m, COUNT_OF(presets))]);
     m->device.seed = random_draw(&m->random);
     m->device.counts = &m->happened;
+    m->device.scribbles = true; /* who looks at a buffer too early is seen */
     m->fair_weather = kind != SIM_ANYTHING || chance(m, 15);
     m->watched_order = kind == SIM_ORDER;
     m->share_weight = 1 + (uint32_t)below(m, 4);
     m->loose = chance(m, 12);
     m->traced = chance(m, 10);
     if (kind == SIM_ORDER || kind == SIM_SHARES) {
-        m->device = (leat_sim_desc){ .seed = 1, .channel_count = 1, .counts = &m->happened };
+        m->device = (leat_sim_desc){ .seed = 1, .channel_count = 1, .scribbles = true, .counts = &m->happened };
     } else if (chance(m, 50)) {
         m->device.decode_bytes_per_second = UINT64_C(1000000) << below(m, 10);
     }

@@ -67,6 +67,8 @@ typedef struct leat_sim_desc {
     uint64_t fault_first;
     uint64_t fault_count; /* so many of them; 0: all that follow */
 
+    bool scribbles; /* writes garbage into a buffer as long as a read into it is out */
+
     uint64_t decode_bytes_per_second; /* raw, of the one worker of a stepped streamer; 0: decoding takes no time */
     leat_sim_counts *counts; /* optional: added to, until leat_destroy returns */
 } leat_sim_desc;
