@@ -90,6 +90,10 @@ run_preset()
     skip=$((${skip:-0} + $(junit_attribute "$report" disabled)))
     passed=$((passed + total - bad - skip))
     skipped=$((skipped + skip))
+    if [ "$skip" -gt 0 ]; then
+        echo "Skipped in $preset, because:"
+        sed -n 's/^SKIPPED:\{0,1\} */  /p' "$folder/Testing/Temporary/LastTest.log" | sort | uniq
+    fi
     # ctest can fail without a failed test: no test found, or it was stopped.
     [ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
     failed=$((failed + bad))
