@@ -6,6 +6,7 @@
 #include "decode.h"
 
 #include "bounds.h"
+#include "clock.h"
 #include "decode_queue.h"
 #include "pack_index.h"
 #include "region.h"
@@ -17,7 +18,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* Of a worker: a chunk decoded, and one that was fetched. One huge page. */
 #define SCRATCH_SIZE (2 * LEAT_PACK_CHUNK_RAW_MAX)
@@ -65,13 +65,6 @@ static uint32_t take_group(decode *d, bool alone, decode_task **group)
 }
 
 /* ---- One task ---- */
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
 
 /* The output to decode into directly: a wanted one that begins with the chunk and reaches as far as any. (It need not
  * take all of the chunk: an asset's last one ends in some bytes of padding.) */
@@ -190,7 +183,7 @@ static void fetch_tasks(const decode *d, decode_task *const *group, uint32_t cou
     for (uint32_t i = 0; i < count; ++i) {
         wanted |= mark_wanted(d, group[i]);
     }
-    if (wanted && group[0]->packed == NULL) {
+    if (wanted) {
         fetch_group(d, group, count, scratch);
     }
 }
@@ -209,7 +202,7 @@ static uint64_t task_run(decode *d, decode_task *task, uint32_t worker, uint64_t
     } else if (wanted && !task->unread) {
         run_packed(task, scratch_of(d, worker));
     }
-    uint64_t end_ns = monotonic_ns();
+    uint64_t end_ns = clock_now_ns();
     task->time_ns = end_ns - begin_ns;
     d->desc.done(d->desc.owner, task);
     return end_ns;
@@ -235,9 +228,11 @@ static void give_back(decode *d, decode_task *const *group, uint32_t count)
 /* Returns when it ended. */
 static uint64_t group_run(decode *d, decode_task *const *group, uint32_t count, uint32_t worker)
 {
-    uint64_t now_ns = monotonic_ns();
+    uint64_t now_ns = clock_now_ns();
     uint8_t *fetched = scratch_of(d, worker) + LEAT_PACK_CHUNK_RAW_MAX;
-    fetch_tasks(d, group, count, fetched);
+    if (group[0]->packed == NULL) { /* what the device has read comes alone */
+        fetch_tasks(d, group, count, fetched);
+    }
     for (uint32_t i = 0; i < count; ++i) {
         if (i > 0 && in_hurry(d)) {
             give_back(d, group + i, count - i);
@@ -256,7 +251,7 @@ static void *worker_main(void *argument)
     decode *d = argument;
     uint32_t worker = atomic_fetch_add_explicit(&d->worker_next, 1, memory_order_relaxed);
     spread_place place = { 0 };
-    spread_look(&d->spread, &place, monotonic_ns());
+    spread_look(&d->spread, &place, clock_now_ns());
     pthread_mutex_lock(&d->lock);
     while (!d->stopping) {
         if (d->queue.count == 0) {

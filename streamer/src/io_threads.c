@@ -9,6 +9,8 @@
  * started until there is such a thing, and where no thread can be had then, submit() reads by itself. */
 #include "io.h"
 
+#include "clock.h"
+
 #include "file.h"
 #include "threads.h"
 
@@ -20,7 +22,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef RWF_NOWAIT
@@ -320,10 +321,7 @@ static void threads_wait(io_backend *io, uint64_t deadline_ns)
     }
     struct timespec left = { 0 };
     if (deadline_ns != IO_WAIT_FOREVER) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        uint64_t now_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-        uint64_t ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+        uint64_t ns = clock_left_ns(deadline_ns);
         left = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
     }
     struct pollfd wait_for = { .fd = io->event_fd, .events = POLLIN };

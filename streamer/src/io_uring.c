@@ -22,6 +22,8 @@
 
 #include "uring.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,7 +32,6 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LAZY_REAPS_MAX 2u /* reaps after which the kernel is entered although nobody has waited */
@@ -407,13 +408,6 @@ static uint32_t uring_reap(io_backend *io, io_completion *completions, uint32_t 
 
 /* ---- Waiting ---- */
 
-static uint64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 /* Sleeps on the eventfd alone. */
 static void wait_without_ring(io_backend *io, uint64_t deadline_ns)
 {
@@ -421,7 +415,7 @@ static void wait_without_ring(io_backend *io, uint64_t deadline_ns)
         drain_event_fd(io);
         return;
     }
-    uint64_t ns = deadline_ns == IO_WAIT_FOREVER ? 0 : deadline_ns - u64_min(deadline_ns, now());
+    uint64_t ns = deadline_ns == IO_WAIT_FOREVER ? 0 : clock_left_ns(deadline_ns);
     struct timespec timeout = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
     struct pollfd wait_for = { .fd = io->event_fd, .events = POLLIN };
     ++io->stats.wait_calls;
@@ -461,12 +455,12 @@ static void pause_core(void)
 static bool spin(io_backend *io, uint64_t deadline_ns)
 {
     atomic_store_explicit(&io->asleep, false, memory_order_seq_cst); /* pairs with uring_wake */
-    uint64_t end_ns = u64_min(deadline_ns, now() + io->desc->sqpoll_idle_ms * NS_PER_MS);
+    uint64_t end_ns = u64_min(deadline_ns, clock_now_ns() + io->desc->sqpoll_idle_ms * NS_PER_MS);
     bool came = something_came(io);
     for (uint32_t i = 1; !came; ++i) {
         pause_core();
         came = something_came(io);
-        if (i % SPINS_PER_CLOCK == 0 && now() >= end_ns) {
+        if (i % SPINS_PER_CLOCK == 0 && clock_now_ns() >= end_ns) {
             break;
         }
     }
@@ -507,7 +501,7 @@ static void wait_for(io_backend *io, uint64_t deadline_ns, uint64_t batch_ns)
         ring_enter_until(io, deadline_ns);
     }
     if (io->kernel_is_busy && !io->dead && io_uring_cq_ready(&io->ring) == 0) {
-        wait_without_ring(io, now() + BUSY_PAUSE_NS);
+        wait_without_ring(io, clock_now_ns() + BUSY_PAUSE_NS);
     }
 }
 

@@ -72,8 +72,9 @@ leat_result pack_chunk_check(const leat_pack_chunk_record *record, const void *p
 /* Checks and undoes one chunk: hash over the packed bytes, then the codec, into exactly record->raw_size bytes of
  * `raw`, which does not overlap `packed`. DAMAGED if anything does not fit. */
 leat_result pack_chunk_decode(const leat_pack_chunk_record *record, const void *packed, void *raw);
-/* The same for the first `size` raw bytes (1 .. raw_size): writes nothing behind them, and takes less time. A block that
- * is broken further on, with a hash that is right, is then not found out: its beginning is what its writer wrote. */
+/* The same for the first `size` raw bytes (1 .. raw_size): writes nothing behind them, and takes less time. A block
+ * that is broken further on, with a hash that is right, is then not found out: its beginning is what its writer wrote.
+ */
 leat_result pack_chunk_decode_prefix(const leat_pack_chunk_record *record, const void *packed, void *raw,
                                      uint32_t size);
 

@@ -6,6 +6,8 @@
  * unmapped. */
 #include "streamer.h"
 
+#include "clock.h"
+
 #include "resolve.h"
 #include "threads.h"
 
@@ -14,7 +16,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define COMMAND_COUNT_MAX 65536u
@@ -31,9 +32,7 @@ uint64_t streamer_now(const leat_streamer *s)
     if (s->desc.stepped) {
         return atomic_load_explicit(&s->now_ns, memory_order_relaxed);
     }
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+    return clock_now_ns();
 }
 
 /* Can a sleeping I/O thread be told with the next update, if it does not look before? */

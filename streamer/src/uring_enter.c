@@ -6,11 +6,12 @@
  * ring is gone. */
 #include "uring.h"
 
+#include "clock.h"
+
 #ifdef LEAT_HAVE_URING
 
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 
 /* The argument of IORING_ENTER_EXT_ARG, with the field of Linux 6.12, which is padding before. */
 typedef struct enter_argument {
@@ -96,14 +97,6 @@ static struct __kernel_timespec time_of(uint64_t ns)
     return (struct __kernel_timespec){ .tv_sec = (long long)(ns / NS_PER_S), .tv_nsec = (long long)(ns % NS_PER_S) };
 }
 
-static uint64_t time_left(uint64_t deadline_ns)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    uint64_t now_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-}
-
 /* A kernel without EXT_ARG: the limit is an entry of its own, which completes with the first other one at the latest.
  */
 static void enter_with_timeout_entry(io_backend *io, uint32_t wait_count, uint64_t ns)
@@ -121,7 +114,7 @@ static void enter_with_timeout_entry(io_backend *io, uint32_t wait_count, uint64
 static void enter_until(io_backend *io, uint32_t wait_count, uint64_t deadline_ns, uint64_t batch_ns)
 {
     bool forever = deadline_ns == IO_WAIT_FOREVER;
-    uint64_t left_ns = forever ? 0 : time_left(deadline_ns);
+    uint64_t left_ns = forever ? 0 : clock_left_ns(deadline_ns);
     enter_argument argument = { 0 };
     if (batch_ns > 0 && io->min_wait) {
         argument.batch_wait_us = (uint32_t)(batch_ns / NS_PER_US);

@@ -19,8 +19,7 @@
 #define RAW_READ_BYTES (512u << 10)
 #define RAW_DEPTH_MAX 32u
 #define DECODE_BYTES_MAX (192u << 20)
-#define DECODE_RAW_MIN (512u << 20) /* small packs are decoded again and again, so that there is something to measure  \
-                                     */
+#define DECODE_RAW_MIN (512u << 20) /* small packs are decoded again and again, until it is so much */
 
 /* Bytes per second of one pass over the pack's data in random order; 0 if io_uring or O_DIRECT cannot be had. */
 static double raw_pass(const bench_pack *pack, uint32_t depth, double seconds)

@@ -4,6 +4,8 @@
 #
 #   tests/doctor/run.sh LEAT SECCOMP_RUN MAKE_PACK
 set -euo pipefail
+# shellcheck source=../expect.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../expect.sh"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-doctor-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -16,25 +18,6 @@ chmod 644 "$work/pack.leat"
 cd "$work"
 mkdir folder
 echo "some bytes" >file
-
-fail()
-{
-    echo "FAILED: $1" >&2
-    exit 1
-}
-
-# expect CODES COMMAND...: the exit code is one of them (as in "0,3"); output goes to ./out and ./err.
-expect()
-{
-    local codes=$1 got=0
-    shift
-    "$@" >out 2>err || got=$?
-    case ",$codes," in
-        *",$got,"*) ;;
-        *) cat out err; fail "exit $got, not $codes: $*" ;;
-    esac
-    ! grep -Eq 'AddressSanitizer|runtime error' err || { cat err; fail "a sanitizer has something to say: $*"; }
-}
 
 # says TEXT: in the report.
 says()

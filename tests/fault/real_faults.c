@@ -41,12 +41,7 @@ typedef struct fixture {
 
 static stream_case case_of(const fixture *f)
 {
-    stream_case c = { .desc = { .backend = f->backend }, .pack = &f->pack, .path = f->path };
-    if (f->backend == LEAT_BACKEND_SIM) {
-        c.desc.stepped = true;
-        c.desc.sim = &f->sim;
-    }
-    return c;
+    return stream_case_of(f->backend, &f->pack, f->path, &f->sim);
 }
 
 static bool opened(stream_case *c)

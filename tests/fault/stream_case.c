@@ -89,6 +89,16 @@ static void desc_fill(stream_case *c)
     c->desc.read_bytes_max = c->desc.read_bytes_max == 0 ? 32u << 10 : c->desc.read_bytes_max;
 }
 
+stream_case stream_case_of(leat_backend backend, const test_pack *pack, const char *path, const leat_sim_desc *sim)
+{
+    stream_case c = { .desc = { .backend = backend }, .pack = pack, .path = path };
+    if (backend == LEAT_BACKEND_SIM) {
+        c.desc.stepped = true;
+        c.desc.sim = sim;
+    }
+    return c;
+}
+
 bool stream_open(stream_case *c)
 {
     desc_fill(c);

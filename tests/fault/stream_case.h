@@ -32,6 +32,9 @@ void stream_pack_make(test_pack *pack, char *path);
 /* The same, in memory only: what was written before can be read with it. */
 void stream_pack_fill(test_pack *pack);
 
+/* Streams that pack from that path; over the simulated device it is stepped, and `sim` says what the device does. */
+stream_case stream_case_of(leat_backend backend, const test_pack *pack, const char *path, const leat_sim_desc *sim);
+
 /* Creates and opens. False: c->error says why, and nothing is left behind. */
 bool stream_open(stream_case *c);
 /* Asks once for every asset, with memory of all three kinds, cancels some, and waits until each request has ended. */

@@ -5,27 +5,14 @@
 #
 #   tests/packer/run.sh LEAT LEAT-SAMPLES
 set -euo pipefail
+# shellcheck source=../expect.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../expect.sh"
 
 leat=$1
 samples=$2
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-packer-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-
-fail()
-{
-    echo "FAILED: $1" >&2
-    exit 1
-}
-
-# expect CODE COMMAND...: output goes to ./out and ./err.
-expect()
-{
-    local code=$1 got=0
-    shift
-    "$@" >out 2>err || got=$?
-    [ "$got" = "$code" ] || { cat out err; fail "exit $got, not $code: $*"; }
-}
 
 said()
 {

@@ -3,26 +3,14 @@
 #
 #   tests/packer/trace.sh LEAT LEAT-BENCH
 set -euo pipefail
+# shellcheck source=../expect.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../expect.sh"
 
 leat=$1
 bench=$2
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-trace-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-
-fail()
-{
-    echo "FAILED: $1" >&2
-    exit 1
-}
-
-expect()
-{
-    local code=$1 got=0
-    shift
-    "$@" >out 2>err || got=$?
-    [ "$got" = "$code" ] || { cat out err; fail "exit $got, not $code: $*"; }
-}
 
 expect 0 "$bench" trace --quick --trace "a trace.json"
 expect 0 "$leat" trace top "a trace.json" --count 3

@@ -7,26 +7,13 @@
 #
 # Exit 77: the kernel takes no seccomp filter.
 set -euo pipefail
+# shellcheck source=../expect.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../expect.sh"
 
 seccomp_run=$1 make_pack=$2 smallest=$3 bench=$4 leat=${5:-} samples=${6:-} view=${7:-} fixture=${8:-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-sandbox-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-
-fail()
-{
-    echo "FAILED: $1" >&2
-    exit 1
-}
-
-# expect CODE COMMAND...: output goes to ./out and ./err.
-expect()
-{
-    local code=$1 got=0
-    shift
-    "$@" >out 2>err || got=$?
-    [ "$got" = "$code" ] || { cat out err; fail "exit $got, not $code: $*"; }
-}
 
 # said_once: one line, and no other, tells of the threads, and why.
 said_once()

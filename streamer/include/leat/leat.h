@@ -1,3 +1,4 @@
+/* clang-format off */ /* columns are kept by hand, and a declaration stands in one line */
 /* leat/leat.h - asset streaming for game engines on Linux.
  *
  * A streamer reads parts of assets out of packs: mips of a texture, LODs of a mesh, bytes of anything. Requests go into

@@ -1,3 +1,4 @@
+/* clang-format off */ /* columns are kept by hand, and a declaration stands in one line */
 /* leat/sim.h - a simulated device, for tests of an engine's own streaming. UNSTABLE: may change with each version.
  *
  * With LEAT_BACKEND_SIM the bytes are those of the real packs, but time is virtual: a read takes as long as the device
