@@ -18,7 +18,7 @@ if [ "${2:-}" != inside ]; then
 fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-full-XXXXXX")
-trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'umount "$work/small" 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 
 fail()
