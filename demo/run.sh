@@ -57,7 +57,7 @@ packages_need "$packages" "${needed[@]}" || exit 1
 
 targets=(leat leat-view)
 [ "$content" != samples ] || targets+=(leat-samples)
-build_preset "$root" release "$build" -DLEAT_BUILD_TESTS=OFF -- "${targets[@]}" || exit 1
+build_preset "$root" release "$build" -- "${targets[@]}" || exit 1
 mkdir -p "$cache"
 
 # program NAME: its path in the build.
