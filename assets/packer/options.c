@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static const command_text commands[] = {
     { "pack", "ojltJsqh", "leat pack SRC... -o OUT.leat [options]",
       "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
       "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
-      "      --jobs N                 worker threads (default: one per core)\n"
+      "      --jobs N                 worker threads (default: one per core that it may use)\n"
       "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
       "      --texture-format FORMAT  auto (= bc), bc or rgba8\n"
       "      --json                   print the summary as JSON on standard output\n"
@@ -215,14 +216,17 @@ static int arguments_check(const command_text *text, const options *o)
     return -1;
 }
 
+/* Those that this process may use: in a container or under taskset, fewer than the machine has. */
+static uint32_t usable_cores(void)
+{
+    cpu_set_t allowed;
+    int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+    return cores > JOBS_MAX ? JOBS_MAX : (uint32_t)cores;
+}
+
 int options_parse(int argc, char **argv, options *o)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *o = (options){ .level = LEVEL_DEFAULT,
-                    .count = COUNT_DEFAULT,
-                    .job_count = cores < 1          ? 1
-                                 : cores > JOBS_MAX ? JOBS_MAX
-                                                    : (uint32_t)cores };
+    *o = (options){ .level = LEVEL_DEFAULT, .count = COUNT_DEFAULT, .job_count = usable_cores() };
     if (argc < 2) {
         print_overview(stderr);
         return EXIT_USAGE;

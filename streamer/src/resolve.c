@@ -5,6 +5,7 @@
 
 #include <leat/pack_format.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -70,6 +71,17 @@ static void default_u64(uint64_t *value, uint64_t fallback)
     *value = *value == 0 ? fallback : *value;
 }
 
+/* The cores that this process may use: in a container or under taskset, fewer than the machine has. */
+static uint32_t usable_cores(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+        return (uint32_t)CPU_COUNT(&allowed);
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than a cpu_set_t has room for */
+    return online > 0 ? (uint32_t)online : 1;
+}
+
 static void resolve_defaults(leat_desc *d)
 {
     if (d->allocator.allocate == NULL || d->allocator.free == NULL) {
@@ -81,8 +93,7 @@ static void resolve_defaults(leat_desc *d)
     if (d->logger.level == 0) {
         d->logger.level = LEAT_LOG_WARNING;
     }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    default_u32(&d->worker_count, cores > 0 ? u32_min((uint32_t)cores, WORKER_COUNT_LIMIT) : 1);
+    default_u32(&d->worker_count, u32_min(usable_cores(), WORKER_COUNT_LIMIT));
     default_u32(&d->io_thread_count, IO_THREAD_COUNT_DEFAULT);
     default_u64(&d->memory_bytes_max, MEMORY_BYTES_DEFAULT);
     default_u64(&d->pool_bytes, u64_max(u64_min(POOL_BYTES_DEFAULT, d->memory_bytes_max / 4), POOL_BYTES_MIN));

@@ -24,9 +24,35 @@ static void zeros_are_defaults(void **state)
     for (uint32_t i = 0; i < LEAT_CLIENT_COUNT; ++i) {
         assert_int_equal(a.client_weights[i], 1);
     }
+}
+
+/* One worker for each core that the process may use, which can be fewer than there are. */
+static void workers_are_as_many_as_usable_cores(void **state)
+{
+    (void)state;
+    leat_desc d;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    assert_int_equal(desc_resolve(NULL, &d, NULL), LEAT_OK);
+    assert_int_equal(d.worker_count, CPU_COUNT(&before));
+    CPU_ZERO(&one);
+    for (uint32_t core = 0; CPU_COUNT(&one) == 0; ++core) {
+        if (CPU_ISSET(core, &before)) {
+            CPU_SET(core, &one);
+        }
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    assert_int_equal(desc_resolve(NULL, &d, NULL), LEAT_OK);
+    assert_int_equal(d.worker_count, 1);
+    assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+    unit_call_fails(CALL_SCHED_GETAFFINITY, 0, EINVAL); /* more cores than the set has room for */
+    unit_call_fails(CALL_SYSCONF, 0, 300);
+    assert_int_equal(desc_resolve(NULL, &d, NULL), LEAT_OK);
+    assert_int_equal(d.worker_count, 256);
+    unit_call_fails(CALL_SCHED_GETAFFINITY, 0, EINVAL);
     unit_call_fails(CALL_SYSCONF, 0, -1); /* a system that does not tell its cores */
-    assert_int_equal(desc_resolve(NULL, &a, NULL), LEAT_OK);
-    assert_int_equal(a.worker_count, 1);
+    assert_int_equal(desc_resolve(NULL, &d, NULL), LEAT_OK);
+    assert_int_equal(d.worker_count, 1);
     assert_true(unit_calls_done());
 }
 
@@ -147,9 +173,9 @@ static void the_default_log_is_stderr(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(zeros_are_defaults),        cmocka_unit_test(what_is_said_stays),
-        cmocka_unit_test(fields_have_bounds),        cmocka_unit_test(allocators_are_whole),
-        cmocka_unit_test(the_default_log_is_stderr),
+        cmocka_unit_test(zeros_are_defaults),   cmocka_unit_test(workers_are_as_many_as_usable_cores),
+        cmocka_unit_test(what_is_said_stays),   cmocka_unit_test(fields_have_bounds),
+        cmocka_unit_test(allocators_are_whole), cmocka_unit_test(the_default_log_is_stderr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -31,6 +32,7 @@ typedef enum unit_call {
     CALL_PREAD,
     CALL_POSIX_MEMALIGN,
     CALL_INOTIFY_ADD_WATCH,
+    CALL_SCHED_GETAFFINITY,
     CALL_SYSCONF,
     CALL_COUNT
 } unit_call;
@@ -85,6 +87,8 @@ int __real_posix_memalign(void **block, size_t alignment, size_t size);
 int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
 int __real_inotify_add_watch(int fd, const char *path, uint32_t mask);
 int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask);
+int __real_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *set);
 long __real_sysconf(int name);
 long __wrap_sysconf(int name);
 
@@ -152,6 +156,11 @@ int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
 int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask)
 {
     return unit_call_is_to_fail(CALL_INOTIFY_ADD_WATCH) ? -1 : __real_inotify_add_watch(fd, path, mask);
+}
+
+int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *set)
+{
+    return unit_call_is_to_fail(CALL_SCHED_GETAFFINITY) ? -1 : __real_sched_getaffinity(thread, size, set);
 }
 
 long __wrap_sysconf(int name)

@@ -312,7 +312,7 @@ typedef struct leat_desc {
     leat_error *error; /* optional: filled when leat_create fails */
 
     leat_backend backend;
-    uint32_t worker_count; /* decode threads; 0: one per core (the I/O thread sleeps most of the time) */
+    uint32_t worker_count; /* decode threads; 0: one per core that we may use (the I/O thread sleeps mostly) */
     uint32_t io_thread_count; /* of the threads backend; 0: 16 */
     bool stepped; /* no threads at all: leat_update does the work of all stages, and leat_tick.now_ns is the clock */
 
