@@ -54,6 +54,10 @@ static inline uint64_t unit_end(const pack_index *index, unit u)
 /* Chunks that are neighbours together, up to bytes_max packed bytes. malloc'ed; NULL without memory. */
 unit *make_units(const pack_index *index, uint64_t bytes_max, uint32_t *count);
 
+/* All of a pack by `threads` workers, each with a ring of its own (ring_per_worker.c). False where io_uring or O_DIRECT
+ * is refused, or a read failed. */
+bool ring_per_worker_run(const bench_pack *pack, uint32_t threads, uint64_t *bytes, stopwatch *watch);
+
 /* How peers that are libraries do it (peers_libraries.c). Each decodes all of the pack, or as much of it as its own
  * format was made from, tells how many bytes came out, and runs the watch around that alone. */
 typedef struct library_peer {

@@ -1,9 +1,10 @@
 /* throughput.c - a whole pack and random assets through Leat, cold and warm, against what the machine can do. */
-#include "bench.h"
+#include "peers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define RANDOM_COUNT 1000u
 #define BATCH 256u
@@ -91,6 +92,20 @@ static bool add(bench *b, const uint32_t *assets, uint32_t count, leat_backend b
     return true;
 }
 
+/* The other design, by hand, on as many workers as there are cores: a pass over the same pack, cold. */
+static bool add_ring_per_worker(const bench_pack *pack, samples *rate, samples *cpu)
+{
+    uint64_t bytes;
+    stopwatch watch;
+    bench_cold(pack->path);
+    if (!ring_per_worker_run(pack, (uint32_t)sysconf(_SC_NPROCESSORS_ONLN), &bytes, &watch)) {
+        return false;
+    }
+    samples_add(rate, (double)bytes * 1e9 / (double)watch.ns);
+    samples_add(cpu, (double)watch.cpu_ns / (double)bytes);
+    return true;
+}
+
 static void print_row(const char *name, series *s)
 {
     printf("  %-28s %8.0f MB/s decoded (%.0f .. %.0f)   %.3f CPU s/GB   %.2f calls/read\n", name,
@@ -127,8 +142,8 @@ bool suite_throughput(bench *b)
     uint32_t *random = bench_pick(&pack.index, RANDOM_COUNT, 17);
     qsort(random, RANDOM_COUNT, sizeof(*random), by_number); /* as a set; the scheduler makes its own order */
     series cold = { 0 }, warm = { 0 }, cold_random = { 0 }, cold_threads = { 0 };
-    samples device = { 0 }, decode = { 0 }, lz4 = { 0 }, limit = { 0 };
-    bool ok = true;
+    samples device = { 0 }, decode = { 0 }, lz4 = { 0 }, limit = { 0 }, rings = { 0 }, rings_cpu = { 0 };
+    bool ok = true, rings_here = true;
     double ratio = 1;
     for (uint32_t round = 0; round < b->rounds && ok; ++round) {
         limits l;
@@ -136,6 +151,7 @@ bool suite_throughput(bench *b)
              add(b, random, RANDOM_COUNT, LEAT_BACKEND_AUTO, true, &cold_random) &&
              add(b, NULL, pack.index.asset_count, LEAT_BACKEND_THREADS, true, &cold_threads) &&
              add(b, NULL, pack.index.asset_count, LEAT_BACKEND_AUTO, false, &warm);
+        rings_here = ok && rings_here && add_ring_per_worker(&pack, &rings, &rings_cpu);
         ratio = l.ratio;
         samples_add(&device, l.device_packed_per_s);
         samples_add(&decode, l.decode_raw_per_s);
@@ -156,6 +172,12 @@ bool suite_throughput(bench *b)
             bench_figure(b, name, samples_median(&cold.rate) / samples_median(&limit), "", GOAL_AT_LEAST, 0.95);
         } else { /* nothing divided by nothing meets every goal */
             printf("  %s: not here, the device is measured by io_uring, which is refused\n", name);
+        }
+        if (rings_here) {
+            bench_figure(b, "ring_per_worker_cold", samples_median(&rings) / 1e6, "MB/s", GOAL_NONE, 0);
+            bench_figure(b, "ring_per_worker_cpu", samples_median(&rings_cpu), "CPU s/GB", GOAL_NONE, 0);
+            bench_figure(b, "cold_ratio_to_ring_per_worker", samples_median(&cold.rate) / samples_median(&rings), "",
+                         GOAL_NONE, 0);
         }
         bench_figure(b, "warm_ratio_to_limit", samples_median(&warm.rate) / samples_median(&decode), "", GOAL_AT_LEAST,
                      0.95);
