@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define UNIT_BYTES (256u << 10) /* of packed neighbours; a single chunk may be larger */
+#define UNIT_BYTES (512u << 10) /* of packed neighbours; a single chunk may be larger */
 #define SLOT_BYTES (LEAT_PACK_CHUNK_RAW_MAX + (64u << 10)) /* a unit, and what alignment adds */
-#define DEPTH 8u /* reads in flight, each worker */
+#define DEPTH 16u /* reads in flight, each worker; 8 of 256 KiB, or fewer, are much slower on a virtual disk */
 #define SLOT_COUNT (DEPTH + 1u) /* and the one that is decoded */
 #define WORKERS_MAX 64u
 
