@@ -129,7 +129,7 @@ leat_result pack_walk_all(const uint8_t *bytes, uint64_t size, const pack_limits
     *index = (pack_index){ 0 };
     leat_pack_header header;
     if (size < sizeof(header)) {
-        return error_set(error, LEAT_ERROR_FORMAT, 0, "is no Leat pack");
+        return error_set(error, LEAT_ERROR_FORMAT, 0, "is not a Leat pack");
     }
     memcpy(&header, bytes, sizeof(header));
     leat_result result = pack_header_check(&header, size, limits, "pack", error);

@@ -1,8 +1,8 @@
 /* commands_read.c - `leat list`, `leat info` and `leat verify`. */
 #include "commands.h"
+#include "output.h"
 #include "pack_file.h"
 
-#include <cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,10 +93,7 @@ int command_list(const options *o)
         cJSON_AddItemToArray(list, item);
     }
     if (list != NULL) {
-        char *text = cJSON_Print(list);
-        printf("%s\n", text != NULL ? text : "[]");
-        free(text);
-        cJSON_Delete(list);
+        json_print(list);
     }
     int result = names == NULL ? EXIT_FAILED : EXIT_OK;
     free(names);
@@ -147,10 +144,7 @@ static void info_json(const pack_file *file, const totals *t, uint64_t padding)
         cJSON_AddNumberToObject(type, "count", (double)t->counts[i]);
         cJSON_AddNumberToObject(type, "raw_size", (double)t->raw[i]);
     }
-    char *text = cJSON_Print(o);
-    printf("%s\n", text != NULL ? text : "{}");
-    free(text);
-    cJSON_Delete(o);
+    json_print(o);
 }
 
 int command_info(const options *o)
@@ -161,7 +155,6 @@ int command_info(const options *o)
     }
     totals t = totals_of(&file);
     uint64_t padding = file.header.index_offset - file.header.header_size - t.packed;
-    double mib = 1024.0 * 1024.0;
     if (o->json) {
         info_json(&file, &t, padding);
         pack_file_close(&file);
@@ -171,13 +164,13 @@ int command_info(const options *o)
            file.header.content_hash);
     for (uint32_t i = 0; i < LEAT_ASSET_TYPE_COUNT; ++i) {
         if (t.counts[i] > 0) {
-            printf("  %-9s %8" PRIu64 "   %10.1f MiB raw\n", type_names[i], t.counts[i], (double)t.raw[i] / mib);
+            printf("  %-9s %8" PRIu64 "   %14s raw\n", type_names[i], t.counts[i], size_to_text(t.raw[i]).text);
         }
     }
-    printf("  file      %8.1f MiB: %.1f MiB packed of %.1f MiB raw (%.0f %%), index %.1f MiB, padding %.2f %%\n",
-           (double)file.file_size / mib, (double)t.packed / mib, (double)file.index.raw_size / mib,
+    printf("  file      %12s: %s packed of %s raw (%.0f %%), index %s, padding %.2f %%\n",
+           size_to_text(file.file_size).text, size_to_text(t.packed).text, size_to_text(file.index.raw_size).text,
            file.index.raw_size > 0 ? 100.0 * (double)t.packed / (double)file.index.raw_size : 0,
-           (double)file.header.index_size / mib, 100.0 * (double)padding / (double)file.file_size);
+           size_to_text(file.header.index_size).text, 100.0 * (double)padding / (double)file.file_size);
     printf("  chunks    %8u: %" PRIu64 " stored, %" PRIu64 " at multiples of 4096; %u references\n",
            file.index.chunk_count, t.stored, t.aligned, file.index.reference_count);
     pack_file_close(&file);
@@ -250,11 +243,8 @@ int command_verify(const options *o)
         cJSON *object = cJSON_CreateObject();
         cJSON_AddNumberToObject(object, "chunks", file.index.chunk_count);
         cJSON_AddItemToObject(object, "bad", bad);
-        char *text = cJSON_Print(object);
-        printf("%s\n", text != NULL ? text : "{}");
-        free(text);
-        cJSON_Delete(object);
-    } else {
+        json_print(object);
+    } else if (!o->quiet || bad_count > 0) {
         printf("%s: %u chunks, %u bad\n", file.path, file.index.chunk_count, bad_count);
     }
     int result = raw == NULL || bad_count > 0 ? EXIT_FAILED : EXIT_OK;

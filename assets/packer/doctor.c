@@ -20,5 +20,5 @@ int command_doctor(const options *o)
     char why[512];
     doctor_verdict verdict = doctor_judge(&f, why, sizeof(why));
     doctor_path_close(&f.path);
-    return verdict == DOCTOR_FAST ? EXIT_OK : verdict == DOCTOR_BROKEN ? EXIT_FAILED : EXIT_PARTLY;
+    return verdict == DOCTOR_FAST ? EXIT_OK : verdict >= DOCTOR_BROKEN ? EXIT_FAILED : EXIT_PARTLY;
 }

@@ -140,9 +140,11 @@ typedef enum doctor_verdict {
     DOCTOR_FAST = 0, /* a ring, registered memory, reads past the page cache (or a file system in memory) */
     DOCTOR_REDUCED, /* a ring, but without one of these */
     DOCTOR_SLOW, /* threads */
-    DOCTOR_BROKEN /* nothing could be read */
+    DOCTOR_BROKEN, /* it could not be read */
+    DOCTOR_UNTRIED, /* a folder in which there is nothing to read, and nothing can be written */
+    DOCTOR_VERDICT_COUNT
 } doctor_verdict;
-extern const char *const doctor_verdict_names[4];
+extern const char *const doctor_verdict_names[DOCTOR_VERDICT_COUNT];
 
 typedef struct doctor_advice {
     const char *key; /* stable, for JSON */

@@ -12,7 +12,7 @@
 
 #define KERNEL_TEXT "Linux 5.6 or later has all that Leat needs, 6.1 what makes it cheapest"
 
-const char *const doctor_verdict_names[4] = { "fast", "reduced", "slow", "broken" };
+const char *const doctor_verdict_names[DOCTOR_VERDICT_COUNT] = { "fast", "reduced", "slow", "broken", "unknown" };
 
 static bool past_the_cache(const doctor_facts *f)
 {
@@ -26,7 +26,8 @@ doctor_verdict doctor_judge(const doctor_facts *f, char *why, uint32_t why_size)
     doctor_verdict verdict = DOCTOR_FAST;
     if (!l->created || l->failure[0] != '\0' || f->path.fd < 0) {
         text = !l->created ? l->error.text : l->failure[0] != '\0' ? l->failure : f->path.trial_error;
-        verdict = DOCTOR_BROKEN;
+        bool nothing = l->created && l->failure[0] == '\0' && f->path.kind == DOCTOR_FOLDER;
+        verdict = nothing ? DOCTOR_UNTRIED : DOCTOR_BROKEN;
     } else if (l->info.backend != LEAT_BACKEND_URING) {
         text = l->info.backend_text;
         verdict = DOCTOR_SLOW;

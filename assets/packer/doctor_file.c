@@ -124,7 +124,8 @@ static void choose_in_folder(doctor_path *p)
     p->fd = largest_file(p->path, p->trial, sizeof(p->trial));
     if (p->fd < 0) {
         snprintf(p->trial_error, sizeof(p->trial_error),
-                 "nothing can be written there (%s), and it holds no file that can be read", strerror(cause));
+                 "nothing was tried: it cannot be written to (%s) and holds no file that can be read; name a pack",
+                 strerror(cause));
         return;
     }
     snprintf(p->trial_error, sizeof(p->trial_error), "no trial pack can be written there (%s)", strerror(cause));

@@ -1,12 +1,12 @@
-/* doctor_report.c - facts as text for people, or as JSON for programmes, from the same rows.
+/* doctor_report.c - facts as text for people, or as JSON for programs, from the same rows.
  *
  * Each row has a key, which is stable and documented in README.md, a label for people, and a value. What was tried is
  * true or false in JSON, null if it was not tried, with "KEY_error" beside a false one. Text has short lines, one a
  * row, and colours on a terminal only. */
 #include "doctor.h"
 #include "base.h"
+#include "output.h"
 
-#include <cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -421,7 +421,7 @@ static void report_advice(out *o, const doctor_facts *f)
 
 void doctor_print(const doctor_facts *f, bool json)
 {
-    static const mark marks[4] = { MARK_GOOD, MARK_FAIR, MARK_FAIR, MARK_BAD };
+    static const mark marks[] = { MARK_GOOD, MARK_FAIR, MARK_FAIR, MARK_BAD, MARK_FAIR };
     const char *no_colour = getenv("NO_COLOR");
     out o = { .colour = !json && isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0') };
     char why[512];
@@ -443,9 +443,6 @@ void doctor_print(const doctor_facts *f, bool json)
     report_machine(&o, &f->machine);
     report_advice(&o, f);
     if (json) {
-        char *text = cJSON_Print(o.root);
-        printf("%s\n", text != NULL ? text : "{}");
-        free(text);
-        cJSON_Delete(o.root);
+        json_print(o.root);
     }
 }

@@ -276,8 +276,10 @@ int command_extract(const options *o)
         return EXIT_FAILED;
     }
     assets_write(&x);
-    printf("%s: %u files written, %u failed, %u assets without a file form\n", o->output, x.written, x.failed,
-           x.skipped);
+    if (!o->quiet) {
+        printf("%s: %u files written, %u failed, %u assets without a file form\n", o->output, x.written, x.failed,
+               x.skipped);
+    }
     close(x.folder);
     pack_file_close(&x.file);
     return x.failed > 0 ? EXIT_FAILED : EXIT_OK;

@@ -17,6 +17,8 @@
 #define COUNT_MAX 1000000
 #define COUNT_DEFAULT 10u
 
+#define EXIT_OF_READERS "Exit: 0; 1 PACK cannot be read; 2 usage."
+
 typedef struct command_text {
     const char *name;
     const char *short_options; /* those that it takes */
@@ -28,36 +30,45 @@ static const command_text commands[] = {
     { "pack", "ojltJsqh", "leat pack SRC... -o OUT.leat [options]",
       "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
       "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
-      "      --jobs N                 worker threads (default: one per core that it may use)\n"
+      "  -j, --jobs N                 worker threads (default: one per core that it may use)\n"
       "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
       "      --texture-format FORMAT  auto (= bc), bc or rgba8\n"
       "      --json                   print the summary as JSON on standard output\n"
       "      --strict                 any failure stops: nothing is written\n"
       "      --quiet                  no progress\n\n"
       "Exit: 0 all packed; 1 failed, nothing written; 2 usage; 3 written, but some sources failed." },
-    { "list", "Jh", "leat list PACK [--json]", "Lists the assets of a pack: type, sizes, format, name." },
-    { "info", "Jh", "leat info PACK [--json]", "Says what a pack holds, how well it packs, and how much is padding." },
+    { "list", "Jh", "leat list PACK [--json]",
+      "Lists the assets of a pack by name: type, size unpacked in bytes, format, name.\n\n"
+      "      --json                   an array of objects: name, type, raw_size, description\n\n" EXIT_OF_READERS },
+    { "info", "Jh", "leat info PACK [--json]",
+      "Says what a pack holds, how well it packs, and how much is padding.\n\n"
+      "      --json                   the same as JSON; sizes in bytes\n\n" EXIT_OF_READERS },
     { "verify", "Jqh", "leat verify PACK [--json]",
-      "Checks the index and every chunk. Exit 1, and each bad chunk named with its offset and assets, if any is bad." },
+      "Checks the index and every chunk. Names each bad chunk with its offset and the assets in it.\n\n"
+      "      --json                   an object: chunks (how many), bad (those that are)\n"
+      "      --quiet                  say nothing if all is well\n\n"
+      "Exit: 0 all is well; 1 a chunk is bad, or PACK cannot be read; 2 usage." },
     { "extract", "odGqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf]",
       "Writes assets as files below DIR: textures as PNG (HDR as .hdr; --dds: as DDS), models as OBJ, others as they\n"
       "are. Without a NAME: all assets.\n\n"
       "  -o, --output DIR             made if it is not there\n"
       "      --dds                    textures as DDS, with all mips, unchanged\n"
-      "      --gltf                   models as glTF, with a .bin beside it" },
+      "      --gltf                   models as glTF, with a .bin beside it\n"
+      "      --quiet                  no summary\n\n"
+      "Exit: 0 all written; 1 something failed; 2 usage." },
     { "doctor", "Jh", "leat doctor [PATH] [--json]",
       "Says what this machine, kernel, container and file system allow, which way Leat reads there and why, and what\n"
       "to change to make it faster. PATH is a pack, a file or a folder (default: the current one).\n\n"
-      "      --json                   the same for programmes; the keys are in assets/README.md\n\n"
-      "Needs no privilege and changes nothing. Reads PATH; into a folder, or beside a file that is no pack, it writes\n"
-      "a temporary file of 2 MiB, without a name, if it may.\n\n"
+      "      --json                   the same for programs; the keys are in assets/README.md\n\n"
+      "Needs no privilege and changes nothing. Reads PATH; into a folder, or beside a file that is not a pack, it\n"
+      "writes a temporary file of 2 MiB, without a name, if it may.\n\n"
       "Exit: 0 the fast way is taken; 1 PATH is not there, or nothing can be read; 2 usage; 3 works, but slower." },
     { "trace", "JrCh", "leat trace top|why FILE [options]",
       "Reads a trace (leat_trace_stop, leat-view --trace, leat-bench --trace), which Perfetto opens as well.\n\n"
       "  leat trace top FILE [--count N]      the times of all requests by class, and the N slowest (default 10)\n"
       "  leat trace why FILE --request ID     where the time of one request went; ID as `top` prints it\n\n"
-      "      --json                           the same for programmes\n\n"
-      "Exit: 0; 1 FILE is no trace, or has no such request; 2 usage." },
+      "      --json                           the same for programs\n\n"
+      "Exit: 0; 1 FILE is not a trace, or has no such request; 2 usage." },
 };
 
 static const struct option long_options[] = {
@@ -175,6 +186,21 @@ static int command_find(const char *name)
     return -1;
 }
 
+/* `leat help COMMAND` is `leat COMMAND --help`. */
+static int help_print(const char *name)
+{
+    if (name == NULL) {
+        print_overview(stdout);
+        return EXIT_OK;
+    }
+    int found = command_find(name);
+    if (found < 0) {
+        return usage_error("", "there is no command ", name);
+    }
+    printf("%s\n\n%s\n", commands[found].usage, commands[found].help);
+    return EXIT_OK;
+}
+
 /* `leat trace top FILE` or `leat trace why FILE --request ID`. */
 static int trace_arguments_check(const command_text *text, const options *o)
 {
@@ -186,7 +212,7 @@ static int trace_arguments_check(const command_text *text, const options *o)
         return usage_error(text->name, "there is no FILE", "");
     }
     if (o->argument_count > 2) {
-        return usage_error(text->name, "one trace at a time; what is ", o->arguments[2]);
+        return usage_error(text->name, "one trace at a time; unexpected: ", o->arguments[2]);
     }
     if (why != (o->request != NULL)) {
         return usage_error(text->name,
@@ -210,7 +236,7 @@ static int arguments_check(const command_text *text, const options *o)
     }
     if (!writes && o->argument_count > 1) {
         bool path = o->command == COMMAND_DOCTOR;
-        return usage_error(text->name, path ? "one path at a time; what is " : "one pack at a time; what is ",
+        return usage_error(text->name, path ? "one path at a time; unexpected: " : "one pack at a time; what is ",
                            o->arguments[1]);
     }
     return -1;
@@ -232,8 +258,7 @@ int options_parse(int argc, char **argv, options *o)
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        print_overview(stdout);
-        return EXIT_OK;
+        return argc > 2 ? help_print(argv[2]) : help_print(NULL);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("leat %d.%d.%d (pack format 1)\n", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR, LEAT_VERSION_PATCH);

@@ -172,7 +172,7 @@ static bool model_take(void *user, uint32_t item, void *result)
     return messages_take(k, &p->imported);
 }
 
-static bool assets_take(packing *k, product *p)
+static bool assets_take(packing *k, const source *from, product *p)
 {
     for (uint32_t i = 0; i < p->asset_count; ++i) {
         leat_error error = { 0 };
@@ -181,8 +181,10 @@ static bool assets_take(packing *k, product *p)
         if (result == LEAT_OK) {
             ++k->summary.type_counts[type];
         } else if (result == LEAT_ERROR_ARGUMENT) {
-            progress_message(&k->progress, "", error.text);
-            pack_summary_add(&k->summary, true, error.text);
+            char text[2048];
+            snprintf(text, sizeof(text), "%.1400s: %s", from->path, error.text);
+            progress_message(&k->progress, "", text);
+            pack_summary_add(&k->summary, true, text);
             if (k->options->strict) {
                 return false;
             }
@@ -205,7 +207,7 @@ static bool unit_take(void *user, uint32_t item, void *result)
         }
         return memory_error(k, u->source->path);
     }
-    bool ok = assets_take(k, p);
+    bool ok = assets_take(k, u->source, p);
     if (u->model == NULL) {
         ok = messages_take(k, &p->imported) && ok;
         progress_add(&k->progress, u->image != NULL ? u->image->size : u->source->size);

@@ -39,11 +39,11 @@ static leat_result open_descriptor(pack_file *file, leat_error *error)
                          "%s: cannot be opened: %s", file->path, strerror(errno));
     }
     if (!S_ISREG(info.st_mode)) {
-        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is no Leat pack (it is not a regular file)", file->path);
+        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is not a Leat pack (it is not a regular file)", file->path);
     }
     file->file_size = (uint64_t)info.st_size;
     if (file->file_size < sizeof(file->header)) {
-        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is no Leat pack (it has %llu bytes)", file->path,
+        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is not a Leat pack (it has %llu bytes)", file->path,
                          (unsigned long long)file->file_size);
     }
     return LEAT_OK;

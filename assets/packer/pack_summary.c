@@ -1,10 +1,9 @@
 /* pack_summary.c - see pack_summary.h. */
 #include "pack_summary.h"
+#include "output.h"
 #include "options.h"
 
-#include <cJSON.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 static uint64_t now_ns(void)
@@ -59,10 +58,7 @@ static void print_json(pack_summary *s, double seconds)
     cJSON_AddItemToObject(o, "failures", s->failures);
     cJSON_AddItemToObject(o, "warnings", s->warnings);
     s->failures = s->warnings = NULL;
-    char *text = cJSON_Print(o);
-    printf("%s\n", text != NULL ? text : "{}");
-    free(text);
-    cJSON_Delete(o);
+    json_print(o);
 }
 
 static void print_text(const pack_summary *s, double seconds)
@@ -71,13 +67,12 @@ static void print_text(const pack_summary *s, double seconds)
         printf("Nothing was written (%u failed).\n", s->failure_count);
         return;
     }
-    double mib = 1024.0 * 1024.0;
     printf("%s: %llu assets (%llu textures, %llu meshes, %llu materials) in %.1f s\n", s->output,
            (unsigned long long)s->stats.asset_count, (unsigned long long)s->type_counts[LEAT_ASSET_TEXTURE],
            (unsigned long long)s->type_counts[LEAT_ASSET_MESH], (unsigned long long)s->type_counts[LEAT_ASSET_MATERIAL],
            seconds);
-    printf("  %.1f MiB raw, %.1f MiB in the file, padding %.2f %%, %llu duplicates\n", (double)s->stats.raw_size / mib,
-           (double)s->stats.file_size / mib, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
+    printf("  %s raw, %s in the file, padding %.2f %%, %llu duplicates\n", size_to_text(s->stats.raw_size).text,
+           size_to_text(s->stats.file_size).text, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
            (unsigned long long)s->stats.duplicate_count);
     printf("  %u sources, %u failed, %u warnings; %u files of other types ignored\n", s->source_count, s->failure_count,
            s->warning_count, s->ignored_count);

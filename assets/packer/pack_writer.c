@@ -188,19 +188,21 @@ static leat_result name_check(const pack_writer *w, const import_asset *asset, l
     size_t size = strlen(asset->name);
     if (!pack_name_valid(asset->name, size)) {
         return error_set(error, LEAT_ERROR_ARGUMENT, 0,
-                         "%.300s: cannot be the name of an asset: UTF-8 of at most %u bytes without control characters "
-                         "and backslashes; rename it",
+                         "cannot be the asset \"%.300s\": names are UTF-8 of at most %u bytes without control "
+                         "characters and backslashes; rename it",
                          asset->name, LEAT_PACK_NAME_SIZE_MAX);
     }
     const pack_entry *other = pack_tables_find_name(&w->tables, leat_name_hash(asset->name, size));
     if (other == NULL) {
         return LEAT_OK;
     }
+    if (strcmp(other->asset.name, asset->name) == 0) {
+        return error_set(error, LEAT_ERROR_ARGUMENT, 0,
+                         "is left out, as another source is the asset \"%.300s\" already", asset->name);
+    }
     return error_set(error, LEAT_ERROR_ARGUMENT, 0,
-                     strcmp(other->asset.name, asset->name) == 0
-                         ? "%.200s: is left out, as there is already an asset of that name (%.200s)"
-                         : "%.200s: is left out, as its name has the same hash as %.200s; rename one",
-                     asset->name, other->asset.name);
+                     "is left out: its name \"%.200s\" has the hash of \"%.200s\"; rename one", asset->name,
+                     other->asset.name);
 }
 
 leat_result pack_writer_add(pack_writer *w, packed_asset *a, leat_error *error)
@@ -246,7 +248,7 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
     }
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-        error_set(error, LEAT_ERROR_ARGUMENT, 0, "%s: is there and is not a file; name another output", path);
+        error_set(error, LEAT_ERROR_ARGUMENT, 0, "%s: exists and is not a file; name another output", path);
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */

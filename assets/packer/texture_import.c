@@ -77,7 +77,7 @@ static bool image_load(const image_bytes *image, texture_chain *chain, import_re
         return false;
     }
     if (stbi_info_from_memory(image->bytes, size, &width, &height, &channels) == 0) {
-        import_add_message(result, IMPORT_ERROR, "%s: is no image that can be read (%s)", image->name,
+        import_add_message(result, IMPORT_ERROR, "%s: cannot be read as an image (%s)", image->name,
                            stbi_failure_reason());
         return false;
     }

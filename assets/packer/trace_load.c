@@ -284,7 +284,7 @@ bool trace_load(const char *path, trace *t)
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(json, "traceEvents");
     const cJSON *other = cJSON_GetObjectItemCaseSensitive(json, "otherData");
     if (!cJSON_IsArray(events) || text_of(other, "leat")[0] == '\0') {
-        fprintf(stderr, "leat: %s: is no trace that Leat has written (leat_trace_stop, leat-view --trace)\n", path);
+        fprintf(stderr, "leat: %s: is not a trace that Leat has written (leat_trace_stop, leat-view --trace)\n", path);
         cJSON_Delete(json);
         return false;
     }

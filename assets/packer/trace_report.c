@@ -12,8 +12,8 @@
 #include "trace_load.h"
 
 #include "base.h"
+#include "output.h"
 
-#include <cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,20 +161,12 @@ static cJSON *life_json(const trace_request *r, const life *l)
     return json;
 }
 
-static void json_print(cJSON *json)
-{
-    char *text = cJSON_Print(json);
-    printf("%s\n", text != NULL ? text : "{}");
-    cJSON_free(text);
-    cJSON_Delete(json);
-}
-
 static int why(const options *o, const trace *t)
 {
     unsigned int index, generation;
     char rest;
     if (sscanf(o->request, "%u.%u%c", &index, &generation, &rest) != 2) {
-        fprintf(stderr, "leat: \"%s\" is no request; it is INDEX.GENERATION, as `leat trace top` prints it\n",
+        fprintf(stderr, "leat: \"%s\" is not a request; write INDEX.GENERATION, as `leat trace top` prints it\n",
                 o->request);
         return EXIT_USAGE;
     }

@@ -92,7 +92,7 @@ leat_result file_open(const char *path, bool direct, const leat_logger *log, dis
     }
     if (!S_ISREG(status.st_mode)) {
         close_fd(&file->fd_buffered);
-        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is no regular file", path);
+        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is not a regular file", path);
     }
     file->size = (uint64_t)status.st_size;
     if (direct) {

@@ -21,7 +21,7 @@ typedef struct disk_file {
 leat_result file_open(const char *path, bool direct, const leat_logger *log, disk_file *file, leat_error *error);
 void file_close(disk_file *file);
 
-/* Opens `path` for reading beneath the folder, without blocking on what is no regular file. A descriptor or -errno:
+/* Opens `path` for reading beneath the folder, without blocking on what is not a regular file. A descriptor or -errno:
  * -EXDEV where the path leads out of the folder. Kernels without openat2 (before 5.6) are walked down component by
  * component, and follow no link at all (-ELOOP, -ENOTDIR). */
 #define FILE_BENEATH_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) /* O_NONBLOCK: a FIFO must not hang us */

@@ -282,7 +282,7 @@ leat_result folder_scan(const folder_desc *desc, folder *f, pack_index *index, b
     if (sc.skipped > 0 && desc->before == NULL) {
         log_line(
             desc->log, LEAT_LOG_WARNING,
-            "%s: %u entries are no assets (names that packs cannot have, links out of the folder, devices, or files "
+            "%s: %u entries are not assets (names that packs cannot have, links out of the folder, devices, or files "
             "over asset_bytes_max)",
             desc->path, sc.skipped);
     }

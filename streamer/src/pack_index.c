@@ -59,8 +59,7 @@ static bool all_zero(const void *bytes, size_t size)
 
 /* ---- Names ---- */
 
-/* Length of the UTF-8 sequence at `at` (shortest form, no surrogates, <= U+10FFFF), or 0. RFC 3629. */
-static size_t utf8_sequence(const uint8_t *at, size_t left)
+size_t pack_utf8_sequence(const uint8_t *at, size_t left)
 {
     uint8_t first = at[0];
     if (first < 0x80) {
@@ -98,7 +97,7 @@ bool pack_name_valid(const char *name, size_t size)
             part = ++i;
             continue;
         }
-        size_t sequence = at[i] < 0x20 || at[i] == 0x7f || at[i] == '\\' ? 0 : utf8_sequence(at + i, size - i);
+        size_t sequence = at[i] < 0x20 || at[i] == 0x7f || at[i] == '\\' ? 0 : pack_utf8_sequence(at + i, size - i);
         if (sequence == 0) {
             return false;
         }
@@ -175,7 +174,7 @@ leat_result pack_header_check(const leat_pack_header *h, uint64_t file_size, con
 {
     checker c = { .header = h, .limits = limits, .path = path, .error = error };
     if (memcmp(h->magic, LEAT_PACK_MAGIC, LEAT_PACK_MAGIC_SIZE) != 0) {
-        return FORMAT_ERROR(&c, "%s: is no Leat pack (its first bytes are others)", path);
+        return FORMAT_ERROR(&c, "%s: is not a Leat pack (its first bytes are others)", path);
     }
     if (h->version > LEAT_PACK_VERSION) {
         return error_set(error, LEAT_ERROR_VERSION, 0,

@@ -60,6 +60,8 @@ uint64_t pack_index_packed_size(const pack_index *index, uint32_t first, uint32_
 /* In a chunk's flags, inside only (a pack that has it is refused): the bytes have no hash. */
 #define PACK_CHUNK_LOOSE 1u
 
+/* Length of the UTF-8 sequence at `at` (shortest form, no surrogates, <= U+10FFFF), or 0. left > 0. RFC 3629. */
+size_t pack_utf8_sequence(const uint8_t *at, size_t left);
 /* A valid name: see LEAT_PACK_NAME_SIZE_MAX in pack_format.h. */
 bool pack_name_valid(const char *name, size_t size);
 

@@ -185,7 +185,7 @@ static leat_result read_index(leat_streamer *s, pack_slot *slot, leat_error *err
                            .chunk_ratio_max = s->desc.chunk_ratio_max };
     leat_pack_header header;
     if (slot->file.size < sizeof(header)) {
-        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is no Leat pack (%llu bytes are less than a header)",
+        return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is not a Leat pack (%llu bytes are less than a header)",
                          slot->path, (unsigned long long)slot->file.size);
     }
     leat_result result = read_fully(slot->file.fd_buffered, &header, sizeof(header), 0, slot->path, error);

@@ -110,6 +110,9 @@ expect 0,3 "${user[@]}" ./leat doctor pack.leat
 expect 0,3 "${user[@]}" ./leat doctor . --json
 value trial_error '"no trial pack can be written there (Permission denied)"'
 value read_tried false
+mkdir bare
+expect 1 "${user[@]}" ./leat doctor bare
+says "bare: unknown: nothing was tried: it cannot be written to (Permission denied)"
 cp file secret
 chmod 600 secret
 expect 1 "${user[@]}" ./leat doctor secret

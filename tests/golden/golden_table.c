@@ -68,8 +68,8 @@
 
 const golden_row golden_rows[] = {
     /* ---- The file and its header ---- */
-    { .name = "file-empty", FORMAT, .text = "is no Leat pack", .cut = true, .size = 0 },
-    { .name = "file-shorter-than-header", FORMAT, .text = "is no Leat pack", .cut = true, .size = 4095 },
+    { .name = "file-empty", FORMAT, .text = "is not a Leat pack", .cut = true, .size = 0 },
+    { .name = "file-shorter-than-header", FORMAT, .text = "is not a Leat pack", .cut = true, .size = 4095 },
     { .name = "magic", FORMAT, .text = "its first bytes are others", .patches = { HEADER(magic[4], '\n') } },
     { .name = "version-newer", .result = LEAT_ERROR_VERSION, .text = "update Leat", .patches = { HEADER(version, 2) } },
     { .name = "version-zero", FORMAT, .text = "which there is not", .patches = { HEADER(version, 0) } },

@@ -59,9 +59,13 @@ ln -s .. bad/sub/loop
 mkfifo bad/pipe.png
 echo text >bad/notes.txt
 expect 3 "$leat" pack bad -o bad.leat --quiet
-for name in back cut text empty big short.dds model.gltf dangling loop pipe; do
+for name in bad/back bad/cut text empty big short.dds model.gltf dangling loop pipe; do
     said "$name"
 done
+cp "$good" $'bad/latin\xe9.png' # no UTF-8: named, and not put into JSON as it is
+expect 3 "$leat" pack bad -o bad.leat --quiet --json
+grep -qF 'bad/latin?.png: cannot be the asset' out || fail "the name that is not UTF-8 is not told"
+iconv -f UTF-8 -t UTF-8 out >/dev/null || fail "the summary is not UTF-8, so it is not JSON"
 expect 0 "$leat" list bad.leat
 [ "$(wc -l <out)" = 1 ] || fail "the good one alone should be there"
 expect 1 "$leat" pack bad -o strict.leat --quiet --strict
@@ -107,7 +111,7 @@ head -c $((size / 2)) one.leat >truncated.leat
 expect 1 "$leat" verify truncated.leat
 said "copy or pack it again"
 expect 1 "$leat" list "$good"
-said "is no Leat pack"
+said "is not a Leat pack"
 
 echo "nothing is written outside the folder"
 name=$("$leat" list one.leat | grep -o '[^ ]*/[^ ]*\.png$' | head -1)
@@ -124,7 +128,12 @@ said "leat pack --help"
 expect 2 "$leat" pack content
 expect 2 "$leat" pack content -o x.leat --jobs none
 expect 0 "$leat" --version
-for command in pack list info verify extract; do
+expect 2 "$leat" help pakc
+expect 0 "$leat" help pack
+grep -q -- --strict out || fail "help pack is not the help of pack"
+expect 0 "$leat" verify one.leat --quiet
+[ ! -s out ] || fail "--quiet has said something"
+for command in pack list info verify extract doctor trace; do
     expect 0 "$leat" $command --help
 done
 echo "packer: all passed"

@@ -136,7 +136,10 @@ static void test_reduced_and_broken(void **state)
     f = healthy();
     f.path.fd = -1;
     strcpy(f.path.trial_error, "it cannot be read: Permission denied");
+    f.path.kind = DOCTOR_FILE;
     assert_int_equal(judge(&f), DOCTOR_BROKEN);
+    f.path.kind = DOCTOR_FOLDER; /* nothing there to judge by */
+    assert_int_equal(judge(&f), DOCTOR_UNTRIED);
     f = healthy();
     f.leat.created = false;
     strcpy(f.leat.error.text, "no memory");

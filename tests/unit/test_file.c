@@ -1,6 +1,6 @@
-/* Shows that files are opened as file.h says: what is no regular file is refused and hangs nobody, O_DIRECT is given up
- * for each reason there is and for none else, and that a path never leads out of its folder, with openat2 and without.
- * The C library stands behind unit_syscalls.h. */
+/* Shows that files are opened as file.h says: what is not a regular file is refused and hangs nobody, O_DIRECT is given
+ * up for each reason there is and for none else, and that a path never leads out of its folder, with openat2 and
+ * without. The C library stands behind unit_syscalls.h. */
 #include "unit.h"
 
 #include "unit_folder.h"

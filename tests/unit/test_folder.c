@@ -106,7 +106,7 @@ static void skips(fixture *x, const char *name, uint32_t kept)
     assert_int_equal(scan(x, NULL), LEAT_OK);
     assert_int_equal(x->f.count, kept);
     assert_null(file_called(&x->f, name));
-    assert_non_null(strstr(x->log, "1 entries are no assets"));
+    assert_non_null(strstr(x->log, "1 entries are not assets"));
 }
 
 /* A whole DDS file of 4 x 4 texels; red_mask != 0: of RGBA8 instead of BC1. */

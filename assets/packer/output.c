@@ -1,0 +1,54 @@
+/* output.c - see output.h. */
+#include "output.h"
+
+#include "pack_index.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void text_repair(char *text)
+{
+    size_t left = strlen(text);
+    for (uint8_t *at = (uint8_t *)text; left > 0;) {
+        size_t size = pack_utf8_sequence(at, left);
+        if (size == 0) {
+            *at = '?';
+            size = 1;
+        }
+        at += size;
+        left -= size;
+    }
+}
+
+/* As deep as the trees that commands build, which is three levels. */
+static void texts_repair(cJSON *item)
+{
+    for (; item != NULL; item = item->next) {
+        if (cJSON_IsString(item)) {
+            text_repair(item->valuestring);
+        }
+        texts_repair(item->child);
+    }
+}
+
+void json_print(cJSON *root)
+{
+    texts_repair(root);
+    char *text = cJSON_Print(root);
+    printf("%s\n", text != NULL ? text : "{}");
+    cJSON_free(text);
+    cJSON_Delete(root);
+}
+
+size_text size_to_text(uint64_t bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB" };
+    double size = (double)bytes;
+    uint32_t unit = 0;
+    for (; size >= 1024 && unit < 3; ++unit) {
+        size /= 1024;
+    }
+    size_text t;
+    snprintf(t.text, sizeof(t.text), "%.*f %s", unit > 0, size, units[unit]);
+    return t;
+}
