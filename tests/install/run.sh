@@ -32,6 +32,10 @@ if nm -g --defined-only "$(dirname "$library")/libleat.a" | awk 'NF == 3 { print
     exit 1
 fi
 
+for program in leat leat-view; do
+    [ ! -e "$prefix/bin/$program" ] || "$prefix/bin/$program" --help >/dev/null
+done
+
 cmake -S "$source" -B "$work/consumer" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/consumer.log"
 cmake --build "$work/consumer"
 ctest --test-dir "$work/consumer" --output-on-failure
