@@ -21,7 +21,7 @@ enum { PICTURE_CENTER, PICTURE_RIGHT, PICTURE_UP, PICTURE_LOOK, PICTURE_OVERLAY,
 enum { MESH_ORIGIN, MESH_TURN, MESH_COLOR, MESH_EMISSIVE, MESH_SURFACE, MESH_LAMP, MESH_OVERLAY, MESH_APPEAR };
 enum { TEXT_FLAT };
 
-/* ---- Programmes ----------------------------------------------------------------------------------------------------
+/* ---- Programs ----------------------------------------------------------------------------------------------------
  */
 
 static GLuint shader_compile(renderer *r, GLenum kind, const char *defines, const char *source, const char *name)

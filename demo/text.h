@@ -35,7 +35,7 @@ void text_box(text *t, float x, float y, float width, float height, const uint8_
  */
 void text_world(text *t, vec3 center, vec3 right, vec3 up, float size, float width_max, const uint8_t tint[4],
                 const char *string);
-/* Draws and empties a batch; the text programme is bound already. */
+/* Draws and empties a batch; the text program is bound already. */
 void text_flush(text *t, text_batch *batch);
 
 #endif

@@ -7,7 +7,7 @@
 #   --no-run       build nothing and run nothing: count what the last run has left
 #   --missing      name the lines and branches that never ran, too
 #
-# Builds the preset `coverage` (gcc, nothing optimised, assertions compiled out: the branch that ends the programme is
+# Builds the preset `coverage` (gcc, nothing optimised, assertions compiled out: the branch that ends the program is
 # taken in no right one) in build/coverage or $LEAT_BUILD_DIR/coverage, runs the unit tests and those with hostile bytes
 # (ctest labels `unit` and `hostile`), and prints a table of streamer/src. The simulator is not counted: it is built from
 # other sources, with bugs planted in them. Takes about two minutes on two cores.

@@ -4,7 +4,7 @@
  *
  * A seccomp filter answers io_uring_setup, io_uring_enter and io_uring_register with that error and lets everything
  * else pass: EPERM as Docker's default profile does, ENOSYS as an old kernel or gVisor, EACCES as a security module.
- * The filter is inherited by whatever the command starts. Needs no privilege (no_new_privs is set, so setuid programmes
+ * The filter is inherited by whatever the command starts. Needs no privilege (no_new_privs is set, so setuid programs
  * gain nothing inside) and no library. Exit code: the command's; 77 where the kernel has no seccomp filters; 2 usage;
  * 127 the command cannot be run. */
 #include <errno.h>

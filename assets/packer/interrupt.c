@@ -38,7 +38,7 @@ void interrupt_watch(interrupt *i)
     pthread_sigmask(SIG_BLOCK, &i->signals, NULL);
     if (pthread_create(&thread, NULL, watch, i) == 0) {
         pthread_detach(thread);
-    } else { /* better a temporary file left behind than a programme that cannot be stopped */
+    } else { /* better a temporary file left behind than a program that cannot be stopped */
         pthread_sigmask(SIG_UNBLOCK, &i->signals, NULL);
     }
 }

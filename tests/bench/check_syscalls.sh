@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds strace's count of system calls against the counters of `leat-bench methods`: the same programme, one method at a
+# Holds strace's count of system calls against the counters of `leat-bench methods`: the same program, one method at a
 # time. Counted at the call sites and by strace must be the same number, but for the few that a method's set-up makes.
 #
 #   check_syscalls.sh LEAT_BENCH [METHOD...]        exit 77: no strace here, or it may not trace

@@ -30,7 +30,7 @@
 #define WAITS_MAX 60000u /* of a millisecond: a limit for broken builds, not a measure */
 #define NOFILE_MAX 40u
 #define CHANGED_ROUND_COUNT 40u
-#define EXEC_ARGUMENT "descriptors" /* what the programme is started with in a child */
+#define EXEC_ARGUMENT "descriptors" /* what the program is started with in a child */
 
 typedef struct fixture {
     test_pack pack;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes system calls fail with `strace -e inject`, once and for good, under a programme that streams over each backend and
+# Makes system calls fail with `strace -e inject`, once and for good, under a program that streams over each backend and
 # under `leat pack`: never a crash, a hang or wrong bytes; what is not done is said and told by the exit code; a pack that
 # cannot be made leaves the old one whole and no temporary file.
 #
@@ -37,7 +37,7 @@ broken()
     failures=$((failures + 1))
 }
 
-# before_main CALL: how often the main thread makes it before main begins in earnest: both programmes ignore SIGXFSZ first.
+# before_main CALL: how often the main thread makes it before main begins in earnest: both programs ignore SIGXFSZ first.
 before_main()
 {
     awk -v call="$1" '/rt_sigaction\(SIGXFSZ/ { exit } $2 ~ "^" call "\\(" { ++n } END { print n + 0 }' baseline

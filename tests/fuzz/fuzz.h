@@ -1,7 +1,7 @@
 /* fuzz.h - what all fuzz targets share: libFuzzer's entry, bytes that are taken one after the other, a check.
  *
  * A target is one file, fuzz_NAME.c, with one function. In the preset `fuzz` it is linked with libFuzzer and the hashes
- * of the reader are compiled out (LEAT_FUZZ_NO_HASH); in all others with fuzz_replay.c, an ordinary programme that runs
+ * of the reader are compiled out (LEAT_FUZZ_NO_HASH); in all others with fuzz_replay.c, an ordinary program that runs
  * the corpus. So a target makes hashes right wherever the input may have changed what they cover. */
 #ifndef LEAT_FUZZ_H
 #define LEAT_FUZZ_H

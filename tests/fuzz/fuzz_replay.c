@@ -2,7 +2,7 @@
  *
  *     replay_NAME [--mutate COUNT] FILE-OR-FOLDER...
  *
- * Prints how many inputs were run. An input that ends the process is in ./crash-NAME, where NAME is this programme's,
+ * Prints how many inputs were run. An input that ends the process is in ./crash-NAME, where NAME is this program's,
  * if it was a mutation; else its path is the last one printed. Exit code 2: there was nothing to run. */
 #include "fuzz.h"
 

@@ -3,7 +3,7 @@
  * One streamer without threads, over the simulated device: the same calls in the same order each time, so the counts
  * depend on the code and the compiler alone. Each phase is one function that is not inlined; callgrind collects in the
  * phases only. A phase that is a loop over one call of the API is counted as a whole. What happens inside the streamer
- * is counted by the inclusive cost of its functions. The programme prints what is to be counted, and by what to divide:
+ * is counted by the inclusive cost of its functions. The program prints what is to be counted, and by what to divide:
  *
  *     NAME FUNCTION UNITS
  *

@@ -1,4 +1,4 @@
-// A programme outside the project: made from the installed headers and library alone, as C11 and as C++17. It checks that
+// A program outside the project: made from the installed headers and library alone, as C11 and as C++17. It checks that
 // the two belong together and that the library runs.
 #include <leat/leat.h>
 

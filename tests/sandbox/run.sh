@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the programmes in a sandbox that forbids io_uring as containers do (EPERM, ENOSYS): each works as it does outside,
+# Runs the programs in a sandbox that forbids io_uring as containers do (EPERM, ENOSYS): each works as it does outside,
 # over threads, and says so in exactly one line; the packer reads with plain calls, so it says nothing and gives the same
 # bytes. A ring that is asked for by name is refused with the reason.
 #
