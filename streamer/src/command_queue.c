@@ -33,7 +33,7 @@ bool command_queue_push(command_queue *queue, const command *c)
             if (atomic_compare_exchange_weak_explicit(&queue->tail, &position, position + 1, memory_order_relaxed,
                                                       memory_order_relaxed)) {
                 cell->command = *c;
-                __builtin_prefetch(&queue->cells[(position + 1) & (queue->capacity - 1)], 1); /* for the next one */
+                fetch_to_write(&queue->cells[(position + 1) & (queue->capacity - 1)]); /* for the next one */
                 /* seq_cst, not release: the pusher looks next whether the consumer sleeps (mpsc.h). */
                 atomic_store_explicit(&cell->turn, position + 1, memory_order_seq_cst);
                 return true;

@@ -43,7 +43,7 @@ uint32_t handles_acquire_many(handle_table *table, uint32_t wanted, uint32_t *in
         uint32_t next = (uint32_t)head;
         for (count = 0; count < wanted && next != HANDLE_FREE_END; ++count) {
             indices[count] = next;
-            __builtin_prefetch(&table->slots[next], 1);
+            fetch_to_write(&table->slots[next]);
             next = atomic_load_explicit(&table->next_free[next], memory_order_relaxed);
         }
         if (count == 0) {

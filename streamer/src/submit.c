@@ -149,8 +149,8 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         if (taken == had) { /* not before the first is known to be good: a group of one bad desc takes nothing */
             uint32_t more = handles_acquire_many(&s->request_handles, count - taken, indices + taken);
             for (uint32_t i = had; i < had + more; ++i) {
-                __builtin_prefetch(&s->requests[indices[i]], 1);
-                __builtin_prefetch(&s->requests[indices[i]].submitted_ns, 1);
+                fetch_to_write(&s->requests[indices[i]]);
+                fetch_to_write(&s->requests[indices[i]].submitted_ns);
             }
             had += more;
         }
@@ -189,10 +189,10 @@ static void fetch_next(const leat_streamer *s)
 {
     uint32_t next = handles_next(&s->request_handles);
     if (next != HANDLE_FREE_END) {
-        __builtin_prefetch(&s->request_handles.next_free[next]);
-        __builtin_prefetch(&s->request_handles.slots[next], 1);
-        __builtin_prefetch(&s->requests[next], 1);
-        __builtin_prefetch(&s->requests[next].submitted_ns, 1);
+        fetch_to_read(&s->request_handles.next_free[next]);
+        fetch_to_write(&s->request_handles.slots[next]);
+        fetch_to_write(&s->requests[next]);
+        fetch_to_write(&s->requests[next].submitted_ns);
     }
 }
 

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -131,18 +130,19 @@ static void free_ended(leat_streamer *s)
 
 /* ---- Events ---- */
 
-/* In place, so that a thousand of them are written once. */
+/* In place, so that a thousand of them are written once; by a copy, because gcc clears so much with `rep stos`, which
+ * is slower. */
 static void fill_event(const leat_streamer *s, const request *r, uint32_t index, leat_event_type type, leat_event *e)
 {
+    static const leat_event EMPTY = { .chunk = UINT32_MAX };
     const pack_slot *slot = &s->packs[r->pack];
-    memset(e, 0, sizeof(*e));
+    *e = EMPTY;
     e->type = type;
     e->request = (leat_request){ .index = index, .generation = r->generation };
     e->batch = r->batch;
     e->user = r->user;
     e->tag = r->tag;
     e->asset = (leat_asset){ .pack = slot->handle, .index = asset_id(&slot->ids, r->asset) + 1 };
-    e->chunk = UINT32_MAX;
 }
 
 static void count_deadline(leat_streamer *s, const request *r)
@@ -288,7 +288,7 @@ static void inbox_pop(leat_streamer *s)
 
 /* The requests of a frame are in no cache of this thread: those that come next are fetched while one is turned into an
  * event. */
-#define FETCH_AHEAD 6u
+#define FETCH_AHEAD 16u
 static void fetch(const leat_streamer *s, uint32_t position)
 {
     if (position >= s->inbox_count) {
@@ -296,8 +296,8 @@ static void fetch(const leat_streamer *s, uint32_t position)
     }
     uint32_t index = *inbox_at(s, position);
     if (index < s->desc.request_count_max) {
-        __builtin_prefetch(&s->requests[index]); /* what an event tells is in its first line */
-        __builtin_prefetch(&s->request_handles.slots[index], 1);
+        fetch_to_read(&s->requests[index]); /* what an event tells is in its first line */
+        fetch_to_write(&s->request_handles.slots[index]);
     }
 }
 
