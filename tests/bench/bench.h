@@ -98,5 +98,7 @@ typedef struct limits {
     double ratio; /* raw / packed */
 } limits;
 bool limits_measure(bench *b, limits *l);
+/* Bytes per second of fio over io_uring, O_DIRECT, in random order; 0: it is not installed, or cannot. */
+double fio_rate(const char *path, uint32_t read_bytes, uint32_t depth, double seconds);
 
 #endif
