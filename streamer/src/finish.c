@@ -38,14 +38,14 @@ static bool drop(leat_streamer *s, request *r, uint32_t index)
 static void drop_output(leat_streamer *s, request *r, uint32_t index)
 {
     if (drop(s, r, index)) {
-        post_event(s, &s->post_links[index], index, POST_TERMINAL, is_awaited(s, r));
+        post_event(s, POST_TERMINAL, index, is_awaited(s, r));
     }
 }
 
 void request_drop(leat_streamer *s, request *r, uint32_t index)
 {
     if (drop(s, r, index)) {
-        post_event_later(s, &s->post_links[index], index, POST_TERMINAL);
+        post_event_later(s, POST_TERMINAL, index);
     }
 }
 

@@ -160,7 +160,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
         r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_begin + size - 1) + 1;
         return;
     }
-    post_event_later(s, &s->post_links[index], index, POST_LATE);
+    post_event_later(s, POST_LATE, index);
 }
 
 static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)

@@ -402,7 +402,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
     sched_remove(s->sched, index);
     r->stage = STAGE_NEEDS_BIND;
     trace_point(s, TRACE_NEEDS_MEMORY, index, r->generation, size, 0);
-    post_event_later(s, &s->post_links[index], index, POST_NEEDS_MEMORY);
+    post_event_later(s, POST_NEEDS_MEMORY, index);
     return false;
 }
 

@@ -116,11 +116,9 @@ static bool create_tables(leat_streamer *s)
     const leat_desc *d = &s->desc;
     uint32_t command_count = u32_max(u32_min(d->request_count_max, COMMAND_COUNT_MAX), COMMAND_COUNT_MIN);
     mpsc_init(&s->mail);
-    mpsc_init(&s->post);
     mpsc_init(&s->returned);
     atomic_init(&s->event_fd, -1);
     s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
-    s->post_links = memory_allocate(m, d->request_count_max, sizeof(*s->post_links), CACHE_LINE_SIZE);
     s->ended_batch = memory_allocate(m, d->event_count_max, sizeof(*s->ended_batch), CACHE_LINE_SIZE);
     s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
     s->mounts = memory_allocate(m, d->pack_count_max, sizeof(*s->mounts), CACHE_LINE_SIZE);
@@ -133,18 +131,18 @@ static bool create_tables(leat_streamer *s)
     s->again_ring = memory_allocate(m, READ_COUNT_MAX, sizeof(*s->again_ring), CACHE_LINE_SIZE);
     s->outputs = memory_allocate(m, OUTPUT_COUNT_MAX, sizeof(*s->outputs), CACHE_LINE_SIZE);
     s->chunk_buckets = memory_allocate(m, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets), CACHE_LINE_SIZE);
-    s->inbox_capacity = d->request_count_max + d->batch_count_max + s->slot_count;
-    s->inbox = memory_allocate(m, s->inbox_capacity, sizeof(*s->inbox), CACHE_LINE_SIZE);
+    /* Of a request LATE, NEEDS_MEMORY and its end, of the others one kind. */
+    uint64_t post_count = UINT64_C(3) * d->request_count_max + d->batch_count_max + s->slot_count;
     s->ended = memory_allocate(m, d->event_count_max, sizeof(*s->ended), CACHE_LINE_SIZE);
     s->events = memory_allocate(m, d->event_count_max, sizeof(*s->events), CACHE_LINE_SIZE);
     if (!trace_init(&s->trace, d->trace_event_count, m) ||
         !handles_init(&s->request_handles, d->request_count_max, m) ||
         !handles_init(&s->batch_handles, d->batch_count_max, m) ||
         !command_queue_init(&s->commands, power_of_two_above(command_count), m) || s->requests == NULL ||
-        s->post_links == NULL || s->ended_batch == NULL || s->batches == NULL || s->mounts == NULL ||
-        s->watches == NULL || s->watch_polls == NULL || s->packs == NULL || s->reads == NULL ||
-        s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL || s->chunk_buckets == NULL ||
-        s->inbox == NULL || s->ended == NULL || s->events == NULL) {
+        !post_ring_init(&s->posts, (uint32_t)power_of_two_above(post_count), m) || s->ended_batch == NULL ||
+        s->batches == NULL || s->mounts == NULL || s->watches == NULL || s->watch_polls == NULL || s->packs == NULL ||
+        s->reads == NULL || s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL ||
+        s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {
@@ -332,7 +330,7 @@ static void free_tables(leat_streamer *s)
     const leat_desc *d = &s->desc;
     memory_free(m, s->events, d->event_count_max, sizeof(*s->events));
     memory_free(m, s->ended, d->event_count_max, sizeof(*s->ended));
-    memory_free(m, s->inbox, s->inbox_capacity, sizeof(*s->inbox));
+    post_ring_free(&s->posts, m);
     memory_free(m, s->chunk_buckets, CHUNK_BUCKET_COUNT, sizeof(*s->chunk_buckets));
     memory_free(m, s->outputs, OUTPUT_COUNT_MAX, sizeof(*s->outputs));
     memory_free(m, s->again_ring, READ_COUNT_MAX, sizeof(*s->again_ring));
@@ -344,7 +342,6 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->mounts, d->pack_count_max, sizeof(*s->mounts));
     memory_free(m, s->batches, d->batch_count_max, sizeof(*s->batches));
     memory_free(m, s->ended_batch, d->event_count_max, sizeof(*s->ended_batch));
-    memory_free(m, s->post_links, d->request_count_max, sizeof(*s->post_links));
     memory_free(m, s->requests, d->request_count_max, sizeof(*s->requests));
     trace_free(&s->trace, m);
     command_queue_free(&s->commands, m);

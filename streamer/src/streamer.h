@@ -13,8 +13,8 @@
  *
  * WHO OWNS A REQUEST. The submitting thread until its mail is posted; then the I/O thread until all its chunks have
  * been handed on; then whoever finishes its last chunk; then the update thread. Three words are shared by all and
- * atomic: the control word (handles.h) with the flags below, the count of chunks that are still open, and the two mail
- * masks.
+ * atomic: the control word (handles.h) with the flags below, the count of chunks that are still open, and the mask of
+ * its mail.
  *
  * `chunks_open` starts at one, for the I/O thread, and counts each chunk that was planned. Whoever takes it to zero
  * posts the terminal event: so there is exactly one, and no worker writes to the destination after it. */
@@ -33,6 +33,7 @@
 #include "io.h"
 #include "mpsc.h"
 #include "pack_index.h"
+#include "post_ring.h"
 #include "region.h"
 #include "reload.h"
 #include "scheduler.h"
@@ -59,14 +60,6 @@ enum {
 
 /* Mail to the I/O thread. */
 enum { MAIL_SUBMIT = 1 << 0, MAIL_CANCEL = 1 << 1, MAIL_RELEASE = 1 << 2 };
-/* Mail to the update thread. */
-enum {
-    POST_LATE = 1 << 0,
-    POST_NEEDS_MEMORY = 1 << 1,
-    POST_TERMINAL = 1 << 2,
-    POST_BATCH = 1 << 3,
-    POST_RELOAD = 1 << 4
-};
 
 /* The I/O thread's view of where a request is. */
 typedef enum request_stage {
@@ -81,8 +74,8 @@ typedef enum request_stage {
 #define LEVEL_NONE UINT16_MAX
 
 /* Three cache lines, by who touches them when: a submit writes the first two, an event reads the first, the queue's
- * work is in the third. The control word and the link for mail are in request_handles, the link for events in
- * post_links: dense, because they are met alone. */
+ * work is in the third. The control word and the link for mail are in request_handles: dense, because they are met
+ * alone. */
 typedef struct request {
     /* What an event tells. Written before the submit mail, then only read, but for: */
     _Alignas(CACHE_LINE_SIZE) uint64_t user;
@@ -140,7 +133,7 @@ typedef struct batch {
     /* update thread */
     uint32_t ended, failed_count;
     leat_event first_failure;
-    /* its link for mail, to the update thread, is in batch_handles */
+    /* the mask of its mail, in batch_handles, says that it is posted */
 } batch;
 /* Flags in a batch's control word. */
 enum { BATCH_SEALED = 1 << 0, BATCH_DELIVERED = 1 << 1 };
@@ -186,7 +179,6 @@ typedef struct pack_slot {
     /* replaced by a swap: written by the swapping thread, then the update thread's (swap.c) */
     reload_changes changes;
     uint32_t change_next;
-    mpsc_link post;
     /* I/O thread */
     uint32_t io_file;
     bool direct; /* O_DIRECT works, as far as is known */
@@ -274,9 +266,10 @@ enum {
 
 /* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
 typedef struct ended_object {
-    uint32_t number; /* as in the post list */
-    uint16_t pack; /* of a request: the slot that it holds */
+    uint32_t index;
+    uint8_t kind; /* the post_kind of that event */
     bool lent; /* of a request: the I/O thread has memory of it to free first */
+    uint16_t pack; /* of a request: the slot that it holds */
 } ended_object;
 
 struct leat_streamer {
@@ -299,7 +292,6 @@ struct leat_streamer {
     /* any thread */
     handle_table request_handles;
     request *requests;
-    mpsc_link *post_links; /* the requests' links to the update thread; those to the I/O thread are in the handles */
     handle_table batch_handles;
     pid_t owner; /* the process that created it: a forked child has none of its threads */
     batch *batches;
@@ -364,15 +356,14 @@ struct leat_streamer {
     _Atomic uint32_t chunks_unread; /* in returned reads, posted or about to be */
 
     /* the update thread */
-    _Alignas(CACHE_LINE_SIZE) mpsc_list post; /* requests; then batches; then slots that a swap has replaced */
-    uint32_t *inbox; /* a ring of what was taken, oldest first; an object is in it once at most, so it has room */
-    uint32_t inbox_capacity, inbox_head, inbox_count;
+    post_ring posts;
     ended_object *ended; /* slots to free at the next update */
     uint32_t ended_count;
     uint32_t *ended_batch; /* those of them that are freed with one push */
     uint32_t release_slot, release_count; /* references to packs that are given back together */
     leat_event *events;
-    _Atomic int event_fd;
+    /* and whoever posts */
+    _Alignas(CACHE_LINE_SIZE) _Atomic int event_fd;
     _Atomic bool event_signalled;
     _Atomic bool event_fd_public; /* the engine has it: every post signals */
     _Atomic uint32_t update_waits; /* update_state */
@@ -477,9 +468,10 @@ void finish_task(void *streamer, decode_task *task);
 
 /* update.c */
 /* soon: worth to wake who naps in leat_wait. */
-void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason, bool soon);
+void post_event(leat_streamer *s, post_kind kind, uint32_t index, bool soon);
 /* The I/O thread: the engine is told of all of them at once, at the end of the round. */
-void post_event_later(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason);
+void post_event_later(leat_streamer *s, post_kind kind, uint32_t index);
+void post_batch(leat_streamer *s, uint32_t index); /* it may be complete */
 void post_signal(leat_streamer *s);
 
 /* A request's link for mail to the I/O thread. */

@@ -373,8 +373,7 @@ leat_result leat_batch_end(leat_streamer *s, leat_batch handle)
     if (!handles_set(&s->batch_handles, handle.index, handle.generation, BATCH_SEALED, BATCH_SEALED)) {
         return LEAT_ERROR_STALE;
     }
-    post_event(s, &s->batch_handles.slots[handle.index].mail, s->desc.request_count_max + handle.index, POST_BATCH,
-               true);
+    post_batch(s, handle.index);
     return LEAT_OK;
 }
 

@@ -29,7 +29,7 @@ static bool show(leat_streamer *s, pack_slot *old, pack_slot *slot, const reload
         return false;
     }
     old->changes = *changes;
-    post_event(s, &old->post, s->desc.request_count_max + s->desc.batch_count_max + old_index, POST_RELOAD, true);
+    post_event(s, POST_RELOAD, old_index, true);
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* update.c - the update thread: endings become events.
  *
- * Requests and batches are posted to one list, whichever thread they end on; leat_update takes the list, turns it into
- * events in the order of posting, and frees, one update later, the slots whose last event the engine has seen.
- * A cancel that comes before the event is built still wins: the control word decides between DELIVERED and CANCELLED.
+ * Whatever ends is posted to one ring (post_ring.h), whichever thread it ends on; leat_update turns posts into events
+ * in their order, leaves in the ring what is above its limits, and frees, one update later, the slots whose last event
+ * the engine has seen. A cancel that comes before the event is built still wins: the control word decides between
+ * DELIVERED and CANCELLED.
  */
 #include "streamer.h"
 
@@ -12,21 +13,6 @@
 #include <unistd.h>
 
 #define STEPPED_ROUNDS_MAX 1000000u /* a stepped update that does not come to rest has a bug */
-
-/* Numbers of what is posted: requests, then batches, then slots of packs. */
-static uint32_t batches_end(const leat_streamer *s)
-{
-    return s->desc.request_count_max + s->desc.batch_count_max;
-}
-
-static mpsc_link *post_link(leat_streamer *s, uint32_t index)
-{
-    if (index >= batches_end(s)) {
-        return &s->packs[index - batches_end(s)].post;
-    }
-    return index < s->desc.request_count_max ? &s->post_links[index]
-                                             : &s->batch_handles.slots[index - s->desc.request_count_max].mail;
-}
 
 static void signal_event_fd(leat_streamer *s)
 {
@@ -38,7 +24,7 @@ static void signal_event_fd(leat_streamer *s)
     }
 }
 
-/* After a push. Sequentially consistent on both sides (sleep_for_events, leat_event_fd): either we see that somebody
+/* After a post. Sequentially consistent on both sides (sleep_for_events, leat_event_fd): either we see that somebody
  * listens, or they see what was posted. Who naps looks again soon by itself. */
 static bool must_signal(const leat_streamer *s, bool soon)
 {
@@ -47,25 +33,26 @@ static bool must_signal(const leat_streamer *s, bool soon)
            atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
 }
 
-static bool post(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason)
+void post_event(leat_streamer *s, post_kind kind, uint32_t index, bool soon)
 {
-    bool first = mpsc_mark(link, reason);
-    if (first) {
-        mpsc_push_chain(&s->post, index, link);
-    }
-    return first;
-}
-
-void post_event(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason, bool soon)
-{
-    if (post(s, link, index, reason) && must_signal(s, soon)) {
+    post_ring_push(&s->posts, kind, index);
+    if (must_signal(s, soon)) {
         signal_event_fd(s);
     }
 }
 
-void post_event_later(leat_streamer *s, mpsc_link *link, uint32_t index, uint32_t reason)
+void post_event_later(leat_streamer *s, post_kind kind, uint32_t index)
 {
-    s->posted |= post(s, link, index, reason);
+    post_ring_push(&s->posts, kind, index);
+    s->posted = true;
+}
+
+/* Whoever seals a batch and whoever ends a member may both find it complete: it is in the ring once at most. */
+void post_batch(leat_streamer *s, uint32_t index)
+{
+    if (mpsc_mark(&s->batch_handles.slots[index].mail, 1)) {
+        post_event(s, POST_BATCH, index, true);
+    }
 }
 
 void post_signal(leat_streamer *s)
@@ -102,22 +89,21 @@ static void free_ended(leat_streamer *s)
     uint32_t batch_count = 0;
     for (uint32_t i = 0; i < s->ended_count; ++i) {
         const ended_object *ended = &s->ended[i];
-        uint32_t index = ended->number;
-        if (index >= batches_end(s)) {
-            pack_let_go(s, &s->packs[index - batches_end(s)]);
+        if (ended->kind == POST_RELOAD) {
+            pack_let_go(s, &s->packs[ended->index]);
             continue;
         }
-        if (index >= s->desc.request_count_max) {
-            handles_release(&s->batch_handles, index - s->desc.request_count_max);
+        if (ended->kind == POST_BATCH) {
+            handles_release(&s->batch_handles, ended->index);
             continue;
         }
         release_later(s, ended->pack);
         if (ended->lent && !CANARY(LEAK)) { /* the arena is the I/O thread's */
-            mpsc_post(&s->mail, mail_link(s, index), index, MAIL_RELEASE);
+            mpsc_post(&s->mail, mail_link(s, ended->index), ended->index, MAIL_RELEASE);
             mailed = true;
             continue;
         }
-        s->ended_batch[batch_count++] = index;
+        s->ended_batch[batch_count++] = ended->index;
     }
     release_flush(s);
     handles_release_many(&s->request_handles, s->ended_batch, batch_count);
@@ -182,14 +168,14 @@ static void terminal_event(leat_streamer *s, request *r, uint32_t index, leat_ev
         if (lent) {
             release_later(s, r->pack); /* the memory is lent until its release; the pack is needed no more */
         } else {
-            s->ended[s->ended_count++] = (ended_object){ .number = index, .pack = r->pack };
+            s->ended[s->ended_count++] = (ended_object){ .index = index, .kind = POST_TERMINAL, .pack = r->pack };
         }
         return;
     }
     /* A failure that nobody waits for any more is a cancellation: leat_cancel has promised it. */
     bool told = handles_set(&s->request_handles, index, r->generation, REQUEST_DELIVERED, REQUEST_CANCELLED);
     handles_set_at(&s->request_handles, index, REQUEST_DELIVERED);
-    s->ended[s->ended_count++] = (ended_object){ .number = index, .pack = r->pack, .lent = lent };
+    s->ended[s->ended_count++] = (ended_object){ .index = index, .kind = POST_TERMINAL, .lent = lent, .pack = r->pack };
     if (told) {
         e->type = LEAT_EVENT_FAILED;
         e->result = (leat_result)r->failure;
@@ -217,8 +203,7 @@ static bool batch_member_ended(leat_streamer *s, const leat_event *e)
     }
     if ((handles_flags_at(&s->batch_handles, e->batch.index) & BATCH_SEALED) &&
         b->ended == atomic_load_explicit(&b->added, memory_order_acquire)) {
-        post_event(s, &s->batch_handles.slots[e->batch.index].mail, s->desc.request_count_max + e->batch.index,
-                   POST_BATCH, true);
+        post_batch(s, e->batch.index);
     }
     return b->desc.only_end;
 }
@@ -226,6 +211,7 @@ static bool batch_member_ended(leat_streamer *s, const leat_event *e)
 static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
 {
     batch *b = &s->batches[index];
+    mpsc_open(&s->batch_handles.slots[index].mail); /* before the look: from now on it may be posted again */
     uint32_t flags = handles_flags_at(&s->batch_handles, index);
     if (!(flags & BATCH_SEALED) || (flags & BATCH_DELIVERED) ||
         b->ended != atomic_load_explicit(&b->added, memory_order_acquire)) {
@@ -238,83 +224,73 @@ static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
     out->user = b->desc.user;
     out->count = b->ended;
     out->failed_count = b->failed_count;
-    s->ended[s->ended_count++] = (ended_object){ .number = s->desc.request_count_max + index };
+    s->ended[s->ended_count++] = (ended_object){ .index = index, .kind = POST_BATCH };
     if (b->desc.fence != NULL && !CANARY(FENCE)) {
         __atomic_store_n(b->desc.fence, b->desc.fence_value, __ATOMIC_RELEASE);
     }
     return 1;
 }
 
-/* The events of one posted object, at most `room` (> 0). What does not fit is posted again. */
-static uint32_t take_events(leat_streamer *s, uint32_t index, uint32_t reasons, leat_event *out, uint32_t room)
+static uint32_t late_event(const leat_streamer *s, const request *r, uint32_t index, leat_event *out)
 {
-    if (index >= s->desc.request_count_max) {
-        return batch_event(s, index - s->desc.request_count_max, out);
+    if (atomic_load_explicit(&r->chunks_open, memory_order_acquire) == 0) {
+        return 0; /* it has ended meanwhile */
+    }
+    fill_event(s, r, index, LEAT_EVENT_LATE, out);
+    if (r->level_possible != LEVEL_NONE) {
+        out->part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
+    }
+    return 1;
+}
+
+static uint32_t needs_memory_event(const leat_streamer *s, const request *r, uint32_t index, leat_event *out)
+{
+    if (request_flags(s, index) & REQUEST_CANCELLED) {
+        return 0;
+    }
+    fill_event(s, r, index, LEAT_EVENT_NEEDS_MEMORY, out);
+    out->size = r->size;
+    return 1;
+}
+
+/* What a swap has changed; false: there is more of it than was room for. */
+static bool take_reload(leat_streamer *s, uint32_t slot, uint32_t limit, uint32_t *count)
+{
+    bool done;
+    *count += swap_events(s, slot, &s->events[*count], limit - *count, &done);
+    if (done) {
+        s->ended[s->ended_count++] = (ended_object){ .index = slot, .kind = POST_RELOAD };
+    }
+    return done;
+}
+
+/* The event of a post that was taken, if there is one to be told: 0 or 1. */
+static uint32_t take_event(leat_streamer *s, post_kind kind, uint32_t index, leat_event *out)
+{
+    if (kind == POST_BATCH) {
+        return batch_event(s, index, out);
     }
     request *r = &s->requests[index];
-    uint32_t count = 0;
-    if (reasons & POST_TERMINAL) { /* what would have come before it has lost its meaning */
-        terminal_event(s, r, index, out);
-        trace_point(s, TRACE_DELIVER, index, r->generation, out->type, 0);
-        return batch_member_ended(s, out) ? 0 : 1;
+    if (kind == POST_LATE) {
+        return late_event(s, r, index, out);
     }
-    if (reasons & POST_LATE) {
-        fill_event(s, r, index, LEAT_EVENT_LATE, &out[count]);
-        if (r->level_possible != LEVEL_NONE) {
-            out[count].part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
-        }
-        ++count;
+    if (kind == POST_NEEDS_MEMORY) {
+        return needs_memory_event(s, r, index, out);
     }
-    if ((reasons & POST_NEEDS_MEMORY) && count == room) {
-        post_event(s, &s->post_links[index], index, POST_NEEDS_MEMORY, true);
-    } else if ((reasons & POST_NEEDS_MEMORY) && !(request_flags(s, index) & REQUEST_CANCELLED)) {
-        fill_event(s, r, index, LEAT_EVENT_NEEDS_MEMORY, &out[count]);
-        out[count++].size = r->size;
-    }
-    return count;
-}
-
-static uint32_t *inbox_at(const leat_streamer *s, uint32_t position)
-{
-    uint32_t at = s->inbox_head + position;
-    return &s->inbox[at >= s->inbox_capacity ? at - s->inbox_capacity : at];
-}
-
-static void inbox_pop(leat_streamer *s)
-{
-    s->inbox_head = s->inbox_head + 1 == s->inbox_capacity ? 0 : s->inbox_head + 1;
-    --s->inbox_count;
+    terminal_event(s, r, index, out);
+    trace_point(s, TRACE_DELIVER, index, r->generation, out->type, 0);
+    return batch_member_ended(s, out) ? 0 : 1;
 }
 
 /* The requests of a frame are in no cache of this thread: those that come next are fetched while one is turned into an
  * event. */
 #define FETCH_AHEAD 16u
-static void fetch(const leat_streamer *s, uint32_t position)
+static void fetch(const leat_streamer *s, uint32_t ahead)
 {
-    if (position >= s->inbox_count) {
-        return;
-    }
-    uint32_t index = *inbox_at(s, position);
-    if (index < s->desc.request_count_max) {
-        fetch_to_read(&s->requests[index]); /* what an event tells is in its first line */
-        fetch_to_write(&s->request_handles.slots[index]);
-    }
-}
-
-/* Moves what was posted behind what is still in the inbox, oldest first. */
-static void take_posts(leat_streamer *s)
-{
-    uint32_t first = s->inbox_count;
-    for (uint32_t index = mpsc_take(&s->post); index != MPSC_END; index = post_link(s, index)->next) {
-        ASSERT(s->inbox_count < s->inbox_capacity);
-        *inbox_at(s, s->inbox_count++) = index;
-    }
-    for (uint32_t last = s->inbox_count; first + 1 < last;) { /* the list came newest first */
-        uint32_t *a = inbox_at(s, first++);
-        uint32_t *b = inbox_at(s, --last);
-        uint32_t index = *a;
-        *a = *b;
-        *b = index;
+    uint32_t post = post_ring_peek(&s->posts, ahead);
+    if (post_kind_of(post) == POST_TERMINAL) {
+        fetch_to_read(&s->requests[post_index_of(post)]); /* what an event tells is in its first line */
+        fetch_to_write(&s->request_handles.slots[post_index_of(post)]);
     }
 }
 
@@ -331,34 +307,32 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
         while (read(fd, &value, sizeof(value)) < 0 && errno == EINTR) {
         }
     }
-    take_posts(s);
     for (uint32_t i = 0; i < FETCH_AHEAD; ++i) {
         fetch(s, i);
     }
     uint32_t count = 0;
     /* ended[] has room for event_count_max objects; an object that makes no event (in a batch) counts as well. */
-    for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max && s->inbox_count > 0; ++seen) {
-        uint32_t index = *inbox_at(s, 0);
-        if (index >= batches_end(s)) {
-            bool done;
-            count += swap_events(s, index - batches_end(s), &s->events[count], limit - count, &done);
-            if (!done) {
-                break; /* it stays at the head: what has changed is told in order */
-            }
-            s->ended[s->ended_count++] = (ended_object){ .number = index };
+    for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max; ++seen) {
+        uint32_t post = post_ring_peek(&s->posts, 0);
+        post_kind kind = post_kind_of(post);
+        uint32_t index = post_index_of(post);
+        if (kind == POST_NONE) {
+            break;
         }
-        fetch(s, FETCH_AHEAD);
-        inbox_pop(s);
-        uint32_t reasons = mpsc_open(post_link(s, index));
-        if (index < batches_end(s)) {
-            count += take_events(s, index, reasons, &s->events[count], limit - count);
+        if (kind == POST_RELOAD && !take_reload(s, index, limit, &count)) {
+            break; /* it stays at the head: what has changed is told in order */
+        }
+        post_ring_pop(&s->posts);
+        fetch(s, FETCH_AHEAD - 1);
+        if (kind != POST_RELOAD) {
+            count += take_event(s, kind, index, &s->events[count]);
         }
         if ((seen & 15u) == 15u && time_limit != UINT64_MAX && streamer_now(s) >= time_limit) {
             break;
         }
     }
     release_flush(s);
-    if (fd >= 0 && s->inbox_count > 0) {
+    if (fd >= 0 && !post_ring_is_empty(&s->posts)) {
         signal_event_fd(s); /* what is left must keep the descriptor readable */
     }
     return (leat_events){ .items = s->events, .count = count };
@@ -498,7 +472,7 @@ static void sleep_for_events(leat_streamer *s, int fd, uint64_t left_ns)
     struct pollfd wait_for = { .fd = fd, .events = POLLIN };
     atomic_store_explicit(&s->update_waits, nap ? UPDATE_NAPS : UPDATE_WAITS, memory_order_seq_cst);
     streamer_wake_owed(s); /* from now on, nobody puts a wake off */
-    if (mpsc_is_empty(&s->post)) {
+    if (post_ring_is_empty(&s->posts)) {
         ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
     }
     atomic_store_explicit(&s->update_waits, UPDATE_AWAY, memory_order_relaxed);
@@ -528,9 +502,7 @@ int leat_event_fd(leat_streamer *s)
     int fd = make_event_fd(s);
     if (fd >= 0 && !atomic_exchange_explicit(&s->event_fd_public, true, memory_order_seq_cst)) {
         streamer_wake_owed(s); /* from now on, nobody puts a wake off */
-        if (!mpsc_is_empty(&s->post)) {
-            signal_event_fd(s);
-        }
+        signal_event_fd(s); /* something may wait already; if not, the first look is in vain */
     }
     return fd;
 }

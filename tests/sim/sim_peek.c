@@ -54,7 +54,7 @@ void peek_bounds(const leat_streamer *s, sim_tally *tally)
 
 bool peek_events_wait(const leat_streamer *s)
 {
-    return s->inbox_count > 0 || !mpsc_is_empty(&s->post);
+    return !post_ring_is_empty(&s->posts);
 }
 
 uint64_t peek_now_ns(const leat_streamer *s)

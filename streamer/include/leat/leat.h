@@ -687,8 +687,8 @@ LEAT_API leat_events leat_update(leat_streamer *streamer, const leat_tick *tick)
  * stepped streamer it advances the virtual clock to the device's next completion instead of waiting. */
 LEAT_API leat_events leat_wait(leat_streamer *streamer, uint64_t timeout_ns);
 
-/* A descriptor that polls readable while events wait (for epoll loops). Made at the first call; owned by the streamer.
- * -1 if it cannot be had. */
+/* A descriptor that polls readable while events wait (for epoll loops), and once at first. Made at the first call; owned by
+ * the streamer. -1 if it cannot be had. */
 LEAT_API int leat_event_fd(leat_streamer *streamer);
 
 /* The event in words, for people: pack, asset, offset, cause, what to do. Returns text. Call before the next update. */
