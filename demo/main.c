@@ -62,8 +62,7 @@ static bool say(const char *format, const char *what)
     return false;
 }
 
-/* ---- Start
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Start ---- */
 
 static bool packs_open(view *v)
 {

@@ -218,11 +218,12 @@ int main(int argc, char **argv)
         return 2;
     }
     engine e = { 0 };
-    leat_error error;
+    leat_error error = { 0 };
     leat_pack_info info;
     if (leat_create(&(leat_desc){ .memory_bytes_max = 64u << 20, .error = &error }, &e.streamer) != LEAT_OK ||
         leat_pack_open(e.streamer, argv[1], &(leat_pack_desc){ .error = &error }, &e.pack) != LEAT_OK ||
         leat_pack_info_get(e.streamer, e.pack, &info) != LEAT_OK) {
+        fprintf(stderr, "engine_loop: %s\n", error.text);
         leat_destroy(e.streamer);
         return 1;
     }

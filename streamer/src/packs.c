@@ -354,6 +354,14 @@ static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *sl
     return LEAT_OK;
 }
 
+/* Words that the caller did not ask for go to the log. */
+static void log_untold(const leat_streamer *s, const leat_pack_desc *desc, const leat_error *error)
+{
+    if (desc == NULL || desc->error == NULL) {
+        log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
+    }
+}
+
 leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_desc *desc, leat_pack *pack)
 {
     *pack = (leat_pack){ 0 };
@@ -361,8 +369,10 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
     leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
     pack_mount *mount = claim_mount(s);
     if (mount == NULL) {
-        return error_set(error, LEAT_ERROR_FULL, 0, "%s: %u packs are open; raise leat_desc.pack_count_max", path,
-                         s->desc.pack_count_max);
+        leat_result full = error_set(error, LEAT_ERROR_FULL, 0, "%s: %u packs are open; raise leat_desc.pack_count_max",
+                                     path, s->desc.pack_count_max);
+        log_untold(s, desc, error);
+        return full;
     }
     pack_slot *slot = pack_slot_claim(s);
     leat_result result;
@@ -373,13 +383,13 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
         slot->options = options_of(desc, is_folder(path));
         result = open_mount(s, mount, slot, path, pack, error);
         if (result != LEAT_OK) {
-            log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
             if (!CANARY(UNDO)) {
                 pack_slot_drop(s, slot);
             }
         }
     }
     if (result != LEAT_OK) {
+        log_untold(s, desc, error);
         atomic_store_explicit(&mount->stage, MOUNT_FREE, memory_order_release);
     }
     return result;

@@ -14,6 +14,7 @@
 #define POOL_BYTES_DEFAULT MIB(32)
 #define POOL_BYTES_MAX (UINT64_C(1) << 30) /* the largest buffer that io_uring registers as one */
 #define LENT_BYTES_MAX (UINT64_C(64) << 30)
+#define MEMORY_BYTES_LIMIT (2 * LENT_BYTES_MAX) /* more than all parts at their most */
 #define REQUEST_COUNT_DEFAULT 16384u
 #define REQUEST_COUNT_LIMIT (1u << 22)
 #define BATCH_COUNT_DEFAULT 1024u
@@ -126,8 +127,13 @@ typedef struct bound {
 leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
 {
     *d = desc != NULL ? *desc : (leat_desc){ 0 };
+    bool half_allocator = (d->allocator.allocate == NULL) != (d->allocator.free == NULL);
     resolve_defaults(d);
+    if (half_allocator) {
+        return error_set(error, LEAT_ERROR_ARGUMENT, 0, "leat_desc.allocator needs both allocate and free, or neither");
+    }
     const bound bounds[] = {
+        { "memory_bytes_max", d->memory_bytes_max, POOL_BYTES_MIN + LENT_BYTES_MIN, MEMORY_BYTES_LIMIT },
         { "pool_bytes", d->pool_bytes, POOL_BYTES_MIN, POOL_BYTES_MAX },
         { "lent_bytes", d->lent_bytes, LENT_BYTES_MIN, LENT_BYTES_MAX },
         { "request_count_max", d->request_count_max, 1, REQUEST_COUNT_LIMIT },
@@ -146,7 +152,6 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
         { "uring.batch_wait_us", d->uring.batch_wait_us, 0, BATCH_WAIT_US_LIMIT },
         { "trace_event_count", d->trace_event_count, 0, TRACE_EVENT_COUNT_LIMIT },
         { "backend", d->backend, LEAT_BACKEND_AUTO, LEAT_BACKEND_SIM },
-        { "memory_bytes_max", d->memory_bytes_max, d->pool_bytes + d->lent_bytes, UINT64_MAX },
     };
     for (size_t i = 0; i < COUNT_OF(bounds); ++i) {
         if (bounds[i].value < bounds[i].least || bounds[i].value > bounds[i].most) {
@@ -154,6 +159,13 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
                              bounds[i].field, (unsigned long long)bounds[i].value, (unsigned long long)bounds[i].least,
                              (unsigned long long)bounds[i].most);
         }
+    }
+    if (d->pool_bytes + d->lent_bytes > d->memory_bytes_max) {
+        return error_set(
+            error, LEAT_ERROR_ARGUMENT, 0,
+            "leat_desc.memory_bytes_max is %llu, less than pool_bytes and lent_bytes together (%llu + %llu)",
+            (unsigned long long)d->memory_bytes_max, (unsigned long long)d->pool_bytes,
+            (unsigned long long)d->lent_bytes);
     }
     return LEAT_OK;
 }

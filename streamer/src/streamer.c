@@ -283,7 +283,11 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
     leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
     leat_desc resolved;
     leat_result result = desc_resolve(desc, &resolved, error);
+    bool told = error != &local; /* the caller has the words; else they are logged */
     if (result != LEAT_OK) {
+        if (!told) {
+            log_line(&resolved.logger, LEAT_LOG_ERROR, "%s", error->text);
+        }
         return result;
     }
     memory bootstrap = { .allocator = resolved.allocator };
@@ -314,7 +318,9 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
     s->watch_event_fd = -1;
     result = create_all(s, error);
     if (result != LEAT_OK) {
-        log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
+        if (!told) {
+            log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
+        }
         leat_destroy(s);
         return result;
     }

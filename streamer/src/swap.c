@@ -98,13 +98,14 @@ leat_result leat_pack_swap(leat_streamer *s, leat_pack pack, const char *path, l
 {
     leat_error local;
     pthread_mutex_lock(&s->swap_lock);
-    error = error != NULL ? error : &local;
+    bool told = error != NULL; /* else the words are logged */
+    error = told ? error : &local;
     leat_result result = swap_locked(s, pack, path, error);
     if (result == LEAT_OK && path != NULL) {
         watch_follow(s, pack);
     }
     pthread_mutex_unlock(&s->swap_lock);
-    if (result != LEAT_OK && result != LEAT_ERROR_FULL) {
+    if (!told && result != LEAT_OK && result != LEAT_ERROR_FULL) {
         log_line(&s->log, LEAT_LOG_WARNING, "%s; the version before stays", error->text);
     }
     return result;

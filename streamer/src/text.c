@@ -1,6 +1,7 @@
 /* text.c - results and events in words, for people. */
 #include "streamer.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ const char *leat_result_text(leat_result result)
     case LEAT_ERROR_MEMORY:
         return "out of memory";
     case LEAT_ERROR_STALE:
-        return "a handle whose object has ended";
+        return "a null handle, or one whose object has ended";
     case LEAT_ERROR_FULL:
         return "full: try again after leat_update";
     case LEAT_ERROR_NOT_FOUND:
@@ -73,7 +74,20 @@ static const char *advice(leat_result result)
     }
 }
 
-const char *leat_event_text(const leat_streamer *s, const leat_event *event, char *text, size_t text_size)
+/* Adds to a text of `used` characters what fits; returns how many there are then. */
+static size_t append(char *text, size_t text_size, size_t used, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static size_t append(char *text, size_t text_size, size_t used, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int added = vsnprintf(text + used, text_size - used, format, arguments);
+    va_end(arguments);
+    return added < 0 ? used : (size_t)u64_min(used + (size_t)added, text_size - 1);
+}
+
+static const char *event_name(const leat_event *event)
 {
     static const char *const names[] = {
         [LEAT_EVENT_READY] = "ready",         [LEAT_EVENT_FAILED] = "failed",
@@ -84,32 +98,71 @@ const char *leat_event_text(const leat_streamer *s, const leat_event *event, cha
     static const char *const changes[] = {
         [LEAT_CHANGE_CHANGED] = "changed", [LEAT_CHANGE_ADDED] = "added", [LEAT_CHANGE_REMOVED] = "removed"
     };
+    if ((uint32_t)event->change < COUNT_OF(changes) && changes[event->change] != NULL) {
+        return changes[event->change];
+    }
+    return (uint32_t)event->type < COUNT_OF(names) && names[event->type] != NULL ? names[event->type] : "?";
+}
+
+/* What the type of the event tells beside its name: sizes, counts, what could come in time. */
+static size_t append_details(const leat_event *event, char *text, size_t text_size, size_t used)
+{
+    const leat_part *part = &event->part_possible;
+    switch (event->type) {
+    case LEAT_EVENT_READY:
+    case LEAT_EVENT_NEEDS_MEMORY:
+        return append(text, text_size, used, ": %llu bytes", (unsigned long long)event->size);
+    case LEAT_EVENT_LATE:
+        if (part->kind == LEAT_PART_ALL) {
+            return append(text, text_size, used, ": no part of it can come in time");
+        }
+        return append(text, text_size, used, ": from %s %u on it could come in time",
+                      part->kind == LEAT_PART_LODS ? "LOD" : "mip", part->first);
+    case LEAT_EVENT_BATCH:
+        return append(text, text_size, used, ": %u of %u requests failed", event->failed_count, event->count);
+    case LEAT_EVENT_FAILED:
+    case LEAT_EVENT_CANCELLED:
+    case LEAT_EVENT_RELOADED:
+        break;
+    }
+    return used;
+}
+
+static void append_cause(const leat_event *event, char *text, size_t text_size, size_t used)
+{
+    if (event->result == LEAT_OK || event->type == LEAT_EVENT_CANCELLED) {
+        return; /* the name has said it */
+    }
+    if (event->chunk != UINT32_MAX) {
+        used = append(text, text_size, used, ": chunk %u (offset 0x%llx)", event->chunk,
+                      (unsigned long long)event->file_offset);
+    }
+    used = append(text, text_size, used, ": %s", leat_result_text(event->result));
+    if (event->os_error != 0) {
+        used = append(text, text_size, used, ": %s", strerror(event->os_error));
+    }
+    if (advice(event->result)[0] != '\0') {
+        append(text, text_size, used, "; %s", advice(event->result));
+    }
+}
+
+const char *leat_event_text(const leat_streamer *s, const leat_event *event, char *text, size_t text_size)
+{
     if (text_size == 0) {
         return "";
-    }
-    const char *name = (uint32_t)event->type < COUNT_OF(names) && names[event->type] != NULL ? names[event->type] : "?";
-    if ((uint32_t)event->change < COUNT_OF(changes) && changes[event->change] != NULL) {
-        name = changes[event->change];
     }
     pack_slot *slot = event->change == LEAT_CHANGE_REMOVED ? pack_acquire_version(s, event->asset)
                                                            : pack_acquire(s, event->asset.pack);
     uint32_t position = 0;
-    if (slot == NULL || asset_locate(slot, event->asset, &position) != LEAT_OK) {
-        snprintf(text, text_size, "%s: %s", name, leat_result_text(event->result));
-    } else {
+    size_t used = 0;
+    if (slot != NULL && asset_locate(slot, event->asset, &position) == LEAT_OK) {
         const leat_pack_asset_record *record = &slot->index.assets[position];
-        const char *asset = slot->index.names + record->name_offset;
-        int used = snprintf(text, text_size, "%s: %.*s: %s", slot->path, (int)record->name_size, asset, name);
-        size_t at = used < 0 ? 0 : (size_t)used < text_size ? (size_t)used : text_size - 1;
-        if (event->type == LEAT_EVENT_FAILED && event->chunk != UINT32_MAX) {
-            snprintf(text + at, text_size - at, ": chunk %u (offset 0x%llx): %s%s%s; %s", event->chunk,
-                     (unsigned long long)event->file_offset, leat_result_text(event->result),
-                     event->os_error != 0 ? ": " : "", event->os_error != 0 ? strerror(event->os_error) : "",
-                     advice(event->result));
-        } else if (event->result != LEAT_OK) {
-            snprintf(text + at, text_size - at, ": %s; %s", leat_result_text(event->result), advice(event->result));
-        }
+        used = append(text, text_size, used, "%s: %.*s: ", slot->path, (int)record->name_size,
+                      slot->index.names + record->name_offset);
     }
+    used = append(text, text_size, used, "%s", event_name(event));
+    used = append_details(event, text, text_size, used);
+    append_cause(event, text, text_size, used);
     if (slot != NULL) {
         pack_release((leat_streamer *)s, slot);
     }

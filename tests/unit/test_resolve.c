@@ -96,7 +96,7 @@ static void fields_have_bounds(void **state)
         { FIELD(uring.batch_wait_us), NO_LEAST, 1000001 },
         { FIELD(trace_event_count), NO_LEAST, (1u << 26) + 1 },
         { FIELD(backend), NO_LEAST, LEAT_BACKEND_SIM + 1 },
-        { FIELD(memory_bytes_max), MIB(6) - 1, NO_LEAST },
+        { FIELD(memory_bytes_max), MIB(6) - 1, (UINT64_C(128) << 30) + 1 },
     };
     for (size_t i = 0; i < COUNT_OF(rows); ++i) {
         const uint64_t values[] = { rows[i].below, rows[i].above };
@@ -122,25 +122,41 @@ static void *refuse(size_t size, size_t alignment, void *user)
     return NULL;
 }
 
-/* Half an allocator is none. */
+/* Parts that fit each alone do not fit together: the message names all three. */
+static void parts_fit_into_the_whole(void **state)
+{
+    (void)state;
+    leat_desc d;
+    leat_error error = { 0 };
+    leat_desc desc = { .memory_bytes_max = MIB(32), .pool_bytes = MIB(20), .lent_bytes = MIB(14) };
+    assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.text, "memory_bytes_max is 33554432"));
+    assert_non_null(strstr(error.text, "20971520 + 14680064"));
+    desc.lent_bytes = MIB(12);
+    assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_OK);
+}
+
+/* Half an allocator is a mistake. */
 static void allocators_are_whole(void **state)
 {
     (void)state;
-    const leat_allocator rows[] = { { 0 }, { .allocate = refuse }, { .free = unit_free } };
-    for (size_t i = 0; i < COUNT_OF(rows); ++i) {
-        leat_desc d;
-        assert_int_equal(desc_resolve(&(leat_desc){ .allocator = rows[i] }, &d, NULL), LEAT_OK);
-        void *block = d.allocator.allocate(100, 1, NULL);
-        assert_non_null(block);
-        d.allocator.free(block, 100, NULL);
-        block = d.allocator.allocate(100, 4096, NULL);
-        assert_int_equal((uintptr_t)block % 4096, 0);
-        d.allocator.free(block, 100, NULL);
-        unit_call_fails(CALL_POSIX_MEMALIGN, 0, ENOMEM);
-        assert_null(d.allocator.allocate(100, 64, NULL));
-        assert_true(unit_calls_done());
-    }
+    const leat_allocator halves[] = { { .allocate = refuse }, { .free = unit_free } };
     leat_desc d;
+    for (size_t i = 0; i < COUNT_OF(halves); ++i) {
+        leat_error error = { 0 };
+        assert_int_equal(desc_resolve(&(leat_desc){ .allocator = halves[i] }, &d, &error), LEAT_ERROR_ARGUMENT);
+        assert_non_null(strstr(error.text, "allocator"));
+    }
+    assert_int_equal(desc_resolve(NULL, &d, NULL), LEAT_OK);
+    void *block = d.allocator.allocate(100, 1, NULL);
+    assert_non_null(block);
+    d.allocator.free(block, 100, NULL);
+    block = d.allocator.allocate(100, 4096, NULL);
+    assert_int_equal((uintptr_t)block % 4096, 0);
+    d.allocator.free(block, 100, NULL);
+    unit_call_fails(CALL_POSIX_MEMALIGN, 0, ENOMEM);
+    assert_null(d.allocator.allocate(100, 64, NULL));
+    assert_true(unit_calls_done());
     assert_int_equal(desc_resolve(&(leat_desc){ .allocator = { .allocate = refuse, .free = unit_free } }, &d, NULL),
                      LEAT_OK);
     assert_null(d.allocator.allocate(100, 64, NULL));
@@ -173,9 +189,10 @@ static void the_default_log_is_stderr(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(zeros_are_defaults),   cmocka_unit_test(workers_are_as_many_as_usable_cores),
-        cmocka_unit_test(what_is_said_stays),   cmocka_unit_test(fields_have_bounds),
-        cmocka_unit_test(allocators_are_whole), cmocka_unit_test(the_default_log_is_stderr),
+        cmocka_unit_test(zeros_are_defaults),        cmocka_unit_test(workers_are_as_many_as_usable_cores),
+        cmocka_unit_test(what_is_said_stays),        cmocka_unit_test(fields_have_bounds),
+        cmocka_unit_test(parts_fit_into_the_whole),  cmocka_unit_test(allocators_are_whole),
+        cmocka_unit_test(the_default_log_is_stderr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * which are none are answered too. */
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void results_have_words(void **state)
@@ -61,11 +62,84 @@ static void formats_have_names_and_blocks(void **state)
     }
 }
 
+/* Without an asset that is there, an event still says what it is, and ends without a dangling "; ". */
+static void events_have_words(void **state)
+{
+    (void)state;
+    leat_streamer *s = NULL;
+    assert_int_equal(leat_create(&(leat_desc){ .backend = LEAT_BACKEND_THREADS, .stepped = true }, &s), LEAT_OK);
+    static const struct {
+        leat_event event;
+        const char *text;
+    } rows[] = {
+        { { .type = LEAT_EVENT_READY, .size = 12 }, "ready: 12 bytes" },
+        { { .type = LEAT_EVENT_NEEDS_MEMORY, .size = 34 }, "needs memory: 34 bytes" },
+        { { .type = LEAT_EVENT_CANCELLED, .result = LEAT_ERROR_CANCELLED }, "cancelled" },
+        { { .type = LEAT_EVENT_LATE }, "will be late: no part of it can come in time" },
+        { { .type = LEAT_EVENT_LATE, .part_possible = { .kind = LEAT_PART_MIPS, .first = 3 } },
+          "will be late: from mip 3 on it could come in time" },
+        { { .type = LEAT_EVENT_LATE, .part_possible = { .kind = LEAT_PART_LODS, .first = 1 } },
+          "will be late: from LOD 1 on it could come in time" },
+        { { .type = LEAT_EVENT_BATCH, .count = 5, .chunk = UINT32_MAX }, "batch ended: 0 of 5 requests failed" },
+        { { .type = LEAT_EVENT_RELOADED, .change = LEAT_CHANGE_ADDED }, "added" },
+        { { .type = LEAT_EVENT_FAILED, .result = LEAT_ERROR_OS, .os_error = EIO, .chunk = 7, .file_offset = 0x1000 },
+          "failed: chunk 7 (offset 0x1000): the operating system refused: Input/output error; "
+          "look at the device and the kernel's log" },
+        { { .type = LEAT_EVENT_FAILED, .result = LEAT_ERROR_LIMIT, .chunk = UINT32_MAX },
+          "failed: larger than a limit of the desc" },
+        { { .type = (leat_event_type)99 }, "?" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); ++i) {
+        char text[256], small[8];
+        assert_string_equal(leat_event_text(s, &rows[i].event, text, sizeof(text)), rows[i].text);
+        leat_event_text(s, &rows[i].event, small, sizeof(small)); /* cut, and still ended */
+        assert_int_equal(strncmp(small, rows[i].text, sizeof(small) - 1), 0);
+        assert_true(strlen(small) < sizeof(small));
+    }
+    assert_string_equal(leat_event_text(s, &rows[0].event, NULL, 0), "");
+    leat_destroy(s);
+}
+
+static void lines_count(leat_log_level level, const char *text, void *user)
+{
+    (void)text;
+    *(uint32_t *)user += level == LEAT_LOG_ERROR;
+}
+
+/* Words go to the caller who passes a leat_error; else to the log. Never to both. */
+static void errors_are_told_once(void **state)
+{
+    (void)state;
+    uint32_t lines = 0;
+    leat_error error = { 0 };
+    leat_desc desc = { .logger = { .log = lines_count, .user = &lines },
+                       .backend = LEAT_BACKEND_THREADS,
+                       .stepped = true };
+    leat_streamer *s = NULL;
+    leat_pack pack;
+    assert_int_equal(leat_create(&desc, &s), LEAT_OK);
+    assert_int_equal(leat_pack_open(s, "/nowhere", &(leat_pack_desc){ .error = &error }, &pack), LEAT_ERROR_NOT_FOUND);
+    assert_non_null(strstr(error.text, "/nowhere"));
+    assert_int_equal(lines, 0);
+    assert_int_equal(leat_pack_open(s, "/nowhere", NULL, &pack), LEAT_ERROR_NOT_FOUND);
+    assert_int_equal(lines, 1);
+    leat_destroy(s);
+    desc.worker_count = UINT32_MAX;
+    assert_int_equal(leat_create(&desc, &s), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(lines, 2);
+    desc.error = &error;
+    assert_int_equal(leat_create(&desc, &s), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(lines, 2);
+    assert_non_null(strstr(error.text, "worker_count"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_have_words),
         cmocka_unit_test(formats_have_names_and_blocks),
+        cmocka_unit_test(events_have_words),
+        cmocka_unit_test(errors_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ typedef enum leat_result {
     LEAT_OK = 0,
     LEAT_ERROR_ARGUMENT = -1,    /* a desc or parameter that can never work */
     LEAT_ERROR_MEMORY = -2,      /* the allocator returned NULL */
-    LEAT_ERROR_STALE = -3,       /* a handle whose object has ended */
+    LEAT_ERROR_STALE = -3,       /* a null handle, or one whose object has ended */
     LEAT_ERROR_FULL = -4,        /* a bounded table or queue is full; try again after leat_update */
     LEAT_ERROR_NOT_FOUND = -5,   /* no such file or asset; an asset that has vanished from its pack (leat_pack_swap) */
     LEAT_ERROR_OS = -6,          /* a system call failed; os_error holds errno */
@@ -103,7 +103,8 @@ typedef enum leat_result {
 /* A short English text for a result; never NULL. */
 LEAT_API const char *leat_result_text(leat_result result);
 
-/* What went wrong in words: which file, where in it, why, and what to do. Filled where a desc points at one. */
+/* What went wrong in words: which file, where in it, why, and what to do. Filled where the caller passes one; where not, the
+ * text is logged instead. */
 typedef struct leat_error {
     leat_result result;
     int32_t os_error; /* errno, or 0 */
@@ -233,8 +234,8 @@ typedef enum leat_backend {
     LEAT_BACKEND_SIM = 3      /* a simulated device: leat/sim.h */
 } leat_backend;
 
-/* Three-state switch for what is probed: by default Leat decides. REQUIRE never fails create: what the kernel refuses is
- * logged, replaced by its fall-back and told by leat_info. */
+/* Three-state switch for what is probed: by default Leat decides. LEAT_ON never makes leat_create fail: what the kernel
+ * refuses is logged, replaced by its fall-back and told by leat_info. */
 typedef enum leat_switch { LEAT_DEFAULT = 0, LEAT_OFF = 1, LEAT_ON = 2 } leat_switch;
 
 /* What io_uring can do for a reader, one switch each. What the kernel refuses is replaced by its fall-back, never an error:
@@ -307,7 +308,7 @@ typedef enum leat_priority {
 struct leat_sim_desc; /* leat/sim.h */
 
 typedef struct leat_desc {
-    leat_allocator allocator; /* all zero: aligned_alloc and free */
+    leat_allocator allocator; /* both functions, or neither: posix_memalign and free */
     leat_logger logger;
     leat_error *error; /* optional: filled when leat_create fails */
 
@@ -411,7 +412,8 @@ typedef struct leat_pack_desc {
 LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
                                                leat_pack *pack);
 
-/* Closes a pack. Its queued requests end as CANCELLED; reads in flight end first, and then the file is closed. */
+/* Closes a pack. Its queued requests end as CANCELLED; reads in flight end first, and then the file is closed. Does not
+ * wait. Errors: STALE. */
 LEAT_API leat_result leat_pack_close(leat_streamer *streamer, leat_pack pack);
 
 /* Replaces the content of an open pack by that of the file or folder at `path` (NULL: the pack's own path, which may have a
@@ -584,7 +586,8 @@ LEAT_API LEAT_CHECK leat_result leat_submit(leat_streamer *streamer, const leat_
 /* One request. request may be NULL. */
 LEAT_API LEAT_CHECK leat_result leat_read(leat_streamer *streamer, const leat_read_desc *desc, leat_request *request);
 
-/* Answers NEEDS_MEMORY with ordinary cached memory of at least the event's size. Errors: STALE, ARGUMENT, TOO_SMALL. */
+/* Answers NEEDS_MEMORY with ordinary cached memory of at least the event's size; with less, the request ends as FAILED with
+ * TOO_SMALL. Errors: STALE, ARGUMENT (NULL), FULL. */
 LEAT_API LEAT_CHECK leat_result leat_bind(leat_streamer *streamer, leat_request request, void *memory, uint64_t memory_size);
 
 /* Gives memory of a READY request with LEAT_BIND_LEAT back. For other requests it does nothing. Errors: STALE. */
@@ -619,8 +622,10 @@ typedef struct leat_batch_desc {
     uint64_t *fence; /* optional: fence_value is stored here (release order) when the batch ends */
     uint64_t fence_value;
 } leat_batch_desc;
+/* desc may be NULL. Errors: FULL. */
 LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const leat_batch_desc *desc, leat_batch *batch);
-/* No member will be added any more; LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none). */
+/* No member will be added any more; LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none).
+ * Errors: STALE. */
 LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
 
 /* What a request would get if it were submitted now: what admission would predict, from levels that the I/O thread published
