@@ -126,6 +126,18 @@ static void chain(leat_streamer *s, submission *sub, uint32_t index)
     }
 }
 
+/* What the index says of assets anywhere in it is in no cache: the records of a group come side by side. The first is
+ * looked at right away. */
+static void fetch_assets(const pack_slot *slot, const leat_read_desc *descs, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; ++i) {
+        uint32_t position;
+        if (asset_locate(slot, descs[i].asset, &position) == LEAT_OK) {
+            fetch_to_read(&slot->index.assets[position]);
+        }
+    }
+}
+
 /* Takes `count` descs of one pack, at most SUBMIT_GROUP: references of the pack and slots are had all at once, so that
  * the words which all threads share are written once a group and the slots are fetched side by side. Returns how many
  * were taken; *result says why the next one was not. */
@@ -137,6 +149,7 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         *result = LEAT_ERROR_STALE;
         return 0;
     }
+    fetch_assets(slot, descs, count);
     uint32_t indices[SUBMIT_GROUP];
     uint32_t taken = 0, had = 0;
     for (; taken < count; ++taken) {
