@@ -16,6 +16,7 @@ void hud_frame(hud *h, uint64_t frame_ns, const stream *s)
 {
     h->frame_ms[h->frame_next] = (float)frame_ns * 1e-6f;
     h->update_ms[h->frame_next] = (float)(s->counts.update_ns_last + s->counts.submit_ns_last) * 1e-6f;
+    h->latency_ms[h->frame_next] = (float)s->counts.latency_ns_last * 1e-6f;
     h->frame_next = (h->frame_next + 1) % HUD_FRAMES;
     uint64_t now = clock_ns();
     leat_stats stats;
@@ -104,8 +105,13 @@ static void flow_draw(hud *h, column *c, const hud_context *context, const leat_
     graph(c->t, c->x, c->y, c->width, 22 * c->unit, h->read_history, h->read_next,
           f_max(largest(h->read_history), 1e6f), teal);
     c->y += 28 * c->unit;
-    snprintf(value, sizeof value, "%u reads, %.2f MiB", stats->reads_in_flight,
-             (double)stats->bytes_in_flight / 1048576.0);
+    float slowest = largest(h->latency_ms);
+    snprintf(value, sizeof value, "at most %.1f ms", (double)slowest);
+    row(c, "request to ready", value);
+    graph(c->t, c->x, c->y, c->width, 22 * c->unit, h->latency_ms, h->frame_next, f_max(slowest, 1), blue);
+    c->y += 28 * c->unit;
+    snprintf(value, sizeof value, "%u reads, %.2f of %.2f MiB", stats->reads_in_flight,
+             (double)stats->bytes_in_flight / 1048576.0, (double)stats->window_bytes / 1048576.0);
     row(c, "in flight", value);
     snprintf(value, sizeof value, "%u queued, %u decoding, %u to upload", stats->requests_queued, stats->decode_queued,
              context->s->arrival_count);
@@ -151,7 +157,7 @@ static void help_draw(text *t, const hud_context *context, float unit)
         { "W A S D, Q E", "walk, down and up (Shift: faster)" },
         { "Mouse", "click to look around, Esc lets go" },
         { "F", "automatic flight" },
-        { "M", "colour by mip: green is fine, red is coarse" },
+        { "M", "colour by mip: green fine, red coarse, blue nothing yet" },
         { "L", "wireframe of the meshes' levels of detail" },
         { "P", "pause streaming" },
         { "+  -", "texture budget up and down" },
@@ -162,9 +168,9 @@ static void help_draw(text *t, const hud_context *context, float unit)
         { "Esc", "quit" },
     };
     uint32_t count = sizeof keys / sizeof *keys;
-    float width = 470 * unit, height = ((float)count * 24 + 34) * unit;
-    float x = ((float)context->width - width) * 0.5f, y = ((float)context->height - height) * 0.5f;
-    text_box(t, x, y, width, height, (const uint8_t[]){ 26, 26, 30, 225 });
+    float width = 590 * unit, height = ((float)count * 24 + 34) * unit;
+    float x = f_max(((float)context->width - width) * 0.5f, 348 * unit), y = ((float)context->height - height) * 0.5f;
+    text_box(t, x, y, width, height, (const uint8_t[]){ 26, 26, 30, 242 });
     for (uint32_t i = 0; i < count; ++i) {
         text_screen(t, x + 22 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, gold, keys[i][0]);
         text_screen(t, x + 160 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, ink, keys[i][1]);
@@ -179,7 +185,7 @@ void hud_draw(hud *h, text *t, const hud_context *context)
     leat_stats_get(context->streamer, &stats);
     leat_info_get(context->streamer, &info);
     float margin = 14 * unit, width = 296 * unit;
-    text_box(t, margin, margin, width + 24 * unit, 444 * unit, panel);
+    text_box(t, margin, margin, width + 24 * unit, 490 * unit, panel);
     column c = { t, margin + 12 * unit, margin + 8 * unit, width, unit };
     text_screen(t, c.x, c.y, 22 * unit, gold, "Leat");
     const char *backend = info.backend == LEAT_BACKEND_URING ? "io_uring" : "pread threads";

@@ -10,6 +10,7 @@
 typedef struct hud {
     float frame_ms[HUD_FRAMES];
     float update_ms[HUD_FRAMES];
+    float latency_ms[HUD_FRAMES]; /* of the slowest request that became ready in that frame */
     uint32_t frame_next;
     uint64_t rate_ns, rate_read, rate_delivered; /* where the last rate was taken */
     float read_rate, delivered_rate; /* bytes a second */

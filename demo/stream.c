@@ -248,6 +248,9 @@ static void event_take(stream *s, const leat_event *event)
     switch (event->type) {
     case LEAT_EVENT_READY:
         ++s->counts.ready;
+        if (event->latency_ns > s->counts.latency_ns_last) {
+            s->counts.latency_ns_last = event->latency_ns;
+        }
         if (!ours || s->arrival_count == s->arrival_capacity) {
             (void)leat_release(s->streamer, event->request);
             break;
@@ -288,6 +291,7 @@ void stream_update(stream *s)
     uint64_t begin = clock_ns();
     leat_events events = leat_update(s->streamer, NULL);
     s->counts.update_ns_last = clock_ns() - begin;
+    s->counts.latency_ns_last = 0;
     for (uint32_t i = 0; i < events.count; ++i) {
         event_take(s, &events.items[i]);
     }

@@ -22,6 +22,7 @@ typedef struct stream_counts {
     uint64_t evictions;
     uint64_t bytes_uploaded;
     uint64_t update_ns_last, submit_ns_last, upload_ns_last;
+    uint64_t latency_ns_last; /* the longest of the requests that became ready in the last update; 0: none did */
 } stream_counts;
 
 typedef struct stream {

@@ -83,7 +83,7 @@ build_preset()
     if [ -f "$folder/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$source" "$folder/CMakeCache.txt"; then
         options+=(--fresh)
     fi
-    echo "Building $preset in $folder"
+    echo "Building $preset in $folder (the first time, this takes some minutes)"
     if ! { cmake -S "$source" --preset "$preset" -B "$folder" "${options[@]}" &&
         cmake --build "$folder" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
         tail -n 60 "$log" >&2
