@@ -19,14 +19,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a worker: a chunk decoded, and one that was fetched. One huge page. */
+/* Of a worker: what it has fetched with one call, and behind that a chunk decoded, if it goes to more than one place.
+ * One huge page. The largest chunk leaves room for one fetched; those of 256 KiB, for 1.75 MiB of neighbours. */
 #define SCRATCH_SIZE (2 * LEAT_PACK_CHUNK_RAW_MAX)
 _Static_assert(SCRATCH_SIZE % REGION_UNIT == 0, "regions are cut into units");
 
-/* How much a worker fetches with one call, if it is more than one chunk: some hundred microseconds of work. */
-#define FETCH_COUNT_MAX 8u
-#define FETCH_BYTES_MAX (512u << 10)
-_Static_assert(FETCH_BYTES_MAX <= LEAT_PACK_CHUNK_RAW_MAX, "a worker's scratch memory holds what is fetched");
+#define FETCH_COUNT_MAX READ_TASK_COUNT_MAX
 
 struct decode {
     decode_desc desc;
@@ -46,20 +44,32 @@ struct decode {
 
 /* ---- What a worker takes ---- */
 
-/* The best task, and the neighbours that are to be fetched together with it, as long as nothing better waits. */
+/* May the task be fetched together with the group before it? As long as nothing better waits, and there is room. */
+static bool continues_group(const decode_queue *q, const decode_task *task, uint64_t begin, uint32_t raw_size_max)
+{
+    return task != NULL && task->state == DECODE_QUEUED &&
+           (q->count == 0 || !decode_key_before(&q->entries[0].key, &task->key)) &&
+           task->record->file_offset + task->record->packed_size - begin +
+                   u32_max(raw_size_max, task->record->raw_size) <=
+               SCRATCH_SIZE;
+}
+
+/* The best task, and the neighbours that are to be fetched together with it: of what waits, no more than this worker's
+ * share, so that all end at the same time. */
 static uint32_t take_group(decode *d, bool alone, decode_task **group)
 {
     decode_queue *q = &d->queue;
     decode_task *task = q->entries[0].task;
     uint64_t begin = task->record->file_offset;
-    uint32_t count = 0;
+    uint32_t share = alone ? 1 : 1 + (q->count - 1) / u32_max(d->worker_count, 1);
+    uint32_t count_max = u32_min(share, FETCH_COUNT_MAX);
+    uint32_t raw_size_max = 0, count = 0;
     do {
         decode_queue_take(q, task);
         group[count++] = task;
+        raw_size_max = u32_max(raw_size_max, task->record->raw_size);
         task = task->behind;
-    } while (!alone && count < FETCH_COUNT_MAX && task != NULL && task->state == DECODE_QUEUED &&
-             (q->count == 0 || !decode_key_before(&q->entries[0].key, &task->key)) &&
-             task->record->file_offset + task->record->packed_size - begin <= FETCH_BYTES_MAX);
+    } while (count < count_max && continues_group(q, task, begin, raw_size_max));
     atomic_store_explicit(&d->queued, q->count, memory_order_relaxed);
     return count;
 }
@@ -113,7 +123,7 @@ static void run_stored(decode_task *task)
 static void run_packed(decode_task *task, uint8_t *scratch)
 {
     const decode_output *direct = direct_output(task);
-    uint8_t *raw = direct != NULL ? direct->memory : scratch;
+    uint8_t *raw = direct != NULL ? direct->memory : scratch + SCRATCH_SIZE - task->record->raw_size;
     uint32_t size = direct != NULL && !takes_all(direct, task) ? direct->end : task->record->raw_size;
     task->result = pack_chunk_decode_prefix(task->record, task->packed, raw, size);
     if (task->result == LEAT_OK) {
@@ -229,7 +239,7 @@ static void give_back(decode *d, decode_task *const *group, uint32_t count)
 static uint64_t group_run(decode *d, decode_task *const *group, uint32_t count, uint32_t worker)
 {
     uint64_t now_ns = clock_now_ns();
-    uint8_t *fetched = scratch_of(d, worker) + LEAT_PACK_CHUNK_RAW_MAX;
+    uint8_t *fetched = scratch_of(d, worker);
     if (group[0]->packed == NULL) { /* what the device has read comes alone */
         fetch_tasks(d, group, count, fetched);
     }

@@ -25,7 +25,8 @@
 #define CACHED_SCORE_HALF 8u
 #define CACHED_SKIP 15u /* reads between two questions about the page cache, once the answer is settled */
 #define CACHED_AHEAD                                                                                                   \
-    2u /* times decode_bytes_high: of what is not read yet, and so takes no room and does not grow cold */
+    3u /* times decode_bytes_high: of what is not read yet, and so takes no room and does not grow cold */
+#define CACHED_READ_BYTES_MAX (2u << 20) /* a little more than a worker has room for, and fetches with one call */
 #define IN_PLACE_LOOK_MAX 32u /* chunks of a request that are looked at for stored ones: levels of a texture */
 #define IN_PLACE_BYTES_MIN (32u << 10) /* smaller ones cost less to copy than to lay out */
 #define LENT_ALIGNMENT 16u
@@ -89,9 +90,9 @@ static bool prefer_cached(leat_streamer *s, pack_slot *slot, uint64_t offset, ui
         return slot->cached_score >= CACHED_SCORE_HALF;
     }
     int64_t cached = file_cached_bytes(&slot->file, offset, size);
-    if (cached < 0) { /* this kernel cannot say: try one, and see whether it comes back */
+    if (cached < 0) { /* this kernel cannot say: try one, and see whether it comes back; never quite sure */
         slot->cached_skip = CACHED_SKIP;
-        slot->cached_score = CACHED_SCORE_MAX;
+        slot->cached_score = CACHED_SCORE_MAX - 1;
         return true;
     }
     bool yes = (uint64_t)cached >= size;
@@ -232,6 +233,14 @@ static bool continues_loose_read(const leat_streamer *s, const read_op *rd, cons
            end - begin <= rd->size + chunk->packed_size + s->desc.read_gap_max;
 }
 
+/* What the page cache surely holds may be more: it delays nothing, and to fetch it with fewer calls is cheaper. */
+static uint64_t read_size_max(const leat_streamer *s, const read_op *rd)
+{
+    bool cached = rd->place == READ_BY_WORKERS && s->packs[rd->pack].cached_score == CACHED_SCORE_MAX;
+    return cached ? u64_max(s->read_bytes_max, u64_min(CACHED_READ_BYTES_MAX, s->desc.pool_bytes / 4))
+                  : s->read_bytes_max;
+}
+
 static bool continues_read(const leat_streamer *s, const read_op *rd, const request *r)
 {
     const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
@@ -243,7 +252,7 @@ static bool continues_read(const leat_streamer *s, const read_op *rd, const requ
         return continues_loose_read(s, rd, chunk);
     }
     if (chunk->file_offset < end || chunk->file_offset - end > s->desc.read_gap_max ||
-        chunk->file_offset + chunk->packed_size - rd->file_offset > s->read_bytes_max) {
+        chunk->file_offset + chunk->packed_size - rd->file_offset > read_size_max(s, rd)) {
         return false;
     }
     const uint8_t *destination = destination_of(chunk, r);

@@ -1,13 +1,14 @@
 /* Shows what decode.h promises, one task at a time on the caller's thread: the order of the queue, that an urgent chunk
  * overtakes thousands, one decode and no other copy for whole chunks and for prefixes, none at all for stored bytes
  * that lie where they belong, that neighbours are fetched with one call unless something better waits, and that what
- * cannot be fetched comes back as it was. */
+ * cannot be fetched comes back as it was. With two workers: that one leaves the other its share of the neighbours. */
 #include "unit.h"
 
 #include "decode.h"
 #include "pack_index.h"
 
 #include <lz4.h>
+#include <semaphore.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -338,6 +339,99 @@ static void neighbours_are_fetched_at_once(void **state)
     neighbours_check(f, &n);
 }
 
+/* What the first is decoded to on its way must not lie where its neighbours wait. */
+static void scratch_memory_holds_a_chunk_beside_what_was_fetched(void **state)
+{
+    fixture *f = *state;
+    static neighbours n;
+    neighbours_push(f, &n);
+    n.outputs[0].begin = RAW_SIZE / 2;
+    assert_true(decode_step(f->d));
+    assert_int_equal(f->ended, 3);
+    assert_int_equal(f->fetched, 1);
+    check_output(f, n.bytes[0], RAW_SIZE / 2, RAW_SIZE);
+    assert_int_equal(n.tasks[0].bytes_copied, RAW_SIZE / 2);
+    for (uint32_t i = 1; i < 3; ++i) {
+        assert_int_equal(n.tasks[i].result, LEAT_OK);
+        check_output(f, n.bytes[i], 0, RAW_SIZE);
+    }
+}
+
+#define SHARED_COUNT 8u
+#define SHARED_SIZE 4096u
+
+typedef struct shared {
+    sem_t ended;
+    _Atomic uint64_t fetch_size_max;
+} shared;
+
+static bool fetch_shared(void *owner, const decode_task *task, struct iovec *parts, uint32_t part_count)
+{
+    (void)task;
+    shared *s = owner;
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < part_count; ++i) {
+        memset(parts[i].iov_base, 0x5a, parts[i].iov_len);
+        size += parts[i].iov_len;
+    }
+    uint64_t most = atomic_load(&s->fetch_size_max);
+    while (size > most && !atomic_compare_exchange_weak(&s->fetch_size_max, &most, size)) {
+    }
+    return true;
+}
+
+static void done_shared(void *owner, decode_task *task)
+{
+    (void)task;
+    sem_post(&((shared *)owner)->ended);
+}
+
+static void workers_share_neighbours(void **state)
+{
+    fixture *f = *state;
+    shared s = { .fetch_size_max = 0 };
+    assert_int_equal(sem_init(&s.ended, 0, 0), 0);
+    decode *d = decode_create(&(decode_desc){ .memory = &f->memory,
+                                              .worker_count = 2,
+                                              .task_count_max = SHARED_COUNT,
+                                              .owner = &s,
+                                              .wanted = wanted,
+                                              .fetch = fetch_shared,
+                                              .done = done_shared });
+    assert_non_null(d);
+    static uint8_t bytes[SHARED_COUNT][SHARED_SIZE];
+    static leat_pack_chunk_record records[SHARED_COUNT];
+    static decode_output outputs[SHARED_COUNT];
+    static decode_task tasks[SHARED_COUNT];
+    decode_task *pushed[SHARED_COUNT];
+    memset(bytes[0], 0x5a, SHARED_SIZE);
+    for (uint32_t i = 0; i < SHARED_COUNT; ++i) {
+        records[i] = (leat_pack_chunk_record){ .file_offset = i * SHARED_SIZE,
+                                               .hash = XXH3_64bits(bytes[0], SHARED_SIZE),
+                                               .packed_size = SHARED_SIZE,
+                                               .raw_size = SHARED_SIZE,
+                                               .codec = LEAT_PACK_CODEC_STORED };
+        outputs[i] = (decode_output){ .memory = bytes[i], .end = SHARED_SIZE };
+        tasks[i] = task_of(&records[i], NULL, &outputs[i]);
+        tasks[i].chunk = i;
+        tasks[i].behind = i + 1 < SHARED_COUNT ? &tasks[i + 1] : NULL;
+        pushed[i] = &tasks[i];
+    }
+    decode_push(d, pushed, SHARED_COUNT);
+    decode_wake(d);
+    for (uint32_t i = 0; i < SHARED_COUNT; ++i) {
+        while (sem_wait(&s.ended) != 0) {
+        }
+    }
+    decode_stop(d);
+    for (uint32_t i = 0; i < SHARED_COUNT; ++i) {
+        assert_int_equal(tasks[i].result, LEAT_OK);
+    }
+    decode_destroy(d);
+    assert_int_equal(atomic_load(&s.fetch_size_max), SHARED_COUNT / 2 * SHARED_SIZE); /* whoever came first */
+    sem_destroy(&s.ended);
+}
+
 static void what_cannot_be_fetched_at_once_is_fetched_apart(void **state)
 {
     fixture *f = *state;
@@ -416,6 +510,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(workers_fetch_what_was_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_fetched_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(neighbours_are_fetched_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(scratch_memory_holds_a_chunk_beside_what_was_fetched, setup, teardown),
+        cmocka_unit_test_setup_teardown(workers_share_neighbours, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_fetched_at_once_is_fetched_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(something_better_is_not_kept_waiting_by_neighbours, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_in_a_hurry_does_not_wait_for_neighbours, setup, teardown),
