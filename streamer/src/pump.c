@@ -484,7 +484,7 @@ static sleep_state sleep_depth(const leat_streamer *s, bool nap)
     if (nap || (s->issue_blocked && s->reads_busy > 0)) {
         return SLEEP_DEEP;
     }
-    return s->reads_in_flight > 0 ? SLEEP_SHORT : SLEEP_LIGHT;
+    return s->reads_in_flight > 0 || s->issue_blocked ? SLEEP_SHORT : SLEEP_LIGHT;
 }
 
 /* The workers have enough to do: nothing that the device brings can make them faster. */
@@ -522,6 +522,10 @@ static void pump_sleep(leat_streamer *s, uint64_t now_ns)
      */
     bool nap = decode_is_rich(s) && s->reads_eager == 0 && s->submit_count == 0;
     atomic_store_explicit(&s->starving, s->short_of_buffers || nap, memory_order_seq_cst);
+    atomic_store_explicit(&s->memory_waits,
+                          (sched_count(s->waiting_lent) > 0 ? 1u << LEAT_BIND_LEAT : 0u) |
+                              (sched_count(s->waiting_bind) > 0 ? 1u << LEAT_BIND_LATE : 0u),
+                          memory_order_relaxed);
     atomic_store_explicit(&s->sleep, sleep_depth(s, nap), memory_order_seq_cst);
     bool wait = !mail_waits(s);
     bool rich = nap && decode_is_rich(s);

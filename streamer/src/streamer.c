@@ -41,13 +41,20 @@ static bool can_wait(const leat_streamer *s, uint32_t sleep, wake_kind kind)
     if (sleep == SLEEP_SHORT) {
         return kind <= WAKE_WORK;
     }
+    uint32_t waits = atomic_load_explicit(&s->memory_waits, memory_order_relaxed); /* published by `sleep` */
     switch (kind) {
     case WAKE_LATER:
         return true;
     case WAKE_MEMORY:
-        return atomic_load_explicit(&s->counters.requests_waiting_memory, memory_order_relaxed) == 0;
+        return (waits & 1u << LEAT_BIND_LEAT) == 0;
+    case WAKE_WORK_LENT:
+        return (waits & 1u << LEAT_BIND_LEAT) != 0;
+    case WAKE_WORK_LATE:
+        return (waits & 1u << LEAT_BIND_LATE) != 0;
     case WAKE_ORDER:
         return decode_queued(s->decode) == 0;
+    case WAKE_ORDER_NOW: /* it may be one whose submit was put off */
+        return decode_queued(s->decode) == 0 && mpsc_is_empty(&s->mail);
     case WAKE_WORK:
     case WAKE_SOON:
     case WAKE_NOW:
@@ -83,7 +90,9 @@ void streamer_wake(leat_streamer *s, wake_kind kind)
     }
     if (can_wait(s, sleep, kind)) {
         /* Likewise (sleep_for_events, leat_event_fd): either who begins to wait sees what is owed, or we see them. */
-        atomic_store_explicit(&s->wake_owed, true, memory_order_seq_cst);
+        if (!atomic_load_explicit(&s->wake_owed, memory_order_seq_cst)) {
+            atomic_store_explicit(&s->wake_owed, true, memory_order_seq_cst);
+        }
         if (!update_is_awaited(s)) {
             return;
         }

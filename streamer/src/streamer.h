@@ -313,6 +313,8 @@ struct leat_streamer {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t urgent_live; /* workers yield while some urgent one has not ended */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
     _Atomic bool wake_owed; /* WAKE_LATER: mail was posted, and nobody told */
+    _Atomic uint32_t
+        memory_waits; /* 1 << leat_bind_kind: when the thread went to sleep, requests waited for such memory */
     _Atomic bool stopping;
     _Atomic uint64_t now_ns; /* stepped: the caller's clock */
     counters counters;
@@ -374,9 +376,12 @@ typedef enum wake_kind {
     WAKE_LATER, /* with the next leat_update, before which nobody could see the difference: see streamer_wake_owed */
     WAKE_MEMORY, /* memory has come free: WORK if a request waits for some, else LATER */
     WAKE_ORDER, /* requests change their order: WORK if some wait to be decoded, else LATER */
+    WAKE_WORK_LENT, /* WORK for memory of ours: LATER if other requests wait for such */
+    WAKE_WORK_LATE, /* WORK for memory that the engine will be asked for: LATER if others wait to ask */
     WAKE_WORK, /* there is something to do, which has time until the next completion, if one is to come (SLEEP_SHORT) */
     WAKE_SOON, /* there is something to do, unless it must wait for the next completion anyway (SLEEP_DEEP) */
     WAKE_NOW,
+    WAKE_ORDER_NOW, /* a request has become urgent: NOW, but LATER if nothing is left whose order could change */
     WAKE_BY_WORKER, /* NOW, and counted apart */
 } wake_kind;
 

@@ -69,6 +69,7 @@ typedef struct submission {
     uint32_t first; /* newest first; MPSC_END: nothing yet */
     mpsc_link *last;
     wake_kind wake; /* for the one in the greatest hurry */
+    uint32_t binds; /* 1 << leat_bind_kind of each */
 } submission;
 
 static wake_kind hurry_of(const leat_read_desc *desc)
@@ -77,6 +78,17 @@ static wake_kind hurry_of(const leat_read_desc *desc)
         return WAKE_NOW;
     }
     return desc->priority == LEAT_HIGH || desc->deadline_ns != 0 ? WAKE_SOON : WAKE_WORK;
+}
+
+/* Ordinary work that needs one kind of memory may have to wait for that anyway. */
+static wake_kind wake_of(const submission *sub)
+{
+    if (sub->wake != WAKE_WORK) {
+        return sub->wake;
+    }
+    return sub->binds == 1u << LEAT_BIND_LEAT   ? WAKE_WORK_LENT
+           : sub->binds == 1u << LEAT_BIND_LATE ? WAKE_WORK_LATE
+                                                : WAKE_WORK;
 }
 
 static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *desc, const pack_slot *slot,
@@ -176,6 +188,7 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         if (requests != NULL) {
             requests[taken] = (leat_request){ .index = index, .generation = s->requests[index].generation };
         }
+        sub->binds |= 1u << desc->bind;
         sub->wake = hurry_of(desc) > sub->wake ? hurry_of(desc) : sub->wake;
         chain(s, sub, index);
     }
@@ -228,7 +241,7 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
     if (done > 0) {
         count_add(&s->counters.submitted, done);
         fetch_next(s);
-        streamer_wake(s, sub.wake);
+        streamer_wake(s, wake_of(&sub));
     }
     if (taken != NULL) {
         *taken = done;
@@ -318,7 +331,7 @@ leat_result leat_reprioritise(leat_streamer *s, leat_request handle, leat_priori
     if (!push_command(s, &c)) {
         return LEAT_ERROR_FULL;
     }
-    streamer_wake(s, priority == LEAT_URGENT ? WAKE_NOW : WAKE_ORDER);
+    streamer_wake(s, priority == LEAT_URGENT ? WAKE_ORDER_NOW : WAKE_ORDER);
     return LEAT_OK;
 }
 

@@ -1,12 +1,13 @@
 /* scale.c - submit, cancel and re-prioritise while a thousand, and a million, requests wait.
  *
- * All requests bind their memory late, and nobody answers, so that they stay queued: what is measured is the caller's
- * thread alone, in batches of 64 on requests picked at random, with the queue at its level. A batch begins when the I/O
- * thread has nothing left to do and sleeps, so that the call that wakes it is in each that makes one, at a thousand as
- * at a million: "submit" is one leat_submit of 64, "read" are 64 calls of leat_read. Re-prioritised and cancelled are
- * different requests, so that no call finds in the cache what another has brought there. The wake that cancelling and
- * re-prioritising put off is made by the next leat_update, which is measured as well, and what a bare wake costs here.
- * Cancelled requests are replaced by new ones. A figure is the median of its batches' means. */
+ * All requests bind their memory late, and nobody answers, so that they stay queued, and a new one
+ * would have to wait behind them (so that it costs no wake: how many there were is printed): what is measured is the
+ * caller's thread alone, in batches of 64 on requests picked at random, with the queue at its level. A batch begins
+ * when the I/O thread has nothing left to do and sleeps, so that the call that wakes it is in each that makes one, at a
+ * thousand as at a million: "submit" is one leat_submit of 64, "read" are 64 calls of leat_read. Re-prioritised and
+ * cancelled are different requests, so that no call finds in the cache what another has brought there. The wake that
+ * cancelling and re-prioritising put off is made by the next leat_update, which is measured as well, and what a bare
+ * wake costs here. Cancelled requests are replaced by new ones. A figure is the median of its batches' means. */
 #include "bench.h"
 
 #include <poll.h>
@@ -28,6 +29,7 @@ typedef struct costs {
     samples submit, read, cancel, reprioritise; /* ns per request */
     samples owed; /* ns of the leat_update that makes the wake which the cancels have put off */
     uint32_t full; /* re-prioritisations that were answered "full" */
+    uint64_t wakes; /* of the I/O thread within what is measured, but for that update */
     uint32_t stale; /* calls that met no request: must stay 0, or the costs are of nothing */
     double bytes; /* of the streamer with its tables, without the pools */
     double huge_share; /* of the memory in use, how much the kernel has put on huge pages */
@@ -54,15 +56,21 @@ static void settle(leat_streamer *s)
     }
 }
 
+static uint32_t cancelled_of(leat_events events)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < events.count; ++i) {
+        count += events.items[i].type == LEAT_EVENT_CANCELLED;
+    }
+    return count;
+}
+
 /* Takes events until `wanted` requests have ended; the slots are free after it. */
 static bool take_cancelled(leat_streamer *s, uint32_t wanted)
 {
     for (uint32_t tries = 0; wanted > 0 && tries < 100000; ++tries) {
-        leat_events events = leat_update(s, NULL);
-        for (uint32_t i = 0; i < events.count; ++i) {
-            wanted -= events.items[i].type == LEAT_EVENT_CANCELLED;
-        }
         bench_sleep_ns(10000);
+        wanted -= cancelled_of(leat_update(s, NULL));
     }
     return wanted == 0;
 }
@@ -99,6 +107,13 @@ static bool fill_up(leat_streamer *s, leat_pack pack, const uint32_t *assets, le
     return true;
 }
 
+static uint64_t wakes_of(const leat_streamer *s)
+{
+    leat_stats stats;
+    leat_stats_get(s, &stats);
+    return stats.wake_calls;
+}
+
 typedef struct stage {
     leat_streamer *s;
     leat_pack pack;
@@ -123,6 +138,7 @@ static void measure_reprioritise(stage *t, costs *c)
     leat_request chosen[CALLS];
     pick(t, picked, chosen);
     settle(t->s);
+    uint64_t wakes = wakes_of(t->s);
     uint64_t begin_ns = bench_now_ns();
     for (uint32_t i = 0; i < CALLS; ++i) {
         leat_result result = leat_reprioritise(t->s, chosen[i], (leat_priority)(i % LEAT_PRIORITY_COUNT), 0);
@@ -130,6 +146,7 @@ static void measure_reprioritise(stage *t, costs *c)
         c->stale += result == LEAT_ERROR_STALE;
     }
     samples_add(&c->reprioritise, (double)(bench_now_ns() - begin_ns) / CALLS);
+    c->wakes += wakes_of(t->s) - wakes;
 }
 
 /* Cancels as many as it puts new ones in their place, in one call or one by one. */
@@ -150,12 +167,13 @@ static bool measure_cancel_and_submit(stage *t, bool one_by_one, costs *c)
     }
     uint64_t end_ns = bench_now_ns();
     samples_add(&c->cancel, (double)(end_ns - begin_ns) / CALLS);
-    leat_update(t->s, NULL);
+    leat_events events = leat_update(t->s, NULL);
     samples_add(&c->owed, (double)(bench_now_ns() - end_ns));
-    if (!take_cancelled(t->s, CALLS)) {
+    if (!take_cancelled(t->s, CALLS - cancelled_of(events))) {
         return false;
     }
     settle(t->s);
+    uint64_t wakes = wakes_of(t->s);
     begin_ns = bench_now_ns();
     uint32_t taken = 0;
     if (one_by_one) {
@@ -166,19 +184,21 @@ static bool measure_cancel_and_submit(stage *t, bool one_by_one, costs *c)
         return false;
     }
     samples_add(one_by_one ? &c->read : &c->submit, (double)(bench_now_ns() - begin_ns) / CALLS);
+    c->wakes += wakes_of(t->s) - wakes;
     for (uint32_t i = 0; i < taken; ++i) {
         t->handles[picked[i]] = fresh[i];
     }
     return taken == CALLS;
 }
 
-static void measure(stage *t, costs *c)
+static bool measure(stage *t, costs *c)
 {
     bool ok = true;
     for (uint32_t batch = 0; batch < BATCHES && ok; ++batch) {
         measure_reprioritise(t, c);
         ok = measure_cancel_and_submit(t, batch % 2 == 1, c);
     }
+    return ok;
 }
 
 /* ---- What a wake costs here, whoever makes it ---- */
@@ -246,7 +266,8 @@ static bool run(bench *b, uint32_t count, costs *c)
     bool ok = handles != NULL && fill_up(s, pack, assets, handles, count);
     if (ok) {
         c->huge_share = level_kb("AnonHugePages:") / (level_kb("Rss:") + 1);
-        measure(&(stage){ .s = s, .pack = pack, .assets = assets, .handles = handles, .count = count, .random = 5 }, c);
+        stage t = { .s = s, .pack = pack, .assets = assets, .handles = handles, .count = count, .random = 5 };
+        ok = measure(&t, c);
     }
     free(assets);
     free(handles);
@@ -282,6 +303,8 @@ bool suite_scale(bench *b)
     report(b, "cancel", &small.cancel, &large.cancel);
     report(b, "reprioritise", &small.reprioritise, &large.reprioritise);
     bench_figure(b, "update_that_wakes", samples_median(&large.owed), "ns", GOAL_NONE, 0);
+    bench_figure(b, "batches_measured", (double)(4 * BATCHES * b->rounds), "", GOAL_NONE, 0);
+    bench_figure(b, "wakes_within_them", (double)(small.wakes + large.wakes), "", GOAL_NONE, 0);
     bench_figure(b, "bare_wake", bare_wake_ns(), "ns", GOAL_NONE, 0);
     bench_figure(b, "huge_pages", large.huge_share, "of all", GOAL_NONE, 0);
     bench_figure(b, "bytes_per_request", (large.bytes - small.bytes) / (many - SMALL_COUNT), "bytes", GOAL_NONE, 0);

@@ -137,6 +137,74 @@ static void cancels_wait_for_the_update(void **state)
     teardown(&f);
 }
 
+/* All wait for their memory: to become urgent changes nothing now. */
+static void an_urgent_order_of_nothing_waits(void **state)
+{
+    (void)state;
+    fixture f;
+    setup(&f, ASSET_BYTES);
+    leat_request one = submit(&f, 0, LEAT_NORMAL);
+    await_sleep(&f);
+    uint64_t before = wakes(&f);
+    assert_int_equal(leat_reprioritise(f.s, one, LEAT_URGENT, 0), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    leat_update(f.s, NULL);
+    assert_int_equal(wakes(&f), before + 1);
+    teardown(&f);
+}
+
+/* Fills our memory with one request, and lets another wait for it. Returns the first, which is ready. */
+static leat_request fill_lent_memory(fixture *f)
+{
+    leat_stats stats;
+    for (uint32_t i = 0; i < 2; ++i) {
+        leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, i) };
+        assert_int_equal(leat_read(f->s, &read, NULL), LEAT_OK);
+    }
+    leat_events events = leat_wait(f->s, WAIT_NS);
+    assert_int_equal(events.count, 1);
+    assert_int_equal(events.items[0].type, LEAT_EVENT_READY);
+    leat_request ready = events.items[0].request;
+    await_sleep(f);
+    leat_stats_get(f->s, &stats);
+    assert_int_equal(stats.requests_waiting_memory, 1);
+    return ready;
+}
+
+/* Requests wait for our memory: another one like them would wait as well. What is urgent, or brings its memory, or is
+ * asked for it, is told at once; so is one that was put off and has become urgent. */
+static void who_would_wait_for_memory_waits_for_the_update(void **state)
+{
+    (void)state;
+    fixture f;
+    static uint8_t own[LENT_BYTES];
+    setup(&f, LENT_BYTES / 2 + 1);
+    fill_lent_memory(&f);
+    leat_request put_off;
+    leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, 2) };
+    uint64_t before = wakes(&f);
+    assert_int_equal(leat_read(f.s, &read, &put_off), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    assert_true(atomic_load(&f.s->wake_owed));
+    assert_int_equal(leat_reprioritise(f.s, put_off, LEAT_URGENT, 0), LEAT_OK);
+    assert_int_equal(wakes(&f), ++before);
+    await_sleep(&f);
+    assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    leat_update(f.s, NULL);
+    assert_int_equal(wakes(&f), ++before);
+    await_sleep(&f);
+    submit(&f, 3, LEAT_NORMAL);
+    assert_int_equal(wakes(&f), ++before);
+    await_sleep(&f);
+    read.bind = LEAT_BIND_CALLER;
+    read.memory = own;
+    read.memory_size = sizeof(own);
+    assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
+    assert_int_equal(wakes(&f), ++before);
+    teardown(&f);
+}
+
 /* The next submit brings all of it along, and then nothing is owed any more. */
 static void a_submit_pays_what_is_owed(void **state)
 {
@@ -278,19 +346,9 @@ static void a_release_that_is_waited_for_wakes(void **state)
     (void)state;
     fixture f;
     setup(&f, LENT_BYTES / 2 + 1);
-    leat_request requests[2];
-    for (uint32_t i = 0; i < 2; ++i) {
-        leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, i) };
-        assert_int_equal(leat_read(f.s, &read, &requests[i]), LEAT_OK);
-    }
-    leat_events events = leat_wait(f.s, WAIT_NS);
-    assert_int_equal(events.count, 1);
-    assert_int_equal(events.items[0].type, LEAT_EVENT_READY);
-    leat_request ready = events.items[0].request;
+    leat_request ready = fill_lent_memory(&f);
     leat_stats stats;
-    await_sleep(&f);
     leat_stats_get(f.s, &stats);
-    assert_int_equal(stats.requests_waiting_memory, 1);
     uint64_t decoded = stats.chunks_decoded;
     assert_int_equal(leat_release(f.s, ready), LEAT_OK);
     for (uint64_t end_ns = streamer_now(f.s) + WAIT_NS; stats.chunks_decoded == decoded;) {
@@ -305,9 +363,14 @@ static void a_release_that_is_waited_for_wakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cancels_wait_for_the_update), cmocka_unit_test(a_submit_pays_what_is_owed),
-        cmocka_unit_test(each_depth_has_its_own),      cmocka_unit_test(who_waits_is_served),
-        cmocka_unit_test(who_polls_is_served),         cmocka_unit_test(a_release_that_is_waited_for_wakes),
+        cmocka_unit_test(cancels_wait_for_the_update),
+        cmocka_unit_test(a_submit_pays_what_is_owed),
+        cmocka_unit_test(each_depth_has_its_own),
+        cmocka_unit_test(who_waits_is_served),
+        cmocka_unit_test(an_urgent_order_of_nothing_waits),
+        cmocka_unit_test(who_would_wait_for_memory_waits_for_the_update),
+        cmocka_unit_test(who_polls_is_served),
+        cmocka_unit_test(a_release_that_is_waited_for_wakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
