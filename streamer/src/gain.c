@@ -9,8 +9,9 @@
 #define SLOT_NS (6 * NS_PER_MS)
 #define SLOT_READS 16u
 #define SLOTS_SPOILED_MAX (4u * GAIN_SLOTS)
-#define REST_NS_MIN NS_PER_S /* twice as long each time that a trial changed nothing */
-#define REST_NS_MAX (16 * NS_PER_S)
+/* So long that urgent reads meet few trials; twice as long each time that one changed nothing. */
+#define REST_NS_MIN (3 * NS_PER_S)
+#define REST_NS_MAX (48 * NS_PER_S)
 
 void gain_init(gain *g)
 {
