@@ -9,6 +9,7 @@ int command_list(const options *o);
 int command_info(const options *o);
 int command_verify(const options *o);
 int command_extract(const options *o);
+int command_diff(const options *o);
 int command_doctor(const options *o);
 int command_trace(const options *o);
 

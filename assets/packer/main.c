@@ -6,8 +6,8 @@
 
 int main(int argc, char **argv)
 {
-    static int (*const run[])(const options *) = { command_pack,    command_list,   command_info, command_verify,
-                                                   command_extract, command_doctor, command_trace };
+    static int (*const run[])(const options *) = { command_pack,    command_list, command_info,   command_verify,
+                                                   command_extract, command_diff, command_doctor, command_trace };
     options o;
     int result = options_parse(argc, argv, &o);
     if (result >= 0) {

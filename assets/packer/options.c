@@ -56,6 +56,14 @@ static const command_text commands[] = {
       "      --gltf                   models as glTF, with a .bin beside it\n"
       "      --quiet                  no summary\n\n"
       "Exit: 0 all written; 1 something failed; 2 usage." },
+    { "diff", "olJqh", "leat diff OLD NEW [-o PATCH] [--json]",
+      "Lists the assets that NEW adds to the pack OLD, changes and removes. With -o, writes those that are added or\n"
+      "changed as a pack: mounted on a higher layer than OLD it gives what NEW has, but for what NEW removes.\n\n"
+      "  -o, --output FILE            the patch to write; it appears whole or not at all\n"
+      "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
+      "      --json                   an object: added, changed, removed (names), same, patch_assets, patch_size\n"
+      "      --quiet                  only the counts\n\n"
+      "Exit: 0 done, whether they differ or not; 1 failed, nothing written; 2 usage." },
     { "doctor", "Jh", "leat doctor [PATH] [--json]",
       "Says what this machine, kernel, container and file system allow, which way Leat reads there and why, and what\n"
       "to change to make it faster. PATH is a pack, a file or a folder (default: the current one).\n\n"
@@ -226,6 +234,9 @@ static int arguments_check(const command_text *text, const options *o)
 {
     if (o->command == COMMAND_TRACE) {
         return trace_arguments_check(text, o);
+    }
+    if (o->command == COMMAND_DIFF) {
+        return o->argument_count == 2 ? -1 : usage_error(text->name, "it takes two packs, OLD and NEW", "");
     }
     bool writes = o->command == COMMAND_PACK || o->command == COMMAND_EXTRACT;
     if (o->argument_count == 0 && o->command != COMMAND_DOCTOR) {

@@ -14,13 +14,14 @@ typedef enum command {
     COMMAND_INFO,
     COMMAND_VERIFY,
     COMMAND_EXTRACT,
+    COMMAND_DIFF,
     COMMAND_DOCTOR,
     COMMAND_TRACE
 } command;
 
 typedef struct options {
     command command;
-    char **arguments; /* what is not an option: SRC..., or PACK [NAME...] */
+    char **arguments; /* what is not an option: SRC..., PACK [NAME...], or OLD NEW */
     int argument_count;
     const char *output; /* -o */
     uint32_t job_count;

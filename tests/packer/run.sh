@@ -113,6 +113,35 @@ said "copy or pack it again"
 expect 1 "$leat" list "$good"
 said "is not a Leat pack"
 
+echo "two packs are compared, and a patch holds what is new or changed"
+cp -r textures revised
+some=$(cd revised && find . -name '*.png' | sort | head -3)
+first=$(sed -n 1p <<<"$some") second=$(sed -n 2p <<<"$some") third=$(sed -n 3p <<<"$some")
+rm "revised/$first"
+cp "revised/$third" "revised/$second"
+cp "revised/$third" revised/one_more.png
+expect 0 "$leat" pack revised -o revised.leat --texture-format rgba8 --quiet
+expect 0 "$leat" diff first.leat revised.leat -o patch.leat
+grep -qF "removed  ${first#./}" out && grep -qF "changed  ${second#./}" out && grep -qF "added    one_more.png" out ||
+    { cat out; fail "the differences are not told"; }
+grep -q '^1 added, 1 changed, 1 removed, ' out || fail "the counts are wrong"
+said "stays visible"
+expect 0 "$leat" verify patch.leat
+expect 0 "$leat" diff patch.leat revised.leat --quiet
+grep -q ' 0 changed, 0 removed, 2 the same' out || { cat out; fail "the patch does not hold what the new pack does"; }
+cp patch.leat again.leat
+expect 0 "$leat" diff first.leat revised.leat -o again.leat --json
+cmp patch.leat again.leat || fail "the same two packs gave two patches"
+expect 0 "$leat" diff first.leat second.leat -o none.leat
+[ ! -e none.leat ] || fail "a patch of nothing was written"
+cp first.leat kept.leat
+expect 1 "$leat" diff kept.leat revised.leat -o kept.leat
+said "is one of the two packs"
+cmp first.leat kept.leat || fail "the patch took the place of the old pack"
+expect 1 "$leat" diff first.leat damaged.leat -o none.leat
+[ ! -e none.leat ] && [ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "a patch was left after damage"
+expect 2 "$leat" diff first.leat
+
 echo "nothing is written outside the folder"
 name=$("$leat" list one.leat | grep -o '[^ ]*/[^ ]*\.png$' | head -1)
 mkdir outside trap
@@ -133,7 +162,7 @@ expect 0 "$leat" help pack
 grep -q -- --strict out || fail "help pack is not the help of pack"
 expect 0 "$leat" verify one.leat --quiet
 [ ! -s out ] || fail "--quiet has said something"
-for command in pack list info verify extract doctor trace; do
+for command in pack list info verify extract diff doctor trace; do
     expect 0 "$leat" $command --help
 done
 echo "packer: all passed"
