@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MESSAGE_SIZE_MAX 2048u
+#define MESSAGES_COMPARED 16u
 
 /* Makes room for one more item; lists are full at 0 and at powers of two. */
 static bool list_grow(void **items, uint32_t count, size_t item_size)
@@ -64,6 +65,18 @@ bool import_add_usage(import_result *result, const char *name, texture_usage usa
     return true;
 }
 
+/* A model names a texture once for each way in which it uses it: one word about it is enough. */
+static bool said_lately(const import_result *result, const char *text)
+{
+    uint32_t first = result->message_count > MESSAGES_COMPARED ? result->message_count - MESSAGES_COMPARED : 0;
+    for (uint32_t i = first; i < result->message_count; ++i) {
+        if (strcmp(result->messages[i].text, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void import_add_message(import_result *result, import_level level, const char *format, ...)
 {
     char text[MESSAGE_SIZE_MAX];
@@ -71,6 +84,9 @@ void import_add_message(import_result *result, import_level level, const char *f
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    if (said_lately(result, text)) {
+        return;
+    }
     void *items = result->messages;
     char *copy = strdup(text);
     if (copy == NULL || !list_grow(&items, result->message_count, sizeof(*result->messages))) {

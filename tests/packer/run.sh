@@ -71,6 +71,13 @@ expect 0 "$leat" list bad.leat
 expect 1 "$leat" pack bad -o strict.leat --quiet --strict
 [ ! -e strict.leat ] || fail "--strict has written"
 
+echo "a texture that a model misses is named once, however often it is used"
+mkdir model
+printf 'newmtl m\nmap_Kd lost.png\nmap_Ke lost.png\n' >model/m.mtl
+printf 'mtllib m.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n' >model/m.obj
+expect 0 "$leat" pack model -o model.leat --quiet
+[ "$(grep -c 'lost.png, named by m.obj, is missing' err)" = 1 ] || { cat err; fail "lost.png is not named once"; }
+
 echo "failures leave what was there"
 cp one.leat kept.leat
 (ulimit -f 100; expect 1 "$leat" pack content -o kept.leat --quiet --texture-format rgba8)
