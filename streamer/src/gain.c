@@ -12,6 +12,7 @@
 /* So long that urgent reads meet few trials; twice as long each time that one changed nothing. */
 #define REST_NS_MIN (3 * NS_PER_S)
 #define REST_NS_MAX (48 * NS_PER_S)
+#define REST_NS_SPOILED NS_PER_S
 
 void gain_init(gain *g)
 {
@@ -47,6 +48,15 @@ static void end_trial(gain *g, double value, uint64_t now_ns)
     g->larger = false;
 }
 
+/* Nothing was learnt: that is no reason to rest for longer and longer. */
+static void give_up_trial(gain *g, uint64_t now_ns)
+{
+    uint64_t rest_ns = g->rest_ns;
+    end_trial(g, g->value, now_ns);
+    g->rest_ns = rest_ns;
+    g->rest_until_ns = now_ns + REST_NS_SPOILED;
+}
+
 static uint64_t median(uint64_t *rates)
 {
     for (uint32_t i = 1; i < GAIN_SLOTS; ++i) {
@@ -78,7 +88,7 @@ void gain_complete(gain *g, uint64_t bytes, uint64_t in_flight_bytes, bool spoil
     }
     if (spoiled) {
         if (g->reads > 0 && ++g->spoiled > SLOTS_SPOILED_MAX) {
-            end_trial(g, g->value, now_ns);
+            give_up_trial(g, now_ns);
         }
         begin_slot(g, in_flight_bytes, now_ns);
         return;
