@@ -1,8 +1,11 @@
 /* decode.c - see decode.h.
  *
  * One mutex guards one binary heap. It is taken for some hundred nanoseconds per chunk, against some fifty microseconds
- * of decoding, by the I/O thread and the workers only - never by an engine's thread. Workers that find nothing sleep on
- * a condition; the pusher signals only as many as sleep. */
+ * of decoding, by the I/O thread and the workers only - never by an engine's thread.
+ *
+ * Workers that find nothing sleep on a condition. A wake is a system call, and an interrupt to another core, so one is
+ * made only for more than those who are awake will have taken in a moment; and the pusher makes one at most: who is
+ * woken, and finds still more, wakes the next. In a hurry, as many are woken as have something to do. */
 #include "decode.h"
 
 #include "bounds.h"
@@ -32,6 +35,8 @@ struct decode {
     pthread_cond_t work;
     decode_queue queue;
     uint32_t sleeping;
+    uint32_t waking; /* of those who sleep: have been signalled, or are about to be */
+    uint32_t awake; /* the others, and those who are waking. If something is queued, it is not 0. */
     bool stopping;
     _Atomic uint32_t queued; /* = queue.count, for decode_queued */
     uint32_t worker_count; /* threads that run */
@@ -39,8 +44,41 @@ struct decode {
     region scratch; /* SCRATCH_SIZE per worker, at least one */
     _Atomic uint32_t worker_next; /* numbers for the workers as they start */
     spread spread; /* where the workers are */
-    uint32_t wake; /* the owner's: how many sleep beside what was pushed */
+    uint32_t wake; /* the owner's: how many are to be signalled */
 };
+
+static bool in_hurry(const decode *d)
+{
+    return d->desc.hurry != NULL && atomic_load_explicit(d->desc.hurry, memory_order_relaxed) != 0;
+}
+
+/* ---- Who sleeps ---- */
+
+#define QUEUED_PER_AWAKE 2u /* tasks that wait for a worker without another being woken: a tenth of a millisecond */
+
+/* Under the lock. True: the caller signals one, and counts on it. */
+static bool wake_one(decode *d)
+{
+    uint32_t enough = in_hurry(d) ? d->waking : QUEUED_PER_AWAKE * d->awake;
+    bool wake = d->sleeping > d->waking && d->queue.count > enough;
+    d->waking += wake;
+    d->awake += wake;
+    return wake;
+}
+
+/* Under the lock, which is let go meanwhile. */
+static void sleep_until_work(decode *d)
+{
+    ++d->sleeping;
+    --d->awake;
+    pthread_cond_wait(&d->work, &d->lock);
+    --d->sleeping;
+    if (d->waking > 0) {
+        --d->waking; /* whoever was meant: one is awake, and was counted */
+    } else {
+        ++d->awake;
+    }
+}
 
 /* ---- What a worker takes ---- */
 
@@ -218,11 +256,6 @@ static uint64_t task_run(decode *d, decode_task *task, uint32_t worker, uint64_t
     return end_ns;
 }
 
-static bool in_hurry(const decode *d)
-{
-    return d->desc.hurry != NULL && atomic_load_explicit(d->desc.hurry, memory_order_relaxed) != 0;
-}
-
 /* What has not begun goes back, for whoever takes the best next. */
 static void give_back(decode *d, decode_task *const *group, uint32_t count)
 {
@@ -263,17 +296,20 @@ static void *worker_main(void *argument)
     spread_place place = { 0 };
     spread_look(&d->spread, &place, clock_now_ns());
     pthread_mutex_lock(&d->lock);
+    ++d->awake;
     while (!d->stopping) {
         if (d->queue.count == 0) {
-            ++d->sleeping;
-            pthread_cond_wait(&d->work, &d->lock);
-            --d->sleeping;
+            sleep_until_work(d);
             continue;
         }
         bool hurry = in_hurry(d); /* this may be the task that ends it, and then the engine's thread wakes */
         decode_task *group[FETCH_COUNT_MAX];
         uint32_t count = take_group(d, hurry, group);
+        bool more = wake_one(d);
         pthread_mutex_unlock(&d->lock);
+        if (more) {
+            pthread_cond_signal(&d->work);
+        }
         uint64_t now_ns = group_run(d, group, count, worker);
         spread_look(&d->spread, &place, now_ns);
         if (hurry || in_hurry(d)) {
@@ -388,7 +424,9 @@ void decode_push(decode *d, decode_task **tasks, uint32_t count)
         decode_queue_push(&d->queue, tasks[i]);
     }
     atomic_store_explicit(&d->queued, d->queue.count, memory_order_relaxed);
-    d->wake = u32_min(d->sleeping, d->queue.count);
+    while ((d->wake == 0 || in_hurry(d)) && wake_one(d)) {
+        ++d->wake;
+    }
     pthread_mutex_unlock(&d->lock);
 }
 

@@ -85,7 +85,7 @@ void decode_stop(decode *d);
 void decode_destroy(decode *d); /* after decode_stop */
 
 /* push and wake: one thread, the owner's. A worker that is woken may take the core of who wakes it: so first all is
- * pushed that there is, and then as many are woken as have something to do. */
+ * pushed that there is, and then those are woken who are needed for it. */
 void decode_push(decode *d, decode_task **tasks, uint32_t count);
 void decode_wake(decode *d);
 /* Adds an output to a task that waits; false if it is no longer waiting. Raises its key if `key` is better. */
