@@ -165,6 +165,7 @@ void bench_cold(const char *path)
 
 void bench_warm(const char *path)
 {
+    bench_cold(path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *block = malloc(1 << 20);
     while (fd >= 0 && block != NULL && read(fd, block, 1 << 20) > 0) {

@@ -64,7 +64,8 @@ typedef struct bench_pack {
 } bench_pack;
 bool bench_pack_open(const char *path, bench_pack *pack);
 void bench_pack_close(bench_pack *pack);
-/* Puts the file out of the page cache, or into it. */
+/* Puts the file out of the page cache; or into it, anew, so that it lies there alike for all, whatever was read before.
+ */
 void bench_cold(const char *path);
 void bench_warm(const char *path);
 /* First chunk of an asset, the one after its last, and the packed bytes between. */

@@ -184,7 +184,6 @@ static void round_run(methods_run *r)
 {
     for (uint32_t warm = 0; warm < 2; ++warm) {
         if (warm == 1) {
-            bench_cold(r->path); /* so that it lies there in large pieces, whatever the last turn left */
             bench_warm(r->path);
         }
         for (uint32_t size = 0; size < SIZE_COUNT; ++size) {
