@@ -12,9 +12,10 @@ void base_assert_failed(const char *condition, const char *file, int line)
     abort();
 }
 
-void *memory_allocate_dirty(memory *m, uint64_t bytes, uint64_t alignment)
+void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment)
 {
-    if (bytes == 0 || bytes > PTRDIFF_MAX) {
+    uint64_t bytes = 0;
+    if (mul_overflows(count, size, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
         return NULL;
     }
     bool huge = m->huge_pages && bytes >= HUGE_PAGE_SIZE;
@@ -26,17 +27,11 @@ void *memory_allocate_dirty(memory *m, uint64_t bytes, uint64_t alignment)
     if (huge) { /* our own whole pages only, before the first touch; a kernel without them says no, and that is all */
         madvise(block, (size_t)align_down(bytes, HUGE_PAGE_SIZE), MADV_HUGEPAGE);
     }
+    memset(block, 0, (size_t)bytes);
     if (m->bytes_live != NULL) {
         __atomic_fetch_add(m->bytes_live, bytes, __ATOMIC_RELAXED);
     }
     return block;
-}
-
-void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment)
-{
-    uint64_t bytes = 0;
-    void *block = mul_overflows(count, size, &bytes) ? NULL : memory_allocate_dirty(m, bytes, alignment);
-    return block != NULL ? memset(block, 0, (size_t)bytes) : NULL;
 }
 
 void memory_free(memory *m, void *block, uint64_t count, uint64_t size)

@@ -94,8 +94,6 @@ typedef struct memory {
  * With huge_pages, a block of HUGE_PAGE_SIZE and more is aligned to it and advised: a table of a million entries that
  * is met at random costs more in misses of the TLB than in misses of the caches. */
 void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment);
-/* The same without the zeroes, for what is written over at once. Release with a count of `bytes` and a size of 1. */
-void *memory_allocate_dirty(memory *m, uint64_t bytes, uint64_t alignment);
 void memory_free(memory *m, void *block, uint64_t count, uint64_t size);
 
 /* One log line, cut at 512 bytes. log may be NULL (no output). */

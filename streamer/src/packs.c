@@ -197,7 +197,7 @@ static leat_result read_index(leat_streamer *s, pack_slot *slot, leat_error *err
     }
     slot->index_size = header.index_size;
     slot->content_hash = header.content_hash;
-    slot->index_bytes = memory_allocate_dirty(&s->memory, header.index_size, LEAT_PACK_ALIGNMENT);
+    slot->index_bytes = memory_allocate(&s->memory, header.index_size, 1, LEAT_PACK_ALIGNMENT);
     uint64_t asset_count = header.sections[LEAT_PACK_SECTION_ASSETS].size / sizeof(leat_pack_asset_record);
     if (slot->index_bytes == NULL || !allocate_directory(s, slot, asset_count)) {
         return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory for its index of %llu bytes", slot->path,
