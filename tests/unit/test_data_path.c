@@ -107,19 +107,25 @@ static void cached_chunks_are_fetched_by_workers(leat_backend backend)
     teardown(&f);
 }
 
+/* What is learnt in the first half, that this file is cached, is wrong in the second. Now and then the kernel is asked
+ * again just there, and nothing is tried in vain: then once more. */
+#define WRONG_GUESS_ROUNDS_MAX 50u
 static void what_has_left_the_cache_is_read_after_all(leat_backend backend)
 {
     fixture f;
     setup(&f, &ordinary, (leat_desc){ .backend = backend });
-    if (set_cached(&f, true)) {
-        read_assets(&f, 0, f.pack.asset_count / 2); /* what is learnt: this file is cached */
-        if (set_cached(&f, false)) {
-            read_assets(&f, f.pack.asset_count / 2, f.pack.asset_count);
-            leat_stats stats;
-            leat_stats_get(f.s, &stats);
-            assert_in_range(stats.reads_cached, 1, stats.reads_issued - 1);
-            assert_true(stats.reads_retried > 0);
-        }
+    leat_stats stats = { 0 };
+    bool possible = true;
+    for (uint32_t round = 0; round < WRONG_GUESS_ROUNDS_MAX && possible && stats.reads_retried == 0; ++round) {
+        possible = set_cached(&f, true);
+        read_assets(&f, 0, f.pack.asset_count / 2);
+        possible = possible && set_cached(&f, false);
+        read_assets(&f, f.pack.asset_count / 2, f.pack.asset_count);
+        leat_stats_get(f.s, &stats);
+    }
+    if (possible) {
+        assert_in_range(stats.reads_cached, 1, stats.reads_issued - 1);
+        assert_true(stats.reads_retried > 0);
     }
     teardown(&f);
 }
