@@ -313,8 +313,7 @@ struct leat_streamer {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t urgent_live; /* workers yield while some urgent one has not ended */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
     _Atomic bool wake_owed; /* WAKE_LATER: mail was posted, and nobody told */
-    _Atomic uint32_t
-        memory_waits; /* 1 << leat_bind_kind: when the thread went to sleep, requests waited for such memory */
+    _Atomic uint32_t memory_waits; /* 1 << leat_bind_kind: such memory was waited for when the thread went to sleep */
     _Atomic bool stopping;
     _Atomic uint64_t now_ns; /* stepped: the caller's clock */
     counters counters;
