@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define OPEN_TRIES_MAX 64u /* of a path with .. in it, while others rename and mount */
 #define DIRECT_ALIGNMENT 4096u /* what packs are laid out for; file systems that ask for more are read buffered */
 
 #ifndef RWF_NOWAIT
@@ -159,7 +160,11 @@ static int open_walking(int folder_fd, const char *path)
 int file_open_beneath(int folder_fd, const char *path)
 {
     struct open_how how = { .flags = FILE_BENEATH_FLAGS, .resolve = FILE_BENEATH_RESOLVE };
-    long fd = syscall(SYS_openat2, folder_fd, path, &how, sizeof(how));
+    long fd = -1;
+    /* EAGAIN: somebody renamed or mounted something, anywhere, while the kernel went up through "..". */
+    for (uint32_t i = 0; i < OPEN_TRIES_MAX && fd < 0 && (i == 0 || errno == EAGAIN); ++i) {
+        fd = syscall(SYS_openat2, folder_fd, path, &how, sizeof(how));
+    }
     if (fd >= 0) {
         return (int)fd;
     }

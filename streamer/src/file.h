@@ -23,7 +23,8 @@ void file_close(disk_file *file);
 
 /* Opens `path` for reading beneath the folder, without blocking on what is not a regular file. A descriptor or -errno:
  * -EXDEV where the path leads out of the folder. Kernels without openat2 (before 5.6) are walked down component by
- * component, and follow no link at all (-ELOOP, -ENOTDIR). */
+ * component, and follow no link at all (-ELOOP, -ENOTDIR). -EAGAIN: names change so fast that a way up through ".."
+ * could not be trusted, not in many tries. */
 #define FILE_BENEATH_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) /* O_NONBLOCK: a FIFO must not hang us */
 #define FILE_BENEATH_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 int file_open_beneath(int folder_fd, const char *path);

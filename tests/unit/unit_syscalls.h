@@ -39,6 +39,7 @@ typedef enum unit_call {
 
 static struct {
     int count_down[CALL_COUNT]; /* + 1; 0: none is to fail */
+    int more[CALL_COUNT]; /* how many fail after that one */
     int fail_with[CALL_COUNT]; /* errno; CALL_SYSCONF: what it returns */
     void (*on_fstat)(struct stat *status); /* after each fstat, until it takes itself away */
     bool scrambles; /* the next pread gives another first byte */
@@ -48,6 +49,13 @@ static inline void unit_call_fails(unit_call call, int after, int error)
 {
     unit_calls.count_down[call] = after + 1;
     unit_calls.fail_with[call] = error;
+}
+
+/* The next `count` calls fail. */
+static inline void unit_calls_fail(unit_call call, int count, int error)
+{
+    unit_call_fails(call, 0, error);
+    unit_calls.more[call] = count - 1;
 }
 
 /* No call is still to fail. */
@@ -64,6 +72,10 @@ static bool unit_call_is_to_fail(unit_call call)
 {
     if (unit_calls.count_down[call] == 0 || --unit_calls.count_down[call] > 0) {
         return false;
+    }
+    if (unit_calls.more[call] > 0) {
+        --unit_calls.more[call];
+        unit_calls.count_down[call] = 1;
     }
     errno = unit_calls.fail_with[call];
     return true;
