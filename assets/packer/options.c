@@ -1,11 +1,11 @@
 /* options.c - see options.h. One table of long options for all commands; each command names those that it takes. */
 #include "options.h"
+#include "threads.h"
 
 #include <leat/leat.h>
 
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,17 +253,11 @@ static int arguments_check(const command_text *text, const options *o)
     return -1;
 }
 
-/* Those that this process may use: in a container or under taskset, fewer than the machine has. */
-static uint32_t usable_cores(void)
-{
-    cpu_set_t allowed;
-    int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-    return cores > JOBS_MAX ? JOBS_MAX : (uint32_t)cores;
-}
-
 int options_parse(int argc, char **argv, options *o)
 {
-    *o = (options){ .level = LEVEL_DEFAULT, .count = COUNT_DEFAULT, .job_count = usable_cores() };
+    *o = (options){ .level = LEVEL_DEFAULT,
+                    .count = COUNT_DEFAULT,
+                    .job_count = u32_min(threads_usable_cores(), JOBS_MAX) };
     if (argc < 2) {
         print_overview(stderr);
         return EXIT_USAGE;

@@ -151,8 +151,9 @@ typedef struct io_ops {
 
 /* What IO_OP_STATUS does, at once. 0 or -errno. */
 int32_t io_status_get(int folder_fd, const char *path, io_status *status);
-/* The switch of a mode. */
+/* The switch of a mode, to be set; and its value. */
 leat_switch *io_mode_switch(leat_uring_desc *desc, leat_mode mode);
+leat_switch io_mode_get(const leat_uring_desc *desc, leat_mode mode);
 /* Is this mode asked for by the desc, or on by default? */
 bool io_mode_asked(const leat_uring_desc *desc, leat_mode mode);
 /* For backends without a ring: all modes refused for this reason. */

@@ -58,10 +58,16 @@ leat_switch *io_mode_switch(leat_uring_desc *desc, leat_mode mode)
     return (leat_switch *)(void *)((char *)desc + rows[mode].field);
 }
 
-bool io_mode_asked(const leat_uring_desc *desc, leat_mode mode)
+leat_switch io_mode_get(const leat_uring_desc *desc, leat_mode mode)
 {
     leat_switch value;
     memcpy(&value, (const char *)desc + rows[mode].field, sizeof(value));
+    return value;
+}
+
+bool io_mode_asked(const leat_uring_desc *desc, leat_mode mode)
+{
+    leat_switch value = io_mode_get(desc, mode);
     return value == LEAT_DEFAULT ? rows[mode].by_default : value == LEAT_ON;
 }
 

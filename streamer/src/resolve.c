@@ -2,13 +2,13 @@
 #include "resolve.h"
 
 #include "bounds.h"
+#include "io.h"
+#include "threads.h"
 
 #include <leat/pack_format.h>
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MEMORY_BYTES_DEFAULT MIB(160)
 #define POOL_BYTES_DEFAULT MIB(32)
@@ -72,17 +72,6 @@ static void default_u64(uint64_t *value, uint64_t fallback)
     *value = *value == 0 ? fallback : *value;
 }
 
-/* The cores that this process may use: in a container or under taskset, fewer than the machine has. */
-static uint32_t usable_cores(void)
-{
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
-        return (uint32_t)CPU_COUNT(&allowed);
-    }
-    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than a cpu_set_t has room for */
-    return online > 0 ? (uint32_t)online : 1;
-}
-
 static void resolve_defaults(leat_desc *d)
 {
     if (d->allocator.allocate == NULL || d->allocator.free == NULL) {
@@ -94,7 +83,7 @@ static void resolve_defaults(leat_desc *d)
     if (d->logger.level == 0) {
         d->logger.level = LEAT_LOG_WARNING;
     }
-    default_u32(&d->worker_count, u32_min(usable_cores(), WORKER_COUNT_LIMIT));
+    default_u32(&d->worker_count, u32_min(threads_usable_cores(), WORKER_COUNT_LIMIT));
     default_u32(&d->io_thread_count, IO_THREAD_COUNT_DEFAULT);
     default_u64(&d->memory_bytes_max, MEMORY_BYTES_DEFAULT);
     default_u64(&d->pool_bytes, u64_max(u64_min(POOL_BYTES_DEFAULT, d->memory_bytes_max / 4), POOL_BYTES_MIN));
@@ -124,6 +113,27 @@ typedef struct bound {
     uint64_t value, least, most;
 } bound;
 
+static leat_result bound_check(const bound *b, leat_error *error)
+{
+    if (b->value >= b->least && b->value <= b->most) {
+        return LEAT_OK;
+    }
+    return error_set(error, LEAT_ERROR_ARGUMENT, 0, "leat_desc.%s is %llu; it must be from %llu to %llu", b->field,
+                     (unsigned long long)b->value, (unsigned long long)b->least, (unsigned long long)b->most);
+}
+
+/* The switches of io_uring's modes, which are fields of the modes' names. */
+static leat_result modes_check(const leat_uring_desc *uring, leat_error *error)
+{
+    leat_result result = LEAT_OK;
+    for (uint32_t i = 0; i < LEAT_MODE_COUNT && result == LEAT_OK; ++i) {
+        char field[64];
+        snprintf(field, sizeof(field), "uring.%s", leat_mode_text((leat_mode)i));
+        result = bound_check(&(bound){ field, io_mode_get(uring, (leat_mode)i), LEAT_DEFAULT, LEAT_ON }, error);
+    }
+    return result;
+}
+
 leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
 {
     *d = desc != NULL ? *desc : (leat_desc){ 0 };
@@ -152,13 +162,16 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
         { "uring.batch_wait_us", d->uring.batch_wait_us, 0, BATCH_WAIT_US_LIMIT },
         { "trace_event_count", d->trace_event_count, 0, TRACE_EVENT_COUNT_LIMIT },
         { "backend", d->backend, LEAT_BACKEND_AUTO, LEAT_BACKEND_SIM },
+        { "logger.level", d->logger.level, LEAT_LOG_ERROR, LEAT_LOG_DEBUG },
+        { "direct", d->direct, LEAT_DEFAULT, LEAT_ON },
+        { "huge_pages", d->huge_pages, LEAT_DEFAULT, LEAT_ON },
     };
-    for (size_t i = 0; i < COUNT_OF(bounds); ++i) {
-        if (bounds[i].value < bounds[i].least || bounds[i].value > bounds[i].most) {
-            return error_set(error, LEAT_ERROR_ARGUMENT, 0, "leat_desc.%s is %llu; it must be from %llu to %llu",
-                             bounds[i].field, (unsigned long long)bounds[i].value, (unsigned long long)bounds[i].least,
-                             (unsigned long long)bounds[i].most);
-        }
+    leat_result result = modes_check(&d->uring, error);
+    for (size_t i = 0; i < COUNT_OF(bounds) && result == LEAT_OK; ++i) {
+        result = bound_check(&bounds[i], error);
+    }
+    if (result != LEAT_OK) {
+        return result;
     }
     if (d->pool_bytes + d->lent_bytes > d->memory_bytes_max) {
         return error_set(

@@ -1,6 +1,7 @@
 /* threads.c - see threads.h. */
 #include "threads.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +27,16 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const
         pthread_setname_np(*thread, name);
     }
     return started;
+}
+
+uint32_t threads_usable_cores(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+        return (uint32_t)CPU_COUNT(&allowed);
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than a cpu_set_t has room for */
+    return online > 0 ? (uint32_t)online : 1;
 }
 
 void thread_set_slice(uint64_t slice_ns)

@@ -1,4 +1,4 @@
-/* threads.h - how Leat's own threads are started, and how soon they get a core.
+/* threads.h - how Leat's own threads are started, how many cores there are for them, and how soon they get one.
  *
  * Signals are the engine's: its handlers must not run on our stacks, so every thread begins with all of them blocked.
  */
@@ -16,6 +16,9 @@
 
 /* Starts a thread under a name of at most 15 bytes; false if there is none to be had. */
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name);
+
+/* The cores that this process may use: in a container or under taskset, fewer than the machine has. At least 1. */
+uint32_t threads_usable_cores(void);
 
 /* The calling thread's slice, where the kernel has such (Linux 6.12); elsewhere nothing changes. */
 void thread_set_slice(uint64_t slice_ns);

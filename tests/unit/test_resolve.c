@@ -1,9 +1,11 @@
 /* Shows that desc_resolve makes a desc of zeros one that works, that each field is refused one below its least and one
- * above its most value, by its name, and that the default allocator and logger do what they stand for. */
+ * above its most value, by its name, as is a switch that is neither default, off nor on, and that the default allocator
+ * and logger do what they stand for. */
 #include "unit.h"
 
 #include "unit_syscalls.h"
 
+#include "io.h"
 #include "resolve.h"
 
 #include <stdio.h>
@@ -96,6 +98,9 @@ static void fields_have_bounds(void **state)
         { FIELD(uring.batch_wait_us), NO_LEAST, 1000001 },
         { FIELD(trace_event_count), NO_LEAST, (1u << 26) + 1 },
         { FIELD(backend), NO_LEAST, LEAT_BACKEND_SIM + 1 },
+        { FIELD(logger.level), NO_LEAST, LEAT_LOG_DEBUG + 1 },
+        { FIELD(direct), NO_LEAST, LEAT_ON + 1 },
+        { FIELD(huge_pages), NO_LEAST, UINT32_MAX },
         { FIELD(memory_bytes_max), MIB(6) - 1, (UINT64_C(128) << 30) + 1 },
     };
     for (size_t i = 0; i < COUNT_OF(rows); ++i) {
@@ -111,6 +116,23 @@ static void fields_have_bounds(void **state)
             assert_int_equal(error.result, LEAT_ERROR_ARGUMENT);
             assert_non_null(strstr(error.text, rows[i].name));
         }
+    }
+}
+
+/* Each mode's switch is checked, and named. */
+static void switches_are_default_off_or_on(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < LEAT_MODE_COUNT; ++i) {
+        leat_desc desc = { 0 }, d;
+        leat_error error = { 0 };
+        char field[64];
+        snprintf(field, sizeof(field), "leat_desc.uring.%s is 3;", leat_mode_text((leat_mode)i));
+        *io_mode_switch(&desc.uring, (leat_mode)i) = LEAT_ON;
+        assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_OK);
+        *io_mode_switch(&desc.uring, (leat_mode)i) = (leat_switch)(LEAT_ON + 1);
+        assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_ERROR_ARGUMENT);
+        assert_non_null(strstr(error.text, field));
     }
 }
 
@@ -189,9 +211,13 @@ static void the_default_log_is_stderr(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(zeros_are_defaults),        cmocka_unit_test(workers_are_as_many_as_usable_cores),
-        cmocka_unit_test(what_is_said_stays),        cmocka_unit_test(fields_have_bounds),
-        cmocka_unit_test(parts_fit_into_the_whole),  cmocka_unit_test(allocators_are_whole),
+        cmocka_unit_test(zeros_are_defaults),
+        cmocka_unit_test(workers_are_as_many_as_usable_cores),
+        cmocka_unit_test(what_is_said_stays),
+        cmocka_unit_test(fields_have_bounds),
+        cmocka_unit_test(switches_are_default_off_or_on),
+        cmocka_unit_test(parts_fit_into_the_whole),
+        cmocka_unit_test(allocators_are_whole),
         cmocka_unit_test(the_default_log_is_stderr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
