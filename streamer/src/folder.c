@@ -180,7 +180,8 @@ static void look_at(scan *sc, int folder_fd, const char *name, size_t path_size,
 {
     struct stat status;
     if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return; /* gone again */
+        sc->skipped += errno != ENOENT; /* gone again, or not to be examined */
+        return;
     }
     size_t size = strlen(name);
     if (path_size + size > LEAT_PACK_NAME_SIZE_MAX) {
@@ -234,8 +235,14 @@ static void walk(scan *sc, int folder_fd, size_t path_size, uint32_t depth)
         close(folder_fd);
         return;
     }
-    const struct dirent *entry;
-    while (sc->result == LEAT_OK && (entry = readdir(listing)) != NULL) {
+    while (sc->result == LEAT_OK) {
+        errno = 0; /* which tells the end of the list from an error */
+        const struct dirent *entry = readdir(listing);
+        if (entry == NULL) {
+            sc->result = errno == 0 ? LEAT_OK : LEAT_ERROR_OS; /* half a list would tell of files that have gone */
+            sc->os_error = errno;
+            break;
+        }
         if (entry->d_name[0] != '.') {
             look_at(sc, folder_fd, entry->d_name, path_size, depth);
         }

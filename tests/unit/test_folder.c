@@ -146,6 +146,9 @@ static void what_vanishes_is_not_listed(void **state)
     assert_int_equal(x->log_count, 0);
     unit_call_fails(CALL_OPENAT, 1, EACCES);
     skips(x, "folder/b", 1);
+    unit_call_fails(CALL_FSTATAT, 0, EIO); /* the file or the folder: it is there, and is counted */
+    assert_int_equal(scan(x, NULL), LEAT_OK);
+    assert_non_null(strstr(x->log, "1 entries are not assets"));
 }
 
 static void what_is_no_asset_is_counted(void **state)
@@ -288,6 +291,12 @@ static void folders_that_cannot_be_listed_are_errors(void **state)
     assert_int_equal(scan(x, NULL), LEAT_ERROR_OS);
     assert_int_equal(x->error.os_error, ENOMEM);
     assert_non_null(strstr(x->error.text, "the-folder: cannot be listed"));
+    unit_subfolder_make("folder");
+    for (int i = 0; i < 8; ++i) { /* "a", "folder", and both with "." and "..", and their ends */
+        unit_call_fails(CALL_READDIR, i, EIO);
+        assert_int_equal(scan(x, NULL), LEAT_ERROR_OS);
+        assert_int_equal(x->error.os_error, EIO);
+    }
     int fd;
     assert_false(folder_open(unit_path("a"), &fd));
 }

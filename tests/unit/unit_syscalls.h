@@ -29,6 +29,7 @@ typedef enum unit_call {
     CALL_FSTAT,
     CALL_FSTATAT,
     CALL_FDOPENDIR,
+    CALL_READDIR,
     CALL_PREAD,
     CALL_POSIX_MEMALIGN,
     CALL_INOTIFY_ADD_WATCH,
@@ -93,6 +94,8 @@ int __real_fstatat(int folder, const char *path, struct stat *status, int flags)
 int __wrap_fstatat(int folder, const char *path, struct stat *status, int flags);
 DIR *__real_fdopendir(int fd);
 DIR *__wrap_fdopendir(int fd);
+struct dirent *__real_readdir(DIR *listing);
+struct dirent *__wrap_readdir(DIR *listing);
 ssize_t __real_pread(int fd, void *into, size_t size, off_t offset);
 ssize_t __wrap_pread(int fd, void *into, size_t size, off_t offset);
 int __real_posix_memalign(void **block, size_t alignment, size_t size);
@@ -148,6 +151,11 @@ int __wrap_fstatat(int folder, const char *path, struct stat *status, int flags)
 DIR *__wrap_fdopendir(int fd)
 {
     return unit_call_is_to_fail(CALL_FDOPENDIR) ? NULL : __real_fdopendir(fd);
+}
+
+struct dirent *__wrap_readdir(DIR *listing)
+{
+    return unit_call_is_to_fail(CALL_READDIR) ? NULL : __real_readdir(listing);
 }
 
 ssize_t __wrap_pread(int fd, void *into, size_t size, off_t offset)
