@@ -6,6 +6,7 @@
 #include "threads.h"
 
 #include <leat/pack_format.h>
+#include <leat/sim.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,8 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
         { "logger.level", d->logger.level, LEAT_LOG_ERROR, LEAT_LOG_DEBUG },
         { "direct", d->direct, LEAT_DEFAULT, LEAT_ON },
         { "huge_pages", d->huge_pages, LEAT_DEFAULT, LEAT_ON },
+        { "sim->fault", d->sim != NULL ? d->sim->fault : LEAT_SIM_FAULT_EIO, LEAT_SIM_FAULT_EIO,
+          LEAT_SIM_FAULT_BIT_FLIP },
     };
     leat_result result = modes_check(&d->uring, error);
     for (size_t i = 0; i < COUNT_OF(bounds) && result == LEAT_OK; ++i) {

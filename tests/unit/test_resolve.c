@@ -8,6 +8,8 @@
 #include "io.h"
 #include "resolve.h"
 
+#include <leat/sim.h>
+
 #include <stdio.h>
 
 #define FIELD(field) sizeof(((leat_desc *)0)->field) == 8, offsetof(leat_desc, field), #field
@@ -136,6 +138,19 @@ static void switches_are_default_off_or_on(void **state)
     }
 }
 
+/* What lies behind the desc's pointer is the desc's as well. */
+static void a_fault_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    struct leat_sim_desc sim = { .fault = LEAT_SIM_FAULT_BIT_FLIP };
+    leat_desc desc = { .sim = &sim }, d;
+    leat_error error = { 0 };
+    assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_OK);
+    sim.fault = (leat_sim_fault)(LEAT_SIM_FAULT_BIT_FLIP + 1);
+    assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.text, "leat_desc.sim->fault is 6;"));
+}
+
 static void *refuse(size_t size, size_t alignment, void *user)
 {
     (void)size;
@@ -216,6 +231,7 @@ int main(void)
         cmocka_unit_test(what_is_said_stays),
         cmocka_unit_test(fields_have_bounds),
         cmocka_unit_test(switches_are_default_off_or_on),
+        cmocka_unit_test(a_fault_that_is_none_is_refused),
         cmocka_unit_test(parts_fit_into_the_whole),
         cmocka_unit_test(allocators_are_whole),
         cmocka_unit_test(the_default_log_is_stderr),
