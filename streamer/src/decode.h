@@ -41,6 +41,18 @@ typedef struct decode_key {
     uint64_t sequence;
 } decode_key;
 
+/* Is `a` better than `b`? */
+static inline bool decode_key_before(const decode_key *a, const decode_key *b)
+{
+    if (a->rank != b->rank) {
+        return a->rank < b->rank;
+    }
+    if (a->deadline_ns != b->deadline_ns) {
+        return a->deadline_ns < b->deadline_ns;
+    }
+    return a->sequence < b->sequence;
+}
+
 typedef enum decode_state { DECODE_IDLE = 0, DECODE_QUEUED, DECODE_STARTED } decode_state;
 
 typedef struct decode_task {

@@ -1,17 +1,6 @@
 /* decode_queue.c - see decode_queue.h. */
 #include "decode_queue.h"
 
-bool decode_key_before(const decode_key *a, const decode_key *b)
-{
-    if (a->rank != b->rank) {
-        return a->rank < b->rank;
-    }
-    if (a->deadline_ns != b->deadline_ns) {
-        return a->deadline_ns < b->deadline_ns;
-    }
-    return a->sequence < b->sequence;
-}
-
 /* The chunks of a request, which have one key, are taken in the order in which they lie on disk. */
 static bool entry_before(const decode_entry *a, const decode_entry *b)
 {

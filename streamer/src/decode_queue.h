@@ -19,8 +19,6 @@ typedef struct decode_queue {
     uint32_t count;
 } decode_queue;
 
-bool decode_key_before(const decode_key *a, const decode_key *b);
-
 /* The task becomes DECODE_QUEUED, with the key that it has. */
 void decode_queue_push(decode_queue *q, decode_task *task);
 /* Out of the queue, from wherever in it: DECODE_STARTED. */

@@ -121,13 +121,6 @@ static decode_key key_of(const request *r)
     return (decode_key){ .rank = r->rank, .deadline_ns = r->deadline_ns, .sequence = r->sequence };
 }
 
-static bool key_better(const decode_key *a, const decode_key *b)
-{
-    return a->rank != b->rank
-               ? a->rank < b->rank
-               : (a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->sequence < b->sequence);
-}
-
 /* What a lent block has behind the bytes that were asked for. */
 static uint64_t lent_slack(const request *r)
 {
@@ -161,7 +154,7 @@ static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const re
     }
     o->next = task->decode.outputs;
     task->decode.outputs = o;
-    if (key_better(&key, &task->decode.key)) {
+    if (decode_key_before(&key, &task->decode.key)) {
         task->decode.key = key;
     }
     return true;
