@@ -354,9 +354,11 @@ leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *erro
     if (good) {
         write_all(&w);
         good = !ferror(w.file);
-        cause = errno;
-        good &= fclose(w.file) == 0;
-        cause = good || cause != 0 ? cause : errno;
+        cause = errno; /* of the write that failed, if one did */
+        if (fclose(w.file) != 0 && good) {
+            good = false;
+            cause = errno;
+        }
         if (!good) {
             unlink(path); /* half a trace opens nowhere */
         }

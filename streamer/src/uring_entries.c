@@ -169,7 +169,7 @@ void slot_end(io_backend *io, uint32_t slot, int32_t result, io_step failed, io_
 static void chain_clean(io_backend *io, uint32_t slot)
 {
     const int32_t *results = io->slots[slot].results;
-    if (results[ENTRY_OPEN] >= 0 && results[ENTRY_CLOSE] < 0) {
+    if (results[ENTRY_OPEN] >= 0 && results[ENTRY_CLOSE] < 0 && !io->dead) {
         int none = -1;
         io_uring_register_files_update(&io->ring, chain_place(io, slot), &none, 1);
     }
