@@ -7,7 +7,6 @@
 #include "streamer.h"
 
 #include "clock.h"
-
 #include "resolve.h"
 #include "threads.h"
 
@@ -285,6 +284,43 @@ static leat_result create_all(leat_streamer *s, leat_error *error)
     return start_io_thread(s) ? LEAT_OK : error_set(error, LEAT_ERROR_OS, 0, "cannot start the I/O thread");
 }
 
+static leat_result create(const leat_desc *resolved, leat_streamer **streamer, leat_error *error)
+{
+    memory bootstrap = { .allocator = resolved->allocator };
+    leat_streamer *s = memory_allocate(&bootstrap, 1, sizeof(*s), CACHE_LINE_SIZE);
+    if (s == NULL) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for a streamer");
+    }
+    s->desc = *resolved;
+    s->desc.error = NULL;
+    s->owner = getpid();
+    s->log = resolved->logger;
+    s->memory_live = sizeof(*s);
+    s->memory = (memory){ .allocator = resolved->allocator,
+                          .bytes_live = &s->memory_live,
+                          .huge_pages = resolved->huge_pages != LEAT_OFF };
+    atomic_init(&s->counters.decode_rate, DECODE_BYTES_PER_SECOND_GUESS);
+    if (resolved->backend == LEAT_BACKEND_SIM && resolved->sim != NULL && resolved->sim->decode_bytes_per_second != 0) {
+        s->step_decode_rate = resolved->sim->decode_bytes_per_second;
+        atomic_init(&s->counters.decode_rate, s->step_decode_rate);
+    }
+    s->decode_bytes_high = u64_min(u64_max(DECODE_BYTES_HIGH, resolved->worker_count * DECODE_BYTES_HIGH_PER_WORKER),
+                                   resolved->pool_bytes / 2);
+    s->read_bytes_max = u64_min(resolved->read_bytes_max, resolved->pool_bytes / 4);
+    s->decode_bytes_low = s->decode_bytes_high / 2;
+    s->decode_bytes_dry = s->decode_bytes_low / 2;
+    atomic_init(&s->event_fd, -1);
+    pthread_mutex_init(&s->swap_lock, NULL);
+    s->watch_event_fd = -1;
+    leat_result result = create_all(s, error);
+    if (result != LEAT_OK) {
+        leat_destroy(s);
+        return result;
+    }
+    *streamer = s;
+    return LEAT_OK;
+}
+
 leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
 {
     *streamer = NULL;
@@ -292,49 +328,13 @@ leat_result leat_create(const leat_desc *desc, leat_streamer **streamer)
     leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
     leat_desc resolved;
     leat_result result = desc_resolve(desc, &resolved, error);
-    bool told = error != &local; /* the caller has the words; else they are logged */
-    if (result != LEAT_OK) {
-        if (!told) {
-            log_line(&resolved.logger, LEAT_LOG_ERROR, "%s", error->text);
-        }
-        return result;
+    if (result == LEAT_OK) {
+        result = create(&resolved, streamer, error);
     }
-    memory bootstrap = { .allocator = resolved.allocator };
-    leat_streamer *s = memory_allocate(&bootstrap, 1, sizeof(*s), CACHE_LINE_SIZE);
-    if (s == NULL) {
-        return error_set(error, LEAT_ERROR_MEMORY, 0, "no memory for a streamer");
+    if (result != LEAT_OK && error == &local) { /* words that the caller did not ask for */
+        log_line(&resolved.logger, LEAT_LOG_ERROR, "%s", error->text);
     }
-    s->desc = resolved;
-    s->desc.error = NULL;
-    s->owner = getpid();
-    s->log = resolved.logger;
-    s->memory_live = sizeof(*s);
-    s->memory = (memory){ .allocator = resolved.allocator,
-                          .bytes_live = &s->memory_live,
-                          .huge_pages = resolved.huge_pages != LEAT_OFF };
-    atomic_init(&s->counters.decode_rate, DECODE_BYTES_PER_SECOND_GUESS);
-    if (resolved.backend == LEAT_BACKEND_SIM && resolved.sim != NULL && resolved.sim->decode_bytes_per_second != 0) {
-        s->step_decode_rate = resolved.sim->decode_bytes_per_second;
-        atomic_init(&s->counters.decode_rate, s->step_decode_rate);
-    }
-    s->decode_bytes_high = u64_min(u64_max(DECODE_BYTES_HIGH, resolved.worker_count * DECODE_BYTES_HIGH_PER_WORKER),
-                                   resolved.pool_bytes / 2);
-    s->read_bytes_max = u64_min(resolved.read_bytes_max, resolved.pool_bytes / 4);
-    s->decode_bytes_low = s->decode_bytes_high / 2;
-    s->decode_bytes_dry = s->decode_bytes_low / 2;
-    atomic_init(&s->event_fd, -1);
-    pthread_mutex_init(&s->swap_lock, NULL);
-    s->watch_event_fd = -1;
-    result = create_all(s, error);
-    if (result != LEAT_OK) {
-        if (!told) {
-            log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
-        }
-        leat_destroy(s);
-        return result;
-    }
-    *streamer = s;
-    return LEAT_OK;
+    return result;
 }
 
 /* ---- Ending ---- */
