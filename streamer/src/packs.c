@@ -344,8 +344,10 @@ static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *sl
     atomic_store_explicit(&mount->view, mount_view(generation, (uint32_t)(slot - s->packs)), memory_order_release);
     if (watched) {
         pthread_mutex_lock(&s->swap_lock);
-        watch_set(s, *pack, watch, loose);
-        if (!watch_start(s)) {
+        if (watch_start(s)) {
+            watch_set(s, *pack, watch, loose);
+        } else {
+            close(watch.fd);
             log_line(&s->log, LEAT_LOG_WARNING, "%s: is not watched for changes: no thread can be had", path);
         }
         pthread_mutex_unlock(&s->swap_lock);
@@ -354,25 +356,19 @@ static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *sl
     return LEAT_OK;
 }
 
-/* Words that the caller did not ask for go to the log. */
-static void log_untold(const leat_streamer *s, const leat_pack_desc *desc, const leat_error *error)
+/* A free mount and a free slot for it, or neither. */
+static leat_result open_new(leat_streamer *s, const char *path, const leat_pack_desc *desc, leat_pack *pack,
+                            leat_error *error)
 {
-    if (desc == NULL || desc->error == NULL) {
-        log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
+    if (desc != NULL && (uint32_t)desc->watch > LEAT_ON) {
+        return error_set(error, LEAT_ERROR_ARGUMENT, 0,
+                         "%s: leat_pack_desc.watch is %u; it must be LEAT_DEFAULT, LEAT_OFF or LEAT_ON", path,
+                         (uint32_t)desc->watch);
     }
-}
-
-leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_desc *desc, leat_pack *pack)
-{
-    *pack = (leat_pack){ 0 };
-    leat_error local;
-    leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
     pack_mount *mount = claim_mount(s);
     if (mount == NULL) {
-        leat_result full = error_set(error, LEAT_ERROR_FULL, 0, "%s: %u packs are open; raise leat_desc.pack_count_max",
-                                     path, s->desc.pack_count_max);
-        log_untold(s, desc, error);
-        return full;
+        return error_set(error, LEAT_ERROR_FULL, 0, "%s: %u packs are open; raise leat_desc.pack_count_max", path,
+                         s->desc.pack_count_max);
     }
     pack_slot *slot = pack_slot_claim(s);
     leat_result result;
@@ -382,15 +378,24 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
     } else {
         slot->options = options_of(desc, is_folder(path));
         result = open_mount(s, mount, slot, path, pack, error);
-        if (result != LEAT_OK) {
-            if (!CANARY(UNDO)) {
-                pack_slot_drop(s, slot);
-            }
+        if (result != LEAT_OK && !CANARY(UNDO)) {
+            pack_slot_drop(s, slot);
         }
     }
     if (result != LEAT_OK) {
-        log_untold(s, desc, error);
         atomic_store_explicit(&mount->stage, MOUNT_FREE, memory_order_release);
+    }
+    return result;
+}
+
+leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_desc *desc, leat_pack *pack)
+{
+    *pack = (leat_pack){ 0 };
+    leat_error local;
+    leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
+    leat_result result = open_new(s, path, desc, pack, error);
+    if (result != LEAT_OK && error == &local) { /* words that the caller did not ask for */
+        log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
     }
     return result;
 }
@@ -493,6 +498,7 @@ leat_result leat_pack_info_get(const leat_streamer *s, leat_pack pack, leat_pack
         .layer = slot->options.layer,
         .direct = slot->file.fd_direct >= 0,
         .folder = slot->index.loose,
+        .watched = atomic_load_explicit(&s->mounts[pack.index].watched, memory_order_relaxed) == pack.generation,
     };
     pack_release((leat_streamer *)s, slot);
     return LEAT_OK;

@@ -146,6 +146,7 @@ typedef enum mount_stage { MOUNT_FREE = 0, MOUNT_OPENING, MOUNT_OPEN, MOUNT_CLOS
 typedef struct pack_mount {
     _Atomic uint64_t view; /* generation << 32 | slot + 1; 0 in the lower half: shows nothing */
     _Atomic uint32_t stage; /* mount_stage */
+    _Atomic uint32_t watched; /* the generation that is watched, for leat_pack_info; 0: none */
     uint32_t closing; /* MOUNT_CLOSING: the generation whose requests are to be cancelled */
 } pack_mount;
 
@@ -258,11 +259,11 @@ typedef enum sleep_state {
 } sleep_state;
 
 /* What the update thread does, for those who post events. */
-enum {
+typedef enum update_state {
     UPDATE_AWAY = 0, /* it will look */
     UPDATE_WAITS, /* in leat_wait: any event wakes */
-    UPDATE_NAPS, /* in leat_wait, for a millisecond at most */
-};
+    UPDATE_NAPS, /* in leat_wait, for some milliseconds at most: what is in a hurry wakes */
+} update_state;
 
 /* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
 typedef struct ended_object {
@@ -304,8 +305,8 @@ struct leat_streamer {
     struct pollfd *watch_polls; /* the thread's */
     bool watch_runs;
     pthread_t watch_thread;
-    int watch_event_fd; /* wakes the thread */
-    _Atomic bool watching; /* something has been watched: watch_event_fd is there, if there may be a thread */
+    int watch_event_fd; /* wakes the thread; constant once `watching` */
+    _Atomic bool watching; /* something has been watched: the thread is there, unless stepped */
     _Atomic uint32_t pack_chores; /* mounts that the I/O thread must sweep, slots that it must free */
     mpsc_list mail;
     command_queue commands;

@@ -128,12 +128,13 @@ void watch_note(mount_watch *w, uint64_t now_ns)
 
 /* ---- All of them; with the swap lock held ---- */
 
-static void unwatch(mount_watch *w)
+static void unwatch(leat_streamer *s, mount_watch *w)
 {
     if (w->source.fd >= 0) {
         close(w->source.fd);
     }
     *w = (mount_watch){ .source = { .fd = -1 } };
+    atomic_store_explicit(&s->mounts[w - s->watches].watched, 0, memory_order_relaxed);
 }
 
 static leat_pack handle_of(const leat_streamer *s, uint32_t mount)
@@ -177,7 +178,7 @@ static void tend(leat_streamer *s, uint32_t mount, uint64_t now_ns, uint64_t *ne
     leat_pack pack = handle_of(s, mount);
     pack_slot *slot = pack_acquire(s, pack);
     if (slot == NULL) { /* closed */
-        unwatch(w);
+        unwatch(s, w);
         return;
     }
     watch_news news = watch_take(&w->source, slot->path, w->loose);
@@ -192,7 +193,7 @@ static void tend(leat_streamer *s, uint32_t mount, uint64_t now_ns, uint64_t *ne
         swap_watched(s, w, pack, now_ns);
     }
     if (!watched) { /* this was its last look */
-        unwatch(w);
+        unwatch(s, w);
     }
     if (w->due_ns != 0) {
         *next_ns = u64_min(*next_ns, w->due_ns);
@@ -213,8 +214,9 @@ uint64_t watch_tend(leat_streamer *s, uint64_t now_ns)
 void watch_set(leat_streamer *s, leat_pack pack, watch_source source, bool loose)
 {
     mount_watch *w = &s->watches[pack.index];
-    unwatch(w);
+    unwatch(s, w);
     *w = (mount_watch){ .source = source, .generation = pack.generation, .loose = loose };
+    atomic_store_explicit(&s->mounts[pack.index].watched, pack.generation, memory_order_relaxed);
     atomic_store_explicit(&s->watching, true, memory_order_release);
 }
 
@@ -230,7 +232,7 @@ void watch_follow(leat_streamer *s, leat_pack pack)
 
 void watch_end(leat_streamer *s, leat_pack pack)
 {
-    unwatch(&s->watches[pack.index]);
+    unwatch(s, &s->watches[pack.index]);
 }
 
 /* ---- The thread ---- */
@@ -304,7 +306,7 @@ void watch_stop(leat_streamer *s)
     }
     bool any = atomic_load_explicit(&s->watching, memory_order_acquire);
     for (uint32_t i = 0; any && i < s->desc.pack_count_max; ++i) {
-        unwatch(&s->watches[i]);
+        unwatch(s, &s->watches[i]);
     }
     if (s->watch_event_fd >= 0) {
         close(s->watch_event_fd);

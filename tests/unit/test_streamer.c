@@ -560,6 +560,9 @@ static void layers_hide_and_reveal(void **state)
     assert_int_equal(leat_pack_open(f->s, "/nonexistent/x.leat", &(leat_pack_desc){ .error = &error }, &none),
                      LEAT_ERROR_NOT_FOUND);
     assert_non_null(strstr(error.text, "/nonexistent/x.leat"));
+    leat_pack_desc bad = { .error = &error, .watch = (leat_switch)(LEAT_ON + 1) };
+    assert_int_equal(leat_pack_open(f->s, f->path, &bad, &none), LEAT_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.text, "leat_pack_desc.watch is 3"));
     assert_int_not_equal(leat_pack_open(f->s, "/dev/null", &(leat_pack_desc){ .error = &error }, &none), LEAT_OK);
     teardown(f);
 }

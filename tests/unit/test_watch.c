@@ -2,16 +2,18 @@
  * inotify, and folders that are removed, built anew, renamed, replaced, or reached by a link that is set to another.
  *
  * The streamer is a stepped one: nothing is looked at but in leat_update, at a time that the test gives, so that each
- * test decides what has happened before the look. inotify_init1 and inotify_add_watch are this file's, before those of
- * the C library: they do what those do, until a test says that a limit is reached. */
+ * test decides what has happened before the look. inotify_init1, inotify_add_watch and pthread_create are this file's,
+ * before those of the C library: they do what those do, until a test says that a limit is reached. */
 #include "unit.h"
 
+#include "streamer.h"
 #include "watch.h"
 
 #include <leat/leat.h>
 #include <leat/sim.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -26,6 +28,7 @@
 static struct {
     uint32_t watches, watches_max; /* calls since setup; max 0: no limit */
     int init_fails; /* errno; 0: it does not */
+    bool no_threads;
 } kernel;
 
 int inotify_init1(int flags)
@@ -45,6 +48,13 @@ int inotify_add_watch(int fd, const char *path, uint32_t mask)
         return -1;
     }
     return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
+}
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+{
+    return kernel.no_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
 }
 
 /* ---- The streamer ---- */
@@ -90,9 +100,9 @@ static int teardown(void **state)
 {
     fixture *f = *state;
     leat_destroy(f->s);
-    char command[200];
-    snprintf(command, sizeof(command), "rm -rf '%s'", f->root);
-    return system(command);
+    char line[200];
+    snprintf(line, sizeof(line), "rm -rf '%s'", f->root);
+    return system(line);
 }
 
 static const char *path_of(const fixture *f, const char *name)
@@ -126,9 +136,9 @@ static void move(const fixture *f, const char *from, const char *to)
 
 static void remove_folder(const fixture *f, const char *name)
 {
-    char command[500];
-    snprintf(command, sizeof(command), "rm -rf '%s'", path_of(f, name));
-    assert_int_equal(system(command), 0);
+    char line[500];
+    snprintf(line, sizeof(line), "rm -rf '%s'", path_of(f, name));
+    assert_int_equal(system(line), 0);
 }
 
 static void mount(fixture *f, const char *name)
@@ -172,6 +182,13 @@ static uint32_t lines_with(const fixture *f, const char *text)
         ++count;
     }
     return count;
+}
+
+static bool is_watched(leat_streamer *s, leat_pack pack)
+{
+    leat_pack_info info;
+    assert_int_equal(leat_pack_info_get(s, pack, &info), LEAT_OK);
+    return info.watched;
 }
 
 #define SOON (2 * WATCH_DELAY_MAX_NS)
@@ -227,6 +244,7 @@ static void no_more_watches_is_said_and_the_pack_is_open(void **state)
     kernel.watches_max = 2; /* the folder around, and the folder */
     mount(f, "m");
     assert_int_equal(lines_with(f, "raise fs.inotify.max_user_watches"), 1);
+    assert_false(is_watched(f->s, f->pack));
     size_is(f, "a/one", 1);
     write_file(f, "m/a/one", 2);
     pass(f, SOON);
@@ -243,11 +261,13 @@ static void watches_that_run_out_later_are_said_once(void **state)
     make_folder(f, "m");
     write_file(f, "m/one", 1);
     mount(f, "m");
+    assert_true(is_watched(f->s, f->pack));
     kernel.watches_max = kernel.watches + 1; /* the folder again, and no other */
     make_folder(f, "m/new");
     write_file(f, "m/new/two", 1);
     pass(f, SOON);
     told(f, 0, 1, 0); /* what was seen is told all the same */
+    assert_false(is_watched(f->s, f->pack));
     assert_int_equal(lines_with(f, "raise fs.inotify.max_user_watches"), 1);
     write_file(f, "m/one", 2);
     pass(f, SOON);
@@ -263,7 +283,44 @@ static void no_more_instances_is_said(void **state)
     kernel.init_fails = EMFILE;
     mount(f, "m");
     assert_int_equal(lines_with(f, "raise fs.inotify.max_user_instances"), 1);
+    assert_false(is_watched(f->s, f->pack));
     size_is(f, "one", 1);
+}
+
+/* A streamer with threads whose watching one cannot be had, and then can. */
+static void no_more_threads_is_said(void **state)
+{
+    fixture *f = *state;
+    leat_streamer *s;
+    leat_pack first, second;
+    leat_desc desc = *leat_resolved_desc(f->s);
+    desc.backend = LEAT_BACKEND_THREADS;
+    desc.stepped = false;
+    assert_int_equal(leat_create(&desc, &s), LEAT_OK);
+    make_folder(f, "m");
+    kernel.no_threads = true;
+    assert_int_equal(leat_pack_open(s, path_of(f, "m"), NULL, &first), LEAT_OK);
+    assert_int_equal(lines_with(f, "is not watched for changes: no thread can be had"), 1);
+    kernel.no_threads = false;
+    assert_int_equal(leat_pack_open(s, path_of(f, "m"), NULL, &second), LEAT_OK);
+    assert_false(is_watched(s, first)); /* as was said */
+    assert_true(is_watched(s, second));
+    leat_destroy(s);
+}
+
+static void who_is_watched_is_known_by_handle(void **state)
+{
+    fixture *f = *state;
+    make_folder(f, "m");
+    mount(f, "m");
+    assert_true(is_watched(f->s, f->pack));
+    leat_pack before = f->pack;
+    assert_int_equal(leat_pack_close(f->s, f->pack), LEAT_OK);
+    pump_run(f->s, f->now_ns); /* the mount is free before anybody has looked after the watch */
+    leat_pack_desc unwatched = { .watch = LEAT_OFF };
+    assert_int_equal(leat_pack_open(f->s, path_of(f, "m"), &unwatched, &f->pack), LEAT_OK);
+    assert_int_equal(f->pack.index, before.index);
+    assert_false(is_watched(f->s, f->pack));
 }
 
 /* ---- The folder itself ---- */
@@ -433,6 +490,8 @@ int main(void)
         TEST(no_more_watches_is_said_and_the_pack_is_open),
         TEST(watches_that_run_out_later_are_said_once),
         TEST(no_more_instances_is_said),
+        TEST(no_more_threads_is_said),
+        TEST(who_is_watched_is_known_by_handle),
         TEST(a_folder_that_is_built_anew_is_found),
         TEST(a_folder_that_is_replaced_is_found),
         TEST(a_folder_that_is_renamed_keeps_its_list_until_it_is_back),

@@ -342,7 +342,8 @@ typedef struct leat_desc {
     uint32_t trace_event_count;   /* ring of trace records; 0: tracing cannot be started */
 } leat_desc;
 
-/* Creates a streamer. desc may be NULL. Blocks for the time that probing and touching the pool take (milliseconds).
+/* Creates a streamer. desc may be NULL. Blocks for the time that probing and touching the pool take (milliseconds). With
+ * io_uring, the process's soft RLIMIT_MEMLOCK is raised as far as the hard one allows, so that the pool can be registered.
  * Errors: ARGUMENT, MEMORY, UNSUPPORTED (an explicit backend that cannot be had), OS. *streamer is NULL on error. */
 LEAT_API LEAT_CHECK leat_result leat_create(const leat_desc *desc, leat_streamer **streamer);
 
@@ -408,7 +409,7 @@ typedef struct leat_pack_desc {
  * one line is logged and leat_pack_swap does it by hand. A folder that is itself removed or renamed keeps its last list
  * until something else has its path (a folder built anew, a link set to another): that is listed then.
  *
- * Errors: NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
+ * Errors: ARGUMENT (watch), NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
 LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
                                                leat_pack *pack);
 
@@ -439,7 +440,9 @@ typedef struct leat_pack_info {
     int32_t layer;
     bool direct; /* an O_DIRECT descriptor is open */
     bool folder; /* loose files: file_bytes is their sum, chunk_count the pieces that they are read in */
+    bool watched; /* it is swapped by itself when it changes: asked for, and to be had (leat_pack_desc.watch) */
 } leat_pack_info;
+/* What an open pack is, in its present version. Errors: STALE (*info is zeroed). */
 LEAT_API LEAT_CHECK leat_result leat_pack_info_get(const leat_streamer *streamer, leat_pack pack, leat_pack_info *info);
 
 /* ---- Assets ------------------------------------------------------------------------------------------------------- */
