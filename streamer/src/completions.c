@@ -84,6 +84,23 @@ static void read_failed(leat_streamer *s, read_op *rd, leat_result result, int o
     }
 }
 
+/* The file is said to end before what is wanted of it. */
+static void read_ended(leat_streamer *s, read_op *rd)
+{
+    read_failed(s, rd, s->packs[rd->pack].index.loose ? LEAT_ERROR_CHANGED : LEAT_ERROR_TRUNCATED, 0);
+}
+
+/* Its reads stop within the same block time and again: there the file ends by now, or its device gives no more. */
+static void read_stuck(leat_streamer *s, read_op *rd)
+{
+    const pack_slot *slot = &s->packs[rd->pack];
+    if (!slot->index.loose && file_reaches(&slot->file, rd->file_offset + rd->part_offset + rd->part_size)) {
+        read_failed(s, rd, LEAT_ERROR_OS, EIO);
+    } else {
+        read_ended(s, rd);
+    }
+}
+
 static bool refuses_direct(int os_error)
 {
     return os_error == EINVAL || os_error == EOPNOTSUPP;
@@ -159,7 +176,7 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
     } else if (c->result < 0) {
         completed_error(s, rd, -c->result);
     } else if (c->result == 0) {
-        read_failed(s, rd, loose ? LEAT_ERROR_CHANGED : LEAT_ERROR_TRUNCATED, 0);
+        read_ended(s, rd);
     } else {
         count_own(&s->counters.bytes_read, (uint64_t)c->result);
         rd->done += (uint64_t)c->result;
@@ -169,7 +186,7 @@ static void complete(leat_streamer *s, const io_completion *c, uint64_t now_ns)
                 rd->done = align_down(rd->done, LEAT_PACK_ALIGNMENT); /* O_DIRECT resumes at a block */
             }
             if ((uint64_t)c->result < LEAT_PACK_ALIGNMENT && rd->retries++ >= READ_RETRY_COUNT_MAX) {
-                read_failed(s, rd, loose ? LEAT_ERROR_CHANGED : LEAT_ERROR_TRUNCATED, 0); /* no progress */
+                read_stuck(s, rd);
             } else {
                 reads_queue(s, rd);
             }

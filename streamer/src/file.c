@@ -172,6 +172,12 @@ int file_open_beneath(int folder_fd, const char *path)
     return errno == ENOSYS || errno == EPERM ? open_walking(folder_fd, path) : -errno;
 }
 
+bool file_reaches(const disk_file *file, uint64_t end)
+{
+    struct stat status;
+    return fstat(file->fd_buffered, &status) == 0 && (uint64_t)status.st_size >= end;
+}
+
 int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size)
 {
     cachestat_range range = { .offset = offset, .size = size };

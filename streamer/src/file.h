@@ -29,6 +29,9 @@ void file_close(disk_file *file);
 #define FILE_BENEATH_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 int file_open_beneath(int folder_fd, const char *path);
 
+/* Whether the file still has all bytes before `end`: one system call. */
+bool file_reaches(const disk_file *file, uint64_t end);
+
 /* Is this a path that names something beneath a folder by itself, without .. and not absolute? */
 bool path_is_beneath(const char *path);
 

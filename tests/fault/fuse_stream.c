@@ -38,7 +38,7 @@ static const fault_kind faults[] = {
     { .name = "short within a block, always",
       .short_every = 1,
       .expected = EXPECT_EITHER,
-      .result = LEAT_ERROR_TRUNCATED },
+      .result = LEAT_ERROR_OS },
     { .name = "wrong bits, every 4th read", .flip_every = 4, .expected = EXPECT_EITHER, .result = LEAT_ERROR_DAMAGED },
     { .name = "wrong bits, every read", .flip_every = 1, .expected = EXPECT_FAILED, .result = LEAT_ERROR_DAMAGED },
     { .name = "delays, out of order", .delay_us_max = 3000, .expected = EXPECT_READY },

@@ -140,6 +140,22 @@ static void direct_reads_are_tried_first(void **state)
     file_close(&file);
 }
 
+/* ---- Its length by now ---- */
+
+static void a_file_that_was_cut_does_not_reach_so_far(void **state)
+{
+    (void)state;
+    disk_file file;
+    assert_int_equal(file_open(unit_path("file"), false, &logger, &file, NULL), LEAT_OK);
+    assert_true(file_reaches(&file, FILE_SIZE));
+    assert_false(file_reaches(&file, FILE_SIZE + 1));
+    assert_int_equal(truncate(unit_path("file"), FILE_SIZE - 1), 0);
+    assert_false(file_reaches(&file, FILE_SIZE));
+    unit_call_fails(CALL_FSTAT, 0, EIO);
+    assert_false(file_reaches(&file, 0));
+    file_close(&file);
+}
+
 /* ---- The page cache ---- */
 
 static void the_page_cache_is_asked(void **state)
@@ -254,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(direct_reads_are_tried_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_was_cut_does_not_reach_so_far, setup, teardown),
         cmocka_unit_test_setup_teardown(the_page_cache_is_asked, setup, teardown),
         cmocka_unit_test(names_say_whether_they_lead_out),
         cmocka_unit_test_setup_teardown(paths_do_not_lead_out, setup, teardown),

@@ -10,6 +10,7 @@
 #include <leat/leat.h>
 #include <leat/sim.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -516,6 +517,62 @@ static void truncation_under_us_is_an_error(void **state)
     teardown(f);
 }
 
+/* Asks for all assets, and sees them come or fail, these with one result and with words about what to do. Returns how
+ * many have failed. */
+static uint32_t failures_are(fixture *f, leat_result result, int os_error, const char *words)
+{
+    uint32_t failed = 0;
+    for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
+        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i), .user = i }, NULL), LEAT_OK);
+    }
+    for (uint32_t ended = 0; ended < f->pack.asset_count;) {
+        leat_events events = leat_wait(f->s, WAIT_NS);
+        assert_true(events.count > 0);
+        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
+            const leat_event *e = &events.items[i];
+            char text[512];
+            if (e->type == LEAT_EVENT_FAILED) {
+                assert_int_equal(e->result, result);
+                assert_int_equal(e->os_error, os_error);
+                assert_non_null(strstr(leat_event_text(f->s, e, text, sizeof(text)), words));
+                ++failed;
+            } else {
+                assert_int_equal(e->type, LEAT_EVENT_READY);
+                leat_release(f->s, e->request);
+            }
+        }
+    }
+    return failed;
+}
+
+/* Reads stop in the middle of a block because the file ends there: it was cut short, whatever the backend. */
+static void truncation_within_a_block_is_named(void **state)
+{
+    fixture *f = *state;
+    leat_desc desc = desc_of(f);
+    setup_pack(f, &ordinary, &desc);
+    uint64_t cut = f->pack.chunks[f->pack.chunk_count / 2].file_offset;
+    assert_int_equal(truncate(f->path, (off_t)(align_down(cut, 4096) + 1000)), 0);
+    assert_in_range(failures_are(f, LEAT_ERROR_TRUNCATED, 0, "cut short"), 1, f->pack.asset_count - 1);
+    teardown(f);
+}
+
+/* The same of a whole file is the device's doing, and to copy the file again would not help. */
+static void a_device_that_stops_within_a_block_is_named(void **state)
+{
+    fixture *f = *state;
+    leat_desc desc = desc_of(f);
+    if (f->backend != LEAT_BACKEND_SIM) {
+        return; /* real ones that do so: fuse_stream.c */
+    }
+    f->sim.short_read_rate = 1000;
+    setup_pack(f, &(test_pack_desc){ .seed = 2, .asset_count = 20, .size_min = 100, .size_max = 150000 }, &desc);
+    /* A read that has come down to one block of the device (512 bytes) cannot be cut any more. */
+    assert_in_range(failures_are(f, LEAT_ERROR_OS, EIO, "look at the device"), 1, f->pack.asset_count);
+    f->sim.short_read_rate = 0;
+    teardown(f);
+}
+
 static void closing_a_pack_ends_its_requests(void **state)
 {
     fixture *f = *state;
@@ -709,6 +766,8 @@ static int run(leat_backend backend, const char *name)
         cmocka_unit_test_prestate(full_and_misuse_are_answers, &f),
         cmocka_unit_test_prestate(damage_is_named_and_contained, &f),
         cmocka_unit_test_prestate(truncation_under_us_is_an_error, &f),
+        cmocka_unit_test_prestate(truncation_within_a_block_is_named, &f),
+        cmocka_unit_test_prestate(a_device_that_stops_within_a_block_is_named, &f),
         cmocka_unit_test_prestate(closing_a_pack_ends_its_requests, &f),
         cmocka_unit_test_prestate(layers_hide_and_reveal, &f),
         cmocka_unit_test_prestate(destroy_with_thousands_in_flight, &f),

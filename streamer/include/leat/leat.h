@@ -86,7 +86,8 @@ typedef enum leat_result {
     LEAT_ERROR_STALE = -3,       /* a null handle, or one whose object has ended */
     LEAT_ERROR_FULL = -4,        /* a bounded table or queue is full; try again after leat_update */
     LEAT_ERROR_NOT_FOUND = -5,   /* no such file or asset; an asset that has vanished from its pack (leat_pack_swap) */
-    LEAT_ERROR_OS = -6,          /* a system call failed; os_error holds errno */
+    LEAT_ERROR_OS = -6,          /* a system call failed; os_error holds errno (EIO, too, where reads of a file that is
+                                    long enough keep ending early) */
     LEAT_ERROR_FORMAT = -7,      /* not a Leat pack, or one whose index contradicts itself */
     LEAT_ERROR_VERSION = -8,     /* a pack newer than this library */
     LEAT_ERROR_DAMAGED = -9,     /* bytes do not match their hash, or do not decode */
