@@ -48,7 +48,7 @@ static void hand_over(leat_streamer *s, read_op *rd)
 static void read_end(leat_streamer *s, read_op *rd)
 {
     --s->reads_in_flight;
-    s->reads_eager -= rd->rank <= RANK_EAGER_MAX ? 1 : 0;
+    s->reads_eager -= rd->eager ? 1 : 0;
     trace_point(s, TRACE_READ_BACK, (uint32_t)(rd - s->reads), rd->generation, rd->done, s->reads_in_flight);
     count_own(&s->counters.reads_completed, 1);
     hand_over(s, rd);

@@ -476,12 +476,15 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
 }
 
 /* How deep the thread may sleep: with reads out and no room for more, only urgent work can make a difference before the
- * next completion, and while the workers have enough to do before they have less; with reads out and room for more,
+ * next completion, and while the workers have enough to do only what is in a hurry; with reads out and room for more,
  * ordinary work can wait for a completion. So a busy engine does not pay for a wake with each submit and each release.
  */
 static sleep_state sleep_depth(const leat_streamer *s, bool nap)
 {
-    if (nap || (s->issue_blocked && s->reads_busy > 0)) {
+    if (nap) {
+        return SLEEP_NAP;
+    }
+    if (s->issue_blocked && s->reads_busy > 0) {
         return SLEEP_DEEP;
     }
     return s->reads_in_flight > 0 || s->issue_blocked ? SLEEP_SHORT : SLEEP_LIGHT;
@@ -509,7 +512,8 @@ static bool mail_waits(const leat_streamer *s)
 /* A wake is not heard while completions gather, so an engine that reads urgently now and then is not made to wait. */
 static bool may_gather(const leat_streamer *s, uint64_t now_ns)
 {
-    return s->reads_eager == 0 && (s->urgent_ns == 0 || now_ns - u64_min(now_ns, s->urgent_ns) > URGENT_MEMORY_NS);
+    return s->reads_eager == 0 && !s->eager_waits &&
+           (s->urgent_ns == 0 || now_ns - u64_min(now_ns, s->urgent_ns) > URGENT_MEMORY_NS);
 }
 
 #define STUCK_POLL_NS NS_PER_MS /* blocked with nothing in flight: the window is paced, look again soon */
@@ -520,7 +524,7 @@ static void pump_sleep(leat_streamer *s, uint64_t now_ns)
 {
     /* Sequentially consistent on both sides (streamer_wake): either the poster sees that we sleep, or we see its mail.
      */
-    bool nap = decode_is_rich(s) && s->reads_eager == 0 && s->submit_count == 0;
+    bool nap = decode_is_rich(s) && s->reads_eager == 0 && !s->eager_waits && s->submit_count == 0;
     atomic_store_explicit(&s->starving, s->short_of_buffers || nap, memory_order_seq_cst);
     atomic_store_explicit(&s->memory_waits,
                           (sched_count(s->waiting_lent) > 0 ? 1u << LEAT_BIND_LEAT : 0u) |

@@ -9,8 +9,8 @@
  * once, and each is fetched by the worker that decodes it, so that its bytes do not pass from core to core and the one
  * I/O thread copies nothing. What the page cache turns out not to hold comes back, and is read from the device (AGAIN).
  *
- * HOW FAR AHEAD. As long as the workers have decode_bytes_high before them, nothing but urgent reads goes out: what is
- * read ahead grows cold, and priorities count for what has not been read.
+ * HOW FAR AHEAD. As long as the workers have decode_bytes_high before them, nothing but urgent reads goes out, and half
+ * as much again of what is in a hurry: what is read ahead grows cold, and priorities count for what has not been read.
  *
  * A buffer belongs to the backend while READ_IN_FLIGHT, to the workers while READ_DECODING, and is free when the last
  * of the read's tasks is done. The destination stays the request's until then, cancelled or not. The I/O thread only.
@@ -140,11 +140,18 @@ static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, c
     o->request = index;
 }
 
+/* A read that is out has got somebody who is in a hurry. */
+static void hurry(leat_streamer *s, read_op *rd)
+{
+    s->reads_eager += rd->stage == READ_IN_FLIGHT && !rd->eager ? 1 : 0;
+    rd->eager = true;
+}
+
 /* One more output for a chunk that is on its way; false if its decode has begun. */
-static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const request *r)
+static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const request *r, uint64_t now_ns)
 {
     read_task *task = task_of(s, number);
-    const read_op *rd = &s->reads[number / READ_TASK_COUNT_MAX];
+    read_op *rd = &s->reads[number / READ_TASK_COUNT_MAX];
     decode_key key = key_of(r);
     if (rd->stage == READ_DECODING) {
         return task->failure == LEAT_OK && decode_attach(s->decode, &task->decode, o, &key);
@@ -154,6 +161,9 @@ static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const re
     }
     o->next = task->decode.outputs;
     task->decode.outputs = o;
+    if (in_a_hurry(r->rank, r->deadline_ns, now_ns)) {
+        hurry(s, rd);
+    }
     if (decode_key_before(&key, &task->decode.key)) {
         task->decode.key = key;
     }
@@ -194,8 +204,10 @@ static bool may_begin(leat_streamer *s, read_op *rd, const request *r, const lea
                       uint64_t now_ns)
 {
     bool urgent = r->rank == 0;
+    bool eager = in_a_hurry(r->rank, r->deadline_ns, now_ns);
     uint64_t ahead = urgent ? 0 : atomic_load_explicit(&s->decode_bytes, memory_order_relaxed);
-    if (ahead >= s->decode_bytes_high * CACHED_AHEAD) {
+    uint64_t ahead_max = s->decode_bytes_high + (eager ? s->decode_bytes_low : 0);
+    if (ahead >= ahead_max * CACHED_AHEAD) {
         s->short_of_buffers = true;
         return false;
     }
@@ -204,12 +216,13 @@ static bool may_begin(leat_streamer *s, read_op *rd, const request *r, const lea
         rd->place = READ_BY_WORKERS;
         return true;
     }
-    if (ahead >= s->decode_bytes_high) {
+    if (ahead >= ahead_max) {
         s->short_of_buffers = true;
         return false;
     }
     uint64_t size = chunk->file_offset + chunk->packed_size - read_begin(chunk);
     if (!window_allows(s->window, size, urgent, now_ns) && !CANARY(WINDOW)) {
+        s->eager_waits |= eager;
         return false;
     }
     rd->buffer = destination_of(chunk, r);
@@ -272,7 +285,7 @@ static bool may_add(leat_streamer *s, read_op *rd, const request *r, const leat_
     return continues_read(s, rd, r) && (rd->place != READ_INTO_POOL || pool_has_room(s, size, r->rank == 0));
 }
 
-static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o)
+static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o, uint64_t now_ns)
 {
     const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
     uint32_t rd_index = (uint32_t)(rd - s->reads);
@@ -281,6 +294,7 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
     if (rd->task_count == 0) {
         rd->pack = r->pack;
         rd->rank = r->rank;
+        rd->eager = in_a_hurry(r->rank, r->deadline_ns, now_ns);
         rd->file_offset = read_begin(chunk);
         rd->size = 0;
     }
@@ -318,7 +332,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
         /* Counted before it is attached: a worker may finish it at once. The I/O thread's own share keeps it above 0.
          */
         atomic_fetch_add_explicit(&r->chunks_open, 1, memory_order_relaxed);
-        if (number != TASK_NONE && attach(s, number, o, r)) {
+        if (number != TASK_NONE && attach(s, number, o, r, now_ns)) {
             count_own(&s->counters.chunks_shared, 1);
         } else {
             if (!may_add(s, rd, r, chunk, now_ns)) {
@@ -327,7 +341,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
                 atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_relaxed);
                 return ADD_READ_FULL;
             }
-            add_task(s, rd, r, o);
+            add_task(s, rd, r, o, now_ns);
         }
         *bytes += chunk->packed_size;
         ++r->chunk_next;
@@ -509,7 +523,7 @@ static void send_to_device(leat_streamer *s, read_op *rd, uint64_t now_ns)
     rd->issued_ns = now_ns;
     rd->window_size = rd->size;
     ++s->reads_in_flight;
-    s->reads_eager += rd->rank <= RANK_EAGER_MAX ? 1 : 0;
+    s->reads_eager += rd->eager ? 1 : 0;
     window_issue(s->window, rd->size, rd->urgent, now_ns);
     trace_point(s, TRACE_READ_OUT, (uint32_t)(rd - s->reads), rd->generation, rd->size, rd->rank);
     reads_queue(s, rd);
@@ -554,6 +568,7 @@ static bool send_again(leat_streamer *s, uint64_t now_ns, bool *worked)
         bool urgent = rd->rank == 0;
         if (!window_allows(s->window, rd->size, urgent, now_ns) || !pool_has_room(s, rd->size, urgent)) {
             s->issue_blocked = true;
+            s->eager_waits |= rd->eager;
             return false;
         }
         s->again_head = (s->again_head + 1) % READ_COUNT_MAX;
@@ -665,7 +680,7 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
 
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
 {
-    s->short_of_buffers = false;
+    s->short_of_buffers = s->eager_waits = false;
     if (send_again(s, now_ns, worked)) {
         while (issue_read(s, now_ns, worked)) {
         }

@@ -84,7 +84,7 @@ void streamer_wake(leat_streamer *s, wake_kind kind)
     /* Sequentially consistent on both sides (pump_sleep): either it sees our mail before it sleeps, or we see that it
      * sleeps, and then also what it has published before. */
     uint32_t sleep = atomic_load_explicit(&s->sleep, memory_order_seq_cst);
-    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && kind < WAKE_NOW)) {
+    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && kind < WAKE_NOW) || (sleep == SLEEP_NAP && kind < WAKE_SOON)) {
         return;
     }
     if (can_wait(s, sleep, kind)) {

@@ -47,7 +47,8 @@
 #define POOL_UNIT_SIZE LEAT_PACK_ALIGNMENT
 #define LENT_UNIT_SIZE 1024u
 #define TASK_NONE UINT32_MAX
-#define RANK_EAGER_MAX 1u /* urgent and high: the I/O thread never naps while such a read is out */
+#define RANK_EAGER_MAX 1u /* urgent and high are always in a hurry: see in_a_hurry */
+#define DEADLINE_NEAR_NS (100 * NS_PER_MS) /* longer than a nap of the I/O thread */
 
 /* Flags in a request's control word, beside HANDLE_FLAG_LIVE. */
 enum {
@@ -220,6 +221,7 @@ typedef struct read_op {
     read_place place;
     uint32_t task_count;
     bool urgent, split;
+    bool eager; /* a request that is in a hurry waits for it */
     uint32_t split_task; /* split: which chunk is being read alone */
     uint64_t done; /* bytes there, from the start of the present (sub-)read */
     uint64_t part_offset, part_size; /* the present (sub-)read within the buffer */
@@ -253,6 +255,7 @@ typedef struct counters {
 typedef enum sleep_state {
     SLEEP_AWAKE = 0,
     SLEEP_DEEP, /* nothing but urgent work can make a difference before the next completion */
+    SLEEP_NAP, /* the workers have enough to do: completions are not looked at, and only what is in a hurry wakes */
     SLEEP_SHORT, /* a completion will end it soon: only what is in a hurry wakes, the rest at the next update at the
                     latest */
     SLEEP_LIGHT, /* any mail wakes */
@@ -333,7 +336,8 @@ struct leat_streamer {
     uint32_t read_free_head;
     uint32_t reads_busy; /* not READ_FREE */
     uint32_t reads_in_flight; /* given to the backend, or waiting to be */
-    uint32_t reads_eager; /* those of them whose end cannot wait (RANK_EAGER_MAX) */
+    uint32_t reads_eager; /* those of them whose end cannot wait */
+    bool eager_waits; /* the last issue has left a request that is in a hurry waiting for room in the window */
     uint32_t *again_ring; /* READ_WAITING */
     uint32_t again_head, again_count;
     bool posted; /* events, in this round */
@@ -379,7 +383,8 @@ typedef enum wake_kind {
     WAKE_WORK_LENT, /* WORK for memory of ours: LATER if other requests wait for such */
     WAKE_WORK_LATE, /* WORK for memory that the engine will be asked for: LATER if others wait to ask */
     WAKE_WORK, /* there is something to do, which has time until the next completion, if one is to come (SLEEP_SHORT) */
-    WAKE_SOON, /* there is something to do, unless it must wait for the next completion anyway (SLEEP_DEEP) */
+    WAKE_SOON, /* there is something to do for who is in a hurry, unless it must wait for the next completion anyway
+                  (SLEEP_DEEP) */
     WAKE_NOW,
     WAKE_ORDER_NOW, /* a request has become urgent: NOW, but LATER if nothing is left whose order could change */
     WAKE_BY_WORKER, /* NOW, and counted apart */
@@ -478,6 +483,13 @@ void post_event(leat_streamer *s, post_kind kind, uint32_t index, bool soon);
 void post_event_later(leat_streamer *s, post_kind kind, uint32_t index);
 void post_batch(leat_streamer *s, uint32_t index); /* it may be complete */
 void post_signal(leat_streamer *s);
+
+/* Such a request does not wait until the workers have less to do, neither to be taken nor to be read, and the I/O
+ * thread does not nap while a read for it is out. */
+static inline bool in_a_hurry(uint32_t rank, uint64_t deadline_ns, uint64_t now_ns)
+{
+    return rank <= RANK_EAGER_MAX || deadline_ns < now_ns + DEADLINE_NEAR_NS;
+}
 
 /* A request's link for mail to the I/O thread. */
 static inline mpsc_link *mail_link(const leat_streamer *s, uint32_t index)

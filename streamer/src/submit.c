@@ -72,12 +72,13 @@ typedef struct submission {
     uint32_t binds; /* 1 << leat_bind_kind of each */
 } submission;
 
-static wake_kind hurry_of(const leat_read_desc *desc)
+static wake_kind hurry_of(const leat_read_desc *desc, uint64_t now_ns)
 {
     if (desc->priority == LEAT_URGENT) {
         return WAKE_NOW;
     }
-    return desc->priority == LEAT_HIGH || desc->deadline_ns != 0 ? WAKE_SOON : WAKE_WORK;
+    uint64_t deadline_ns = desc->deadline_ns != 0 ? desc->deadline_ns : NO_DEADLINE;
+    return in_a_hurry(sched_rank(desc->priority), deadline_ns, now_ns) ? WAKE_SOON : WAKE_WORK;
 }
 
 /* Ordinary work that needs one kind of memory may have to wait for that anyway. */
@@ -189,7 +190,8 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
             requests[taken] = (leat_request){ .index = index, .generation = s->requests[index].generation };
         }
         sub->binds |= 1u << desc->bind;
-        sub->wake = hurry_of(desc) > sub->wake ? hurry_of(desc) : sub->wake;
+        wake_kind hurry = hurry_of(desc, sub->now_ns);
+        sub->wake = hurry > sub->wake ? hurry : sub->wake;
         chain(s, sub, index);
     }
     handles_release_many(&s->request_handles, indices + taken, had - taken);

@@ -6,7 +6,9 @@
  * "idle". The closed loop and the fixed windows take turns. A host that is shared takes processors away for
  * milliseconds; so each turn has a p99 of its own, and the median of them counts. "busy machine" is idle once more,
  * with a thread per core that only computes, and plain threads that read from the disk: what of the tail is the
- * machine's, whoever keeps it busy. */
+ * machine's, whoever keeps it busy. The same small reads in the class high, and of the normal class with a deadline,
+ * show what others wait who are in a hurry; also from the page cache ("warm"), where reads cost nothing and the workers
+ * are what all wait for. */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 #define BACKGROUND_DEPTH 400u /* requests that wait at any time */
 #define WINDOW_COUNT 10u
 #define TURN_STRIDE 5u /* of the rotation, from round to round */
+#define DEADLINE_NS (30 * NS_PER_MS) /* from now, of those that have one */
 
 typedef struct outcome {
     samples latency_ms;
@@ -29,7 +32,18 @@ typedef struct outcome {
     samples window;
 } outcome;
 
+/* What a turn is to be. */
+typedef struct setting {
+    const char *name;
+    uint64_t window; /* 0: closed loop */
+    bool background;
+    bool warm; /* from the page cache */
+    leat_priority priority; /* of the small reads */
+    bool deadline; /* they have one */
+} setting;
+
 typedef struct turn {
+    const setting *is;
     leat_streamer *s;
     leat_pack pack;
     bench_pack plain;
@@ -51,17 +65,16 @@ static bool submit_urgent(turn *t)
         a = &t->plain.index.assets[position];
     } while (a->raw_size < URGENT_BYTES);
     uint64_t offset = (bench_random(&t->random) % (a->raw_size - URGENT_BYTES + 1)) / 4096 * 4096;
+    leat_read_desc read = { .asset = leat_asset_at(t->s, t->pack, position),
+                            .part = { .kind = LEAT_PART_BYTES, .offset = offset, .size = URGENT_BYTES },
+                            .priority = t->is->priority,
+                            .bind = LEAT_BIND_CALLER,
+                            .memory = t->urgent_memory,
+                            .memory_size = URGENT_BYTES,
+                            .user = 1 };
     t->urgent_at_ns = bench_now_ns();
-    t->urgent_out =
-        leat_read(t->s,
-                  &(leat_read_desc){ .asset = leat_asset_at(t->s, t->pack, position),
-                                     .part = { .kind = LEAT_PART_BYTES, .offset = offset, .size = URGENT_BYTES },
-                                     .priority = LEAT_URGENT,
-                                     .bind = LEAT_BIND_CALLER,
-                                     .memory = t->urgent_memory,
-                                     .memory_size = URGENT_BYTES,
-                                     .user = 1 },
-                  NULL) == LEAT_OK;
+    read.deadline_ns = t->is->deadline ? t->urgent_at_ns + DEADLINE_NS : 0;
+    t->urgent_out = leat_read(t->s, &read, NULL) == LEAT_OK;
     return t->urgent_out;
 }
 
@@ -81,6 +94,9 @@ static void take(turn *t, leat_events events, samples *latency_ms)
 {
     for (uint32_t i = 0; i < events.count; ++i) {
         const leat_event *e = &events.items[i];
+        if (e->type == LEAT_EVENT_LATE) {
+            continue;
+        }
         if (e->user == 1) {
             samples_add(latency_ms, (double)(bench_now_ns() - t->urgent_at_ns) / 1e6);
             t->urgent_out = false;
@@ -91,13 +107,13 @@ static void take(turn *t, leat_events events, samples *latency_ms)
     }
 }
 
-static bool open_turn(bench *b, uint64_t window, turn *t)
+static bool open_turn(bench *b, const setting *is, turn *t)
 {
-    leat_desc desc = { .window_bytes = window,
-                       .direct = LEAT_ON,
+    leat_desc desc = { .window_bytes = is->window,
+                       .direct = is->warm ? LEAT_DEFAULT : LEAT_ON,
                        .memory_bytes_max = 512u << 20,
                        .trace_event_count = b->trace_path != NULL ? BENCH_TRACE_RECORDS : 0 };
-    *t = (turn){ .random = bench_now_ns(), .asset_count = 4096 };
+    *t = (turn){ .is = is, .random = bench_now_ns(), .asset_count = 4096 };
     if (leat_create(&desc, &t->s) != LEAT_OK || leat_pack_open(t->s, b->pack_path, NULL, &t->pack) != LEAT_OK ||
         !bench_pack_open(b->pack_path, &t->plain)) {
         leat_destroy(t->s);
@@ -117,10 +133,15 @@ static void close_turn(turn *t)
 }
 
 /* One contestant's turn of `seconds`, after a warm-up of a fifth of that. */
-static bool run_turn(bench *b, uint64_t window, bool background, double seconds, outcome *o)
+static bool run_turn(bench *b, const setting *is, outcome *o)
 {
     turn t;
-    if (!open_turn(b, window, &t)) {
+    double seconds = b->seconds;
+    bool traced = is->background && b->trace_path != NULL && !b->trace_written;
+    if (is->warm) {
+        bench_warm(b->pack_path);
+    }
+    if (!open_turn(b, is, &t)) {
         return false;
     }
     samples mine = { 0 };
@@ -132,13 +153,13 @@ static bool run_turn(bench *b, uint64_t window, bool background, double seconds,
     for (uint64_t now_ns = begin_ns; now_ns < end_ns; now_ns = bench_now_ns()) {
         if (!measuring && now_ns >= measure_ns) {
             measuring = true;
-            if (background && b->trace_path != NULL && !b->trace_written && leat_trace_start(t.s) != LEAT_OK) {
+            if (traced && leat_trace_start(t.s) != LEAT_OK) {
                 return false;
             }
             leat_stats_get(t.s, &before);
             measure_ns = now_ns;
         }
-        if (background) {
+        if (is->background) {
             feed(&t);
         }
         if (measuring && !t.urgent_out && now_ns >= next_ns) {
@@ -149,7 +170,7 @@ static bool run_turn(bench *b, uint64_t window, bool background, double seconds,
         take(&t, leat_wait(t.s, u64_min(until_ns, NS_PER_MS)), &mine);
     }
     uint64_t passed_ns = bench_now_ns() - measure_ns;
-    if (background && b->trace_path != NULL && !b->trace_written && !bench_trace_stop(b, t.s)) {
+    if (traced && !bench_trace_stop(b, t.s)) {
         return false;
     }
     leat_stats_get(t.s, &after);
@@ -214,7 +235,8 @@ static bool run_busy_turn(bench *b, outcome *o)
            pthread_create(&all.threads[all.count], NULL, all.count < core_count ? compute : read_the_disk, &all) == 0) {
         ++all.count;
     }
-    bool ok = run_turn(b, 0, false, b->seconds, o);
+    static const setting idle = { .priority = LEAT_URGENT };
+    bool ok = run_turn(b, &idle, o);
     atomic_store_explicit(&all.stop, true, memory_order_relaxed);
     while (all.count > 0) {
         pthread_join(all.threads[--all.count], NULL);
@@ -237,23 +259,62 @@ static void free_outcome(outcome *o)
     samples_free(&o->window);
 }
 
+/* Who else is in a hurry. */
+#define HURRIED_COUNT 5u
+static const setting hurried_settings[HURRIED_COUNT] = {
+    { .name = "high", .background = true, .priority = LEAT_HIGH },
+    { .name = "deadline", .background = true, .priority = LEAT_NORMAL, .deadline = true },
+    { .name = "warm_urgent", .background = true, .warm = true, .priority = LEAT_URGENT },
+    { .name = "warm_high", .background = true, .warm = true, .priority = LEAT_HIGH },
+    { .name = "warm_deadline", .background = true, .warm = true, .priority = LEAT_NORMAL, .deadline = true },
+};
+
+static bool run_hurried(bench *b, outcome *outcomes)
+{
+    for (uint32_t i = 0; i < HURRIED_COUNT; ++i) {
+        if (!run_turn(b, &hurried_settings[i], &outcomes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void report_hurried(bench *b, outcome *outcomes)
+{
+    for (uint32_t i = 0; i < HURRIED_COUNT; ++i) {
+        char text[64];
+        print_row(hurried_settings[i].name, &outcomes[i]);
+        snprintf(text, sizeof(text), "%s_p50", hurried_settings[i].name);
+        bench_figure(b, text, samples_median(&outcomes[i].latency_ms), "ms", GOAL_NONE, 0);
+        snprintf(text, sizeof(text), "%s_p99", hurried_settings[i].name);
+        bench_figure(b, text, samples_median(&outcomes[i].p99), "ms", GOAL_NONE, 0);
+        free_outcome(&outcomes[i]);
+    }
+}
+
 bool suite_urgent(bench *b)
 {
     static const uint64_t windows[WINDOW_COUNT] = { 256u << 10, 512u << 10, 1u << 20,  3u << 19,  2u << 20,
                                                     4u << 20,   8u << 20,   16u << 20, 32u << 20, 64u << 20 };
     outcome idle = { 0 }, busy = { 0 }, closed = { 0 }, fixed[WINDOW_COUNT] = { { { 0 }, { 0 }, { 0 }, { 0 } } };
+    outcome hurried[HURRIED_COUNT] = { { { 0 }, { 0 }, { 0 }, { 0 } } };
     uint32_t fixed_count = b->quick ? 2 : WINDOW_COUNT;
     for (uint32_t round = 0; round < b->rounds; ++round) {
         uint32_t turn_count = fixed_count + 3;
         for (uint32_t i = 0; i < turn_count; ++i) { /* nobody has always the same one before it */
             uint32_t who = (i + round * TURN_STRIDE) % turn_count;
-            bool ok = who == 0   ? run_turn(b, 0, false, b->seconds, &idle)
-                      : who == 1 ? run_busy_turn(b, &busy)
-                      : who == 2 ? run_turn(b, 0, true, b->seconds, &closed)
-                                 : run_turn(b, windows[who - 3], true, b->seconds, &fixed[who - 3]);
+            setting is = { .window = who < 3 ? 0 : windows[who - 3], .background = who >= 2, .priority = LEAT_URGENT };
+            bool ok = who == 1 ? run_busy_turn(b, &busy)
+                               : run_turn(b, &is,
+                                          who == 0   ? &idle
+                                          : who == 2 ? &closed
+                                                     : &fixed[who - 3]);
             if (!ok) {
                 return false;
             }
+        }
+        if (!run_hurried(b, hurried)) {
+            return false;
         }
     }
     print_row("idle", &idle);
@@ -283,6 +344,7 @@ bool suite_urgent(bench *b)
     bench_figure(b, "urgent_p99_ratio_to_idle", p99 / idle_p99, "", GOAL_AT_MOST, 1.5);
     bench_figure(b, "background_ratio_to_best", bandwidth / best, "", GOAL_AT_LEAST, 0.9);
     bench_figure(b, "fixed_windows_better_in_both", better, "", GOAL_AT_MOST, 0);
+    report_hurried(b, hurried);
     bench_raw(b, "urgent_closed_ms", &closed.latency_ms);
     bench_raw(b, "urgent_idle_ms", &idle.latency_ms);
     for (uint32_t i = 0; i < WINDOW_COUNT; ++i) {

@@ -24,6 +24,8 @@
 #define ROUNDS 50u
 #define ASSET_BYTES 4096u
 #define LENT_BYTES MIB(2)
+#define NEAR_NS NS_PER_MS /* a deadline that hurries, and one that does not */
+#define FAR_NS (3600 * NS_PER_S)
 
 typedef struct fixture {
     test_pack pack;
@@ -82,21 +84,28 @@ static uint64_t wakes(const fixture *f)
 }
 
 /* A request that stays where it is: its memory is asked for, and nobody answers. */
-static leat_request submit(fixture *f, uint32_t position, leat_priority priority)
+static leat_request submit_until(fixture *f, uint32_t position, leat_priority priority, uint64_t deadline_after_ns)
 {
     leat_request handle;
     leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, position),
                             .bind = LEAT_BIND_LATE,
+                            .deadline_ns = deadline_after_ns == 0 ? 0 : streamer_now(f->s) + deadline_after_ns,
                             .priority = priority };
     assert_int_equal(leat_read(f->s, &read, &handle), LEAT_OK);
     return handle;
+}
+
+static leat_request submit(fixture *f, uint32_t position, leat_priority priority)
+{
+    return submit_until(f, position, priority, 0);
 }
 
 static uint32_t cancelled_of(leat_events events)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < events.count; ++i) {
-        assert_true(events.items[i].type == LEAT_EVENT_CANCELLED || events.items[i].type == LEAT_EVENT_NEEDS_MEMORY);
+        leat_event_type type = events.items[i].type;
+        assert_true(type == LEAT_EVENT_CANCELLED || type == LEAT_EVENT_NEEDS_MEMORY || type == LEAT_EVENT_LATE);
         count += events.items[i].type == LEAT_EVENT_CANCELLED;
     }
     return count;
@@ -230,11 +239,17 @@ static void each_depth_has_its_own(void **state)
     static const struct {
         sleep_state depth;
         leat_priority priority;
+        uint64_t deadline_after_ns; /* 0: none */
         bool wakes;
     } cases[] = {
-        { SLEEP_LIGHT, LEAT_PREFETCH, true }, { SLEEP_LIGHT, LEAT_NORMAL, true }, { SLEEP_SHORT, LEAT_NORMAL, false },
-        { SLEEP_SHORT, LEAT_HIGH, true },     { SLEEP_SHORT, LEAT_URGENT, true }, { SLEEP_DEEP, LEAT_NORMAL, false },
-        { SLEEP_DEEP, LEAT_HIGH, false },     { SLEEP_DEEP, LEAT_URGENT, true },
+        { SLEEP_LIGHT, LEAT_PREFETCH, 0, true },     { SLEEP_LIGHT, LEAT_NORMAL, 0, true },
+        { SLEEP_SHORT, LEAT_NORMAL, 0, false },      { SLEEP_SHORT, LEAT_NORMAL, FAR_NS, false },
+        { SLEEP_SHORT, LEAT_NORMAL, NEAR_NS, true }, { SLEEP_SHORT, LEAT_HIGH, 0, true },
+        { SLEEP_SHORT, LEAT_URGENT, 0, true },       { SLEEP_NAP, LEAT_NORMAL, 0, false },
+        { SLEEP_NAP, LEAT_NORMAL, FAR_NS, false },   { SLEEP_NAP, LEAT_NORMAL, NEAR_NS, true },
+        { SLEEP_NAP, LEAT_HIGH, 0, true },           { SLEEP_NAP, LEAT_URGENT, 0, true },
+        { SLEEP_DEEP, LEAT_NORMAL, 0, false },       { SLEEP_DEEP, LEAT_NORMAL, NEAR_NS, false },
+        { SLEEP_DEEP, LEAT_HIGH, 0, false },         { SLEEP_DEEP, LEAT_URGENT, 0, true },
     };
     fixture f;
     setup(&f, ASSET_BYTES);
@@ -243,19 +258,43 @@ static void each_depth_has_its_own(void **state)
         await_sleep(&f);
         atomic_store(&f.s->sleep, cases[i].depth);
         uint64_t before = wakes(&f);
-        leat_request handle = submit(&f, 1 + i, cases[i].priority);
+        leat_request handle = submit_until(&f, 1 + i, cases[i].priority, cases[i].deadline_after_ns);
         assert_int_equal(wakes(&f), before + cases[i].wakes);
         if (!cases[i].wakes && cases[i].depth == SLEEP_SHORT) {
             leat_update(f.s, NULL); /* at the latest */
             assert_int_equal(wakes(&f), before + 1);
         }
-        if (!cases[i].wakes && cases[i].depth == SLEEP_DEEP) {
+        if (!cases[i].wakes && cases[i].depth != SLEEP_SHORT) {
             submit(&f, 0, LEAT_URGENT);
         }
         await_sleep(&f);
         assert_int_equal(leat_cancel(f.s, handle), LEAT_OK);
         await_cancelled(&f, 1);
     }
+    teardown(&f);
+}
+
+/* As if the workers had enough to do. */
+static void who_is_in_a_hurry_ends_a_nap(void **state)
+{
+    (void)state;
+    fixture f;
+    setup(&f, ASSET_BYTES);
+    atomic_fetch_add(&f.s->decode_bytes, f.s->decode_bytes_low);
+    submit(&f, 0, LEAT_URGENT);
+    await_sleep(&f);
+    assert_int_equal(atomic_load(&f.s->sleep), SLEEP_NAP);
+    uint64_t before = wakes(&f);
+    submit(&f, 1, LEAT_NORMAL);
+    assert_int_equal(wakes(&f), before);
+    submit(&f, 2, LEAT_HIGH);
+    assert_int_equal(wakes(&f), before + 1);
+    await_sleep(&f);
+    assert_int_equal(atomic_load(&f.s->sleep), SLEEP_NAP);
+    atomic_fetch_sub(&f.s->decode_bytes, f.s->decode_bytes_low);
+    submit(&f, 3, LEAT_URGENT);
+    await_sleep(&f);
+    assert_int_equal(atomic_load(&f.s->sleep), SLEEP_LIGHT);
     teardown(&f);
 }
 
@@ -366,6 +405,7 @@ int main(void)
         cmocka_unit_test(cancels_wait_for_the_update),
         cmocka_unit_test(a_submit_pays_what_is_owed),
         cmocka_unit_test(each_depth_has_its_own),
+        cmocka_unit_test(who_is_in_a_hurry_ends_a_nap),
         cmocka_unit_test(who_waits_is_served),
         cmocka_unit_test(an_urgent_order_of_nothing_waits),
         cmocka_unit_test(who_would_wait_for_memory_waits_for_the_update),

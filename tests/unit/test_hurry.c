@@ -1,0 +1,157 @@
+/* Shows that who is in a hurry does not wait for what others have filled: a request that is high, or whose deadline is
+ * near, is read although the workers have enough to do, and while it waits for the window or for a read that is out
+ * already, the I/O thread may not nap. One streamer on a virtual clock, its stages called one by one. */
+#include "stepped.h"
+
+#define COUNT 100u
+#define WINDOW_BYTES (4 * CHUNK_SIZE)
+#define FAR_NS (NS_PER_S)
+#define NEAR_NS (10 * NS_PER_MS)
+
+static stepped_ends ends;
+
+typedef struct fixture {
+    stepped f;
+    uint8_t *memory;
+    uint32_t submitted;
+} fixture;
+
+static void setup(fixture *x)
+{
+    *x = (fixture){ .memory = aligned_alloc(4096, (COUNT + 1) * CHUNK_SIZE) };
+    ends = (stepped_ends){ 0 };
+    stepped_open(
+        &x->f, COUNT, CHUNK_SIZE,
+        (leat_desc){ .window_bytes = WINDOW_BYTES, .read_bytes_max = CHUNK_SIZE, .ageing_ns = 1000 * NS_PER_S });
+}
+
+static void finish(fixture *x)
+{
+    stepped_finish(&x->f, &ends, x->submitted);
+    assert_int_equal(x->f.s->reads_eager, 0);
+    free(x->memory);
+    stepped_close(&x->f);
+}
+
+/* A whole asset, one chunk, to memory at an odd place, so that it goes through the pool. */
+static void submit(fixture *x, uint32_t asset, leat_priority priority, uint64_t deadline_after_ns)
+{
+    uint32_t number = x->submitted++;
+    assert_true(number < COUNT);
+    stepped_read(&x->f,
+                 (leat_read_desc){ .asset = stepped_asset(&x->f, asset),
+                                   .priority = priority,
+                                   .deadline_ns = deadline_after_ns == 0 ? 0 : streamer_now(x->f.s) + deadline_after_ns,
+                                   .bind = LEAT_BIND_CALLER,
+                                   .memory = x->memory + (size_t)number * CHUNK_SIZE + 1,
+                                   .memory_size = CHUNK_SIZE,
+                                   .user = number });
+}
+
+/* All that can go out goes and comes back; nobody decodes it. */
+static void read_all(fixture *x)
+{
+    stepped_pump(&x->f);
+    while (x->f.s->reads_in_flight > 0) {
+        stepped_complete(&x->f);
+    }
+}
+
+static uint64_t issued(const fixture *x)
+{
+    return stepped_stats(&x->f).reads_issued;
+}
+
+static uint64_t decode_bytes(const fixture *x)
+{
+    return atomic_load(&x->f.s->decode_bytes);
+}
+
+/* How many more reads there are for one more request. */
+static uint64_t reads_for(fixture *x, leat_priority priority, uint64_t deadline_after_ns)
+{
+    uint64_t before = issued(x);
+    submit(x, x->submitted, priority, deadline_after_ns);
+    read_all(x);
+    return issued(x) - before;
+}
+
+static void a_full_decode_stage_has_room_for_a_hurry(void **state)
+{
+    (void)state;
+    fixture x;
+    setup(&x);
+    uint64_t full = x.f.s->decode_bytes_high;
+    while (decode_bytes(&x) < full) {
+        assert_int_equal(reads_for(&x, LEAT_NORMAL, 0), 1);
+    }
+    assert_int_equal(reads_for(&x, LEAT_NORMAL, 0), 0);
+    assert_int_equal(reads_for(&x, LEAT_NORMAL, FAR_NS), 0);
+    submit(&x, x.submitted, LEAT_NORMAL, NEAR_NS);
+    submit(&x, x.submitted, LEAT_HIGH, 0);
+    uint64_t before = issued(&x);
+    read_all(&x);
+    assert_int_equal(issued(&x), before + 2);
+    /* What was far when it was put off goes out when it is near. */
+    atomic_fetch_add(&x.f.s->now_ns, FAR_NS - NEAR_NS);
+    read_all(&x);
+    assert_int_equal(issued(&x), before + 3);
+    while (decode_bytes(&x) < full + full / 2) {
+        assert_int_equal(reads_for(&x, LEAT_HIGH, 0), 1);
+    }
+    assert_int_equal(reads_for(&x, LEAT_HIGH, 0), 0);
+    assert_int_equal(reads_for(&x, LEAT_URGENT, 0), 1);
+    finish(&x);
+}
+
+static void a_full_window_is_watched_for_who_is_in_a_hurry(void **state)
+{
+    (void)state;
+    fixture x;
+    setup(&x);
+    for (uint32_t i = 0; i < 8; ++i) {
+        submit(&x, i, LEAT_NORMAL, 0);
+    }
+    stepped_pump(&x.f);
+    assert_true(x.f.s->issue_blocked);
+    assert_false(x.f.s->eager_waits);
+    submit(&x, 8, LEAT_HIGH, 0);
+    stepped_pump(&x.f);
+    assert_true(x.f.s->eager_waits);
+    while (x.f.s->eager_waits) { /* the completion of a read that nobody is in a hurry for is what it waits for */
+        assert_int_equal(x.f.s->reads_eager, 0);
+        stepped_complete(&x.f);
+    }
+    assert_int_equal(x.f.s->reads_eager, 1);
+    finish(&x);
+}
+
+static void a_read_that_is_out_is_watched_for_who_joins_it(void **state)
+{
+    (void)state;
+    fixture x;
+    setup(&x);
+    submit(&x, 0, LEAT_PREFETCH, 0);
+    stepped_pump(&x.f);
+    assert_int_equal(x.f.s->reads_in_flight, 1);
+    submit(&x, 0, LEAT_PREFETCH, FAR_NS);
+    stepped_pump(&x.f);
+    assert_int_equal(x.f.s->reads_eager, 0);
+    submit(&x, 0, LEAT_NORMAL, NEAR_NS);
+    submit(&x, 0, LEAT_HIGH, 0); /* counted once */
+    stepped_pump(&x.f);
+    assert_int_equal(x.f.s->reads_eager, 1);
+    assert_int_equal(stepped_stats(&x.f).chunks_shared, 3);
+    assert_int_equal(issued(&x), 1);
+    finish(&x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_decode_stage_has_room_for_a_hurry),
+        cmocka_unit_test(a_full_window_is_watched_for_who_is_in_a_hurry),
+        cmocka_unit_test(a_read_that_is_out_is_watched_for_who_joins_it),
+    };
+    return cmocka_run_group_tests_name("hurry", tests, NULL, NULL);
+}
