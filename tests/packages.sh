@@ -66,8 +66,24 @@ packages_update()
     packages_root apt-get update -qq
 }
 
+# Reads what ninja prints, and shows how far it is: on a terminal in one line, which goes when it is done; else by quarters.
+build_progress()
+{
+    local line quarter=0
+    while IFS= read -r line; do
+        [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+        if [ -t 1 ]; then
+            printf '\r  step %s of %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+        elif [ $((4 * BASH_REMATCH[1] / BASH_REMATCH[2])) -gt "$quarter" ]; then
+            quarter=$((4 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+            echo "  $((25 * quarter)) % built"
+        fi
+    done
+    [ ! -t 1 ] || printf '\r\033[K'
+}
+
 # build_preset SOURCE PRESET FOLDER [CMAKE-OPTION...] [-- TARGET...]: configures and builds a preset of CMakePresets.json in
-# FOLDER. Its output is shown only when it fails, apart from one line that says what is built.
+# FOLDER. Its output is shown only when it fails, apart from what is built and how far it is.
 build_preset()
 {
     local source=$1 preset=$2 folder=$3 options=() log targets=()
@@ -84,8 +100,11 @@ build_preset()
         options+=(--fresh)
     fi
     echo "Building $preset in $folder (the first time, this takes some minutes)"
-    if ! { cmake -S "$source" --preset "$preset" -B "$folder" "${options[@]}" &&
-        cmake --build "$folder" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
+    if ! (
+        set -o pipefail
+        { cmake -S "$source" --preset "$preset" -B "$folder" "${options[@]}" && cmake --build "$folder" "${targets[@]}"; } \
+            2>&1 </dev/null | tee "$log" | build_progress
+    ); then
         tail -n 60 "$log" >&2
         echo "The build of $preset failed; the whole log is $log" >&2
         return 1

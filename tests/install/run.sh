@@ -41,6 +41,17 @@ cmake --build "$work/consumer"
 ctest --test-dir "$work/consumer" --output-on-failure
 
 export PKG_CONFIG_PATH=$folder/pkgconfig
+# What the shared library brings along by itself, those who link the static one are told of, and nobody else.
+for needed in $(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[lib\(.*\)\.so.*/\1/p'); do
+    [ "$needed" != c ] || continue
+    case " $(pkg-config --static --libs leat) " in
+        *" -l$needed "*) ;;
+        *) echo "pkg-config --static --libs leat does not name -l$needed" >&2; exit 1 ;;
+    esac
+    case " $(pkg-config --libs leat) " in
+        *" -l$needed "*) echo "pkg-config --libs leat names -l$needed, which only the static library needs" >&2; exit 1 ;;
+    esac
+done
 for language in c cpp; do
     compiler=(cc -std=c11)
     [ "$language" = c ] || compiler=(c++ -std=c++17)
