@@ -6,66 +6,44 @@
 #ifndef LEAT_TEST_STEPPED_H
 #define LEAT_TEST_STEPPED_H
 
-#include "unit.h"
+#include "stream_fixture.h"
 
 #include "streamer.h"
-#include "test_pack.h"
-
-#include <leat/sim.h>
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define CHUNK_SIZE (64u << 10) /* raw, and packed: the packs of these tests are stored */
 
-typedef struct stepped {
-    leat_streamer *s;
-    leat_pack handle;
-    test_pack pack;
-    char path[256];
-    struct leat_sim_desc sim;
-} stepped;
-
-static void stepped_quiet(leat_log_level level, const char *text, void *user)
-{
-    (void)level;
-    (void)text;
-    (void)user;
-}
+typedef stream_fixture stepped;
 
 /* `asset_count` assets of `asset_size` bytes each, stored; fields of desc that are zero get values fit for tests. */
 static inline void stepped_open(stepped *f, uint32_t asset_count, uint32_t asset_size, leat_desc desc)
 {
-    test_pack_make(&(test_pack_desc){ .seed = 5,
-                                      .asset_count = asset_count,
-                                      .size_min = asset_size,
-                                      .size_max = asset_size,
-                                      .chunk_raw_size = CHUNK_SIZE,
-                                      .stored_every = 1 },
-                   &f->pack);
-    test_pack_write(&f->pack, f->path);
+    test_pack_desc pack = { .seed = 5,
+                            .asset_count = asset_count,
+                            .size_min = asset_size,
+                            .size_max = asset_size,
+                            .chunk_raw_size = CHUNK_SIZE,
+                            .stored_every = 1 };
     desc.backend = LEAT_BACKEND_SIM;
     desc.stepped = true;
     desc.sim = &f->sim;
-    desc.logger.log = stepped_quiet;
+    desc.logger.log = fixture_quiet;
     desc.memory_bytes_max = desc.memory_bytes_max != 0 ? desc.memory_bytes_max : MIB(64);
     desc.pool_bytes = desc.pool_bytes != 0 ? desc.pool_bytes : MIB(4);
     desc.lent_bytes = desc.lent_bytes != 0 ? desc.lent_bytes : MIB(16);
-    assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
-    assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
+    fixture_open(f, &pack, &desc);
 }
 
 static inline void stepped_close(stepped *f)
 {
-    leat_destroy(f->s);
-    unlink(f->path);
-    test_pack_free(&f->pack);
+    fixture_close(f);
     *f = (stepped){ 0 };
 }
 
 static inline leat_asset stepped_asset(const stepped *f, uint32_t position)
 {
-    return leat_asset_at(f->s, f->handle, position);
+    return fixture_asset(f, position);
 }
 
 /* The position in the pack's table of the asset that lies n-th on disk: the table is sorted by hash. */

@@ -2,12 +2,9 @@
  * holds is fetched by the workers, through no pool and no window; what it turns out not to hold is read from the device
  * after all; stored chunks that are aligned are copied by nobody. Left out, aloud, where this file system or kernel has
  * no page cache that can be asked and emptied. */
-#include "unit.h"
+#include "stream_fixture.h"
 
 #include "file.h"
-#include "test_pack.h"
-
-#include <leat/leat.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,32 +14,15 @@
 #define WAIT_NS (UINT64_C(20) * 1000000000) /* a limit for broken builds, not a measure */
 #define CHUNK_SIZE (64u << 10)
 
-typedef struct fixture {
-    test_pack pack;
-    char path[256];
-    leat_streamer *s;
-    leat_pack handle;
-} fixture;
-
-static void setup(fixture *f, const test_pack_desc *pack, leat_desc desc)
+static void setup(stream_fixture *f, const test_pack_desc *pack, leat_desc desc)
 {
-    test_pack_make(pack, &f->pack);
-    test_pack_write(&f->pack, f->path);
     desc.worker_count = 2;
     desc.memory_bytes_max = MIB(64);
-    assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
-    assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
-}
-
-static void teardown(fixture *f)
-{
-    leat_destroy(f->s);
-    unlink(f->path);
-    test_pack_free(&f->pack);
+    fixture_open(f, pack, &desc);
 }
 
 /* Empties the page cache of the pack, or fills it. False if that cannot be done (or seen) here. */
-static bool set_cached(const fixture *f, bool cached)
+static bool set_cached(const stream_fixture *f, bool cached)
 {
     disk_file file;
     assert_int_equal(file_open(f->path, false, NULL, &file, NULL), LEAT_OK);
@@ -66,10 +46,10 @@ static bool set_cached(const fixture *f, bool cached)
 }
 
 /* Reads assets [first, end) into memory of Leat's, and checks every byte. */
-static void read_assets(const fixture *f, uint32_t first, uint32_t end)
+static void read_assets(const stream_fixture *f, uint32_t first, uint32_t end)
 {
     for (uint32_t i = first; i < end; ++i) {
-        leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, i), .user = i };
+        leat_read_desc read = { .asset = fixture_asset(f, i), .user = i };
         assert_int_equal(leat_read(f->s, &read, NULL), LEAT_OK);
     }
     for (uint32_t ended = first; ended < end;) {
@@ -80,7 +60,7 @@ static void read_assets(const fixture *f, uint32_t first, uint32_t end)
             const leat_pack_asset_record *asset = &f->pack.assets[e->user];
             assert_int_equal(e->type, LEAT_EVENT_READY);
             assert_int_equal(e->size, asset->raw_size);
-            assert_memory_equal(e->data, f->pack.raw + asset->raw_offset, e->size);
+            assert_memory_equal(e->data, fixture_raw(f, (uint32_t)e->user), e->size);
             assert_int_equal(leat_release(f->s, e->request), LEAT_OK);
         }
     }
@@ -92,7 +72,7 @@ static const test_pack_desc ordinary = {
 
 static void cached_chunks_are_fetched_by_workers(leat_backend backend)
 {
-    fixture f;
+    stream_fixture f;
     setup(&f, &ordinary, (leat_desc){ .backend = backend });
     if (set_cached(&f, true)) {
         read_assets(&f, 0, f.pack.asset_count);
@@ -104,7 +84,7 @@ static void cached_chunks_are_fetched_by_workers(leat_backend backend)
         assert_int_equal(stats.pool_bytes_used, 0);
         assert_true(stats.decode_bytes_per_second > 0);
     }
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* What is learnt in the first half, that this file is cached, is wrong in the second. Now and then the kernel is asked
@@ -112,7 +92,7 @@ static void cached_chunks_are_fetched_by_workers(leat_backend backend)
 #define WRONG_GUESS_ROUNDS_MAX 50u
 static void what_has_left_the_cache_is_read_after_all(leat_backend backend)
 {
-    fixture f;
+    stream_fixture f;
     setup(&f, &ordinary, (leat_desc){ .backend = backend });
     leat_stats stats = { 0 };
     bool possible = true;
@@ -127,7 +107,7 @@ static void what_has_left_the_cache_is_read_after_all(leat_backend backend)
         assert_in_range(stats.reads_cached, 1, stats.reads_issued - 1);
         assert_true(stats.reads_retried > 0);
     }
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* Whole assets of stored chunks into aligned memory of the caller's, past the page cache and through it. */
@@ -136,14 +116,14 @@ static void aligned_stored_chunks_are_not_copied(leat_backend backend, bool cach
     static const test_pack_desc stored = {
         .seed = 4, .asset_count = 1, .size_min = 8 * CHUNK_SIZE, .size_max = 8 * CHUNK_SIZE, .stored_every = 1
     };
-    fixture f;
+    stream_fixture f;
     setup(&f, &stored, (leat_desc){ .backend = backend, .direct = cached ? LEAT_DEFAULT : LEAT_ON });
     if (set_cached(&f, cached)) {
         uint64_t size = f.pack.assets[0].raw_size;
         uint8_t *block = aligned_alloc(LEAT_PACK_ALIGNMENT, align_up(size, LEAT_PACK_ALIGNMENT));
         leat_stats stats;
         for (uint32_t shift = 0; shift < 2; ++shift) { /* aligned first, then not */
-            leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, 0),
+            leat_read_desc read = { .asset = fixture_asset(&f, 0),
                                     .memory = block + shift,
                                     .memory_size = size - shift,
                                     .bind = LEAT_BIND_CALLER,
@@ -152,7 +132,7 @@ static void aligned_stored_chunks_are_not_copied(leat_backend backend, bool cach
             leat_events events = leat_wait(f.s, WAIT_NS);
             assert_int_equal(events.count, 1);
             assert_int_equal(events.items[0].type, LEAT_EVENT_READY);
-            assert_memory_equal(block + shift, f.pack.raw + f.pack.assets[0].raw_offset, size - shift);
+            assert_memory_equal(block + shift, fixture_raw(&f, 0), size - shift);
             leat_stats_get(f.s, &stats);
             if (shift == 0) {
                 assert_int_equal(stats.bytes_copied, 0);
@@ -163,7 +143,7 @@ static void aligned_stored_chunks_are_not_copied(leat_backend backend, bool cach
         }
         free(block);
     }
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* Stored chunks behind a beginning that is no multiple of the device's alignment, as the levels of a texture lie:
@@ -174,13 +154,13 @@ static void lent_memory_is_laid_for_stored_chunks(leat_backend backend)
     static const test_pack_desc stored = {
         .seed = 4, .asset_count = 1, .size_min = 8 * CHUNK_SIZE, .size_max = 8 * CHUNK_SIZE, .stored_every = 1
     };
-    fixture f;
+    stream_fixture f;
     setup(&f, &stored, (leat_desc){ .backend = backend, .direct = LEAT_ON });
     uint64_t before = 0, size = f.pack.assets[0].raw_size;
     static const uint32_t heads[] = { 4080, 16, 1 };
     for (uint32_t i = 0; i < COUNT_OF(heads) && set_cached(&f, false); ++i) {
         uint64_t begin = CHUNK_SIZE - heads[i];
-        leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, 0),
+        leat_read_desc read = { .asset = fixture_asset(&f, 0),
                                 .part = { .kind = LEAT_PART_BYTES, .offset = begin, .size = size - begin } };
         assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
         leat_events events = leat_wait(f.s, WAIT_NS);
@@ -188,7 +168,7 @@ static void lent_memory_is_laid_for_stored_chunks(leat_backend backend)
         const leat_event *e = &events.items[0];
         assert_int_equal(e->type, LEAT_EVENT_READY);
         assert_int_equal((uintptr_t)e->data % 16, 0);
-        assert_memory_equal(e->data, f.pack.raw + f.pack.assets[0].raw_offset + begin, size - begin);
+        assert_memory_equal(e->data, fixture_raw(&f, 0) + begin, size - begin);
         leat_stats stats;
         leat_stats_get(f.s, &stats);
         assert_int_equal(stats.bytes_copied - before, heads[i] % 16 == 0 ? heads[i] : size - begin);
@@ -196,7 +176,7 @@ static void lent_memory_is_laid_for_stored_chunks(leat_backend backend)
         assert_int_equal(leat_release(f.s, e->request), LEAT_OK);
         leat_update(f.s, NULL);
     }
-    teardown(&f);
+    fixture_close(&f);
 }
 
 static void data_path_over_threads(void **state)

@@ -3,12 +3,7 @@
  * whatever is cancelled, closed, damaged or destroyed, bounds that answer
  * "full", and no allocation after create. The io_uring runs are left out,
  * aloud, where the kernel forbids it. */
-#include "unit.h"
-
-#include "test_pack.h"
-
-#include <leat/leat.h>
-#include <leat/sim.h>
+#include "stream_fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,15 +13,6 @@
 #include <unistd.h>
 
 #define WAIT_NS (UINT64_C(20) * 1000000000) /* a limit for broken builds, not a measure */
-
-typedef struct fixture {
-    leat_backend backend;
-    test_pack pack;
-    char path[256];
-    leat_streamer *s;
-    leat_pack handle;
-    struct leat_sim_desc sim;
-} fixture;
 
 typedef struct counting {
     _Atomic uint64_t calls, live;
@@ -47,14 +33,7 @@ static void counting_free(void *block, size_t size, void *user)
     free(block);
 }
 
-static void quiet(leat_log_level level, const char *text, void *user)
-{
-    (void)level;
-    (void)text;
-    (void)user;
-}
-
-static leat_desc desc_of(fixture *f)
+static leat_desc desc_of(stream_fixture *f)
 {
     leat_desc desc = { .backend = f->backend,
                        .worker_count = 2,
@@ -62,7 +41,7 @@ static leat_desc desc_of(fixture *f)
                        .pool_bytes = MIB(4),
                        .lent_bytes = MIB(8),
                        .read_bytes_max = 128u << 10,
-                       .logger = { .log = quiet } };
+                       .logger = { .log = fixture_quiet } };
     if (f->backend == LEAT_BACKEND_SIM) {
         f->sim = (struct leat_sim_desc){ .seed = 42 };
         desc.sim = &f->sim;
@@ -71,56 +50,23 @@ static leat_desc desc_of(fixture *f)
     return desc;
 }
 
-static void open_fixture(fixture *f, const leat_desc *desc)
-{
-    assert_int_equal(leat_create(desc, &f->s), LEAT_OK);
-    assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
-}
-
-static void setup_pack(fixture *f, const test_pack_desc *pack, const leat_desc *desc)
-{
-    test_pack_make(pack, &f->pack);
-    test_pack_write(&f->pack, f->path);
-    open_fixture(f, desc);
-}
-
-static void teardown(fixture *f)
-{
-    leat_destroy(f->s);
-    f->s = NULL;
-    unlink(f->path);
-    test_pack_free(&f->pack);
-}
-
 static const test_pack_desc ordinary = {
     .seed = 1, .asset_count = 300, .size_min = 0, .size_max = 150000, .stored_every = 5
 };
-
-static const uint8_t *raw_of(const fixture *f, uint32_t position)
-{
-    return f->pack.raw + f->pack.assets[position].raw_offset;
-}
-
-static leat_asset asset_at(const fixture *f, uint32_t position)
-{
-    leat_asset asset = leat_asset_at(f->s, f->handle, position);
-    assert_int_not_equal(asset.index, 0);
-    return asset;
-}
 
 /* ---- Bytes ---- */
 
 static void all_assets_are_equal(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint32_t submitted = 0, ended = 0;
     while (ended < f->pack.asset_count) {
         while (submitted < f->pack.asset_count) { /* more than lent memory can hold:
                                                      some wait for releases */
             leat_result result =
-                leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, submitted), .user = submitted }, NULL);
+                leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, submitted), .user = submitted }, NULL);
             assert_int_equal(result, LEAT_OK);
             ++submitted;
         }
@@ -131,7 +77,7 @@ static void all_assets_are_equal(void **state)
             assert_int_equal(e->type, LEAT_EVENT_READY);
             assert_int_equal(e->size, f->pack.assets[e->user].raw_size);
             assert_memory_equal(e->size == 0 ? (const void *)"" : e->data,
-                                e->size == 0 ? (const void *)"" : raw_of(f, (uint32_t)e->user), e->size);
+                                e->size == 0 ? (const void *)"" : fixture_raw(f, (uint32_t)e->user), e->size);
             assert_int_equal(leat_release(f->s, e->request), LEAT_OK);
             ++ended;
         }
@@ -140,14 +86,14 @@ static void all_assets_are_equal(void **state)
     leat_stats_get(f->s, &stats);
     assert_int_equal(stats.requests_ready, f->pack.asset_count);
     assert_int_equal(stats.bytes_delivered + 0, stats.bytes_delivered);
-    teardown(f);
+    fixture_close(f);
 }
 
 static void byte_ranges_touch_nothing_else(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     enum { COUNT = 400, GUARD = 64 };
     uint64_t random = 3;
     uint8_t *blocks[COUNT];
@@ -159,7 +105,7 @@ static void byte_ranges_touch_nothing_else(void **state)
         uint64_t part = unit_below(&random, size - offset + 1);
         blocks[i] = malloc(part + 2 * GUARD);
         memset(blocks[i], 0xa5, part + 2 * GUARD);
-        reads[i] = (leat_read_desc){ .asset = asset_at(f, position),
+        reads[i] = (leat_read_desc){ .asset = fixture_asset(f, position),
                                      .part = { .kind = LEAT_PART_BYTES, .offset = offset, .size = part },
                                      .priority = (leat_priority)unit_below(&random, LEAT_PRIORITY_COUNT),
                                      .bind = LEAT_BIND_CALLER,
@@ -179,7 +125,7 @@ static void byte_ranges_touch_nothing_else(void **state)
             const leat_read_desc *r = &reads[e->user];
             assert_int_equal(e->type, LEAT_EVENT_READY);
             assert_ptr_equal(e->data, r->memory);
-            assert_memory_equal(e->data, raw_of(f, (uint32_t)e->tag) + r->part.offset, e->size);
+            assert_memory_equal(e->data, fixture_raw(f, (uint32_t)e->tag) + r->part.offset, e->size);
         }
     }
     for (uint32_t i = 0; i < COUNT; ++i) {
@@ -189,19 +135,20 @@ static void byte_ranges_touch_nothing_else(void **state)
         }
         free(blocks[i]);
     }
-    teardown(f);
+    fixture_close(f);
 }
 
 static void mips_are_prefixes(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &(test_pack_desc){ .seed = 2, .asset_count = 40, .size_min = 10, .size_max = 5000, .textures = true },
-               &desc);
+    fixture_open(f,
+                 &(test_pack_desc){ .seed = 2, .asset_count = 40, .size_min = 10, .size_max = 5000, .textures = true },
+                 &desc);
     uint32_t checked = 0;
     for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
         leat_texture_info info;
-        leat_asset asset = asset_at(f, i);
+        leat_asset asset = fixture_asset(f, i);
         if (leat_asset_texture(f->s, asset, &info) != LEAT_OK) {
             uint64_t offset, size;
             assert_int_equal(leat_asset_part(f->s, asset, &(leat_part){ .kind = LEAT_PART_MIPS }, &offset, &size),
@@ -232,21 +179,21 @@ static void mips_are_prefixes(void **state)
         assert_false(leat_texture_mip(&info, info.mip_count, &none));
     }
     assert_true(checked > 50);
-    teardown(f);
+    fixture_close(f);
 }
 
 /* ---- Memory ---- */
 
 static void late_memory_is_asked_for(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint32_t asked = 0, ready = 0, expected = 0;
     for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
         expected += f->pack.assets[i].raw_size > 0;
         assert_int_equal(
-            leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i), .bind = LEAT_BIND_LATE, .user = i }, NULL),
+            leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i), .bind = LEAT_BIND_LATE, .user = i }, NULL),
             LEAT_OK);
     }
     uint8_t **blocks = calloc(f->pack.asset_count, sizeof(*blocks));
@@ -264,7 +211,7 @@ static void late_memory_is_asked_for(void **state)
                 assert_int_equal(e->type, LEAT_EVENT_READY);
                 assert_ptr_equal(e->data, blocks[e->user]);
                 if (e->size > 0) {
-                    assert_memory_equal(e->data, raw_of(f, (uint32_t)e->user), e->size);
+                    assert_memory_equal(e->data, fixture_raw(f, (uint32_t)e->user), e->size);
                 }
                 free(blocks[e->user]);
                 ++ready;
@@ -273,21 +220,21 @@ static void late_memory_is_asked_for(void **state)
     }
     assert_int_equal(asked, expected);
     free(blocks);
-    teardown(f);
+    fixture_close(f);
 }
 
 static void no_allocation_after_create(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     counting c = { 0 };
     leat_desc desc = desc_of(f);
     desc.allocator = (leat_allocator){ .allocate = counting_allocate, .free = counting_free, .user = &c };
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint64_t calls = atomic_load(&c.calls);
     assert_true(calls > 0);
     for (uint32_t round = 0; round < 5; ++round) {
         for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
-            assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i) }, NULL), LEAT_OK);
+            assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i) }, NULL), LEAT_OK);
         }
         for (uint32_t ended = 0; ended < f->pack.asset_count;) {
             leat_events events = leat_wait(f->s, WAIT_NS);
@@ -298,7 +245,7 @@ static void no_allocation_after_create(void **state)
         }
     }
     assert_int_equal(atomic_load(&c.calls), calls);
-    teardown(f);
+    fixture_close(f);
     assert_int_equal(atomic_load(&c.live), 0);
 }
 
@@ -306,7 +253,7 @@ static void no_allocation_after_create(void **state)
 
 /* Collects terminal events until all are there; asserts that no request has
  * two. */
-static void collect(fixture *f, uint8_t *seen, uint32_t count, uint32_t by_type[8])
+static void collect(stream_fixture *f, uint8_t *seen, uint32_t count, uint32_t by_type[8])
 {
     for (uint32_t ended = 0; ended < count;) {
         leat_events events = leat_wait(f->s, WAIT_NS);
@@ -332,15 +279,15 @@ static void collect(fixture *f, uint8_t *seen, uint32_t count, uint32_t by_type[
 
 static void one_end_for_each_whatever_is_cancelled(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     enum { COUNT = 3000 };
     static leat_request handles[COUNT];
     uint8_t *seen = calloc(COUNT, 1);
     uint64_t random = 9;
     for (uint32_t i = 0; i < COUNT; ++i) {
-        leat_asset asset = asset_at(f, (uint32_t)unit_below(&random, f->pack.asset_count));
+        leat_asset asset = fixture_asset(f, (uint32_t)unit_below(&random, f->pack.asset_count));
         assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset, .tag = i % 16, .user = i }, &handles[i]),
                          LEAT_OK);
         if (i % 3 == 0) {
@@ -364,14 +311,14 @@ static void one_end_for_each_whatever_is_cancelled(void **state)
         assert_int_equal(leat_cancel(f->s, handles[i]), LEAT_ERROR_STALE);
     }
     free(seen);
-    teardown(f);
+    fixture_close(f);
 }
 
 static void batches_end_once(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint64_t fence = 0;
     leat_batch batch, empty;
     assert_int_equal(
@@ -383,7 +330,7 @@ static void batches_end_once(void **state)
     enum { COUNT = 50 };
     uint8_t *block = malloc(COUNT * 150000u);
     for (uint32_t i = 0; i < COUNT; ++i) {
-        leat_read_desc read = { .asset = asset_at(f, i),
+        leat_read_desc read = { .asset = fixture_asset(f, i),
                                 .bind = LEAT_BIND_CALLER,
                                 .memory = block + i * 150000u,
                                 .memory_size = 150000,
@@ -407,25 +354,25 @@ static void batches_end_once(void **state)
     }
     assert_int_equal(fence, 5);
     for (uint32_t i = 0; i < COUNT; ++i) {
-        assert_memory_equal(block + i * 150000u, raw_of(f, i), f->pack.assets[i].raw_size);
+        assert_memory_equal(block + i * 150000u, fixture_raw(f, i), f->pack.assets[i].raw_size);
     }
     free(block);
-    teardown(f);
+    fixture_close(f);
 }
 
 static void full_and_misuse_are_answers(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
     desc.request_count_max = 8;
-    setup_pack(f, &ordinary, &desc);
-    leat_asset asset = asset_at(f, 0);
+    fixture_open(f, &ordinary, &desc);
+    leat_asset asset = fixture_asset(f, 0);
     leat_read_desc read = { .asset = asset, .bind = LEAT_BIND_LATE };
     uint32_t position = 0;
     while (f->pack.assets[position].raw_size == 0) {
         ++position;
     }
-    read.asset = asset_at(f, position);
+    read.asset = fixture_asset(f, position);
     leat_request handles[8];
     for (uint32_t i = 0; i < 8; ++i) {
         read.user = i;
@@ -450,22 +397,22 @@ static void full_and_misuse_are_answers(void **state)
     collect(f, seen, 8, by_type);
     assert_int_equal(by_type[LEAT_EVENT_CANCELLED], 8);
     assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = read.asset }, NULL), LEAT_OK); /* room again */
-    teardown(f);
+    fixture_close(f);
 }
 
 /* ---- What goes wrong ---- */
 
 static void damage_is_named_and_contained(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
     test_pack_make(&ordinary, &f->pack);
     uint32_t bad = f->pack.chunk_count / 2;
     f->pack.bytes[f->pack.chunks[bad].file_offset + 7] ^= 0x10;
     test_pack_write(&f->pack, f->path);
-    open_fixture(f, &desc);
+    fixture_mount(f, &desc);
     for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
-        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i), .user = i }, NULL), LEAT_OK);
+        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i), .user = i }, NULL), LEAT_OK);
     }
     const leat_pack_chunk_record *chunk = &f->pack.chunks[bad];
     for (uint32_t ended = 0; ended < f->pack.asset_count;) {
@@ -489,19 +436,19 @@ static void damage_is_named_and_contained(void **state)
             leat_release(f->s, e->request);
         }
     }
-    teardown(f);
+    fixture_close(f);
 }
 
 static void truncation_under_us_is_an_error(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint32_t cut = f->pack.chunk_count / 2;
     assert_int_equal(truncate(f->path, (off_t)align_down(f->pack.chunks[cut].file_offset, 4096)), 0);
     uint8_t *seen = calloc(f->pack.asset_count, 1);
     for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
-        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i), .user = i }, NULL), LEAT_OK);
+        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i), .user = i }, NULL), LEAT_OK);
     }
     uint32_t by_type[8] = { 0 };
     collect(f, seen, f->pack.asset_count, by_type);
@@ -514,16 +461,16 @@ static void truncation_under_us_is_an_error(void **state)
         }
     }
     free(seen);
-    teardown(f);
+    fixture_close(f);
 }
 
 /* Asks for all assets, and sees them come or fail, these with one result and with words about what to do. Returns how
  * many have failed. */
-static uint32_t failures_are(fixture *f, leat_result result, int os_error, const char *words)
+static uint32_t failures_are(stream_fixture *f, leat_result result, int os_error, const char *words)
 {
     uint32_t failed = 0;
     for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
-        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i), .user = i }, NULL), LEAT_OK);
+        assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i), .user = i }, NULL), LEAT_OK);
     }
     for (uint32_t ended = 0; ended < f->pack.asset_count;) {
         leat_events events = leat_wait(f->s, WAIT_NS);
@@ -548,43 +495,44 @@ static uint32_t failures_are(fixture *f, leat_result result, int os_error, const
 /* Reads stop in the middle of a block because the file ends there: it was cut short, whatever the backend. */
 static void truncation_within_a_block_is_named(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint64_t cut = f->pack.chunks[f->pack.chunk_count / 2].file_offset;
     assert_int_equal(truncate(f->path, (off_t)(align_down(cut, 4096) + 1000)), 0);
     assert_in_range(failures_are(f, LEAT_ERROR_TRUNCATED, 0, "cut short"), 1, f->pack.asset_count - 1);
-    teardown(f);
+    fixture_close(f);
 }
 
 /* The same of a whole file is the device's doing, and to copy the file again would not help. */
 static void a_device_that_stops_within_a_block_is_named(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
     if (f->backend != LEAT_BACKEND_SIM) {
         return; /* real ones that do so: fuse_stream.c */
     }
     f->sim.short_read_rate = 1000;
-    setup_pack(f, &(test_pack_desc){ .seed = 2, .asset_count = 20, .size_min = 100, .size_max = 150000 }, &desc);
+    fixture_open(f, &(test_pack_desc){ .seed = 2, .asset_count = 20, .size_min = 100, .size_max = 150000 }, &desc);
     /* A read that has come down to one block of the device (512 bytes) cannot be cut any more. */
     assert_in_range(failures_are(f, LEAT_ERROR_OS, EIO, "look at the device"), 1, f->pack.asset_count);
     f->sim.short_read_rate = 0;
-    teardown(f);
+    fixture_close(f);
 }
 
 static void closing_a_pack_ends_its_requests(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint8_t *seen = calloc(f->pack.asset_count, 1);
     for (uint32_t round = 0; round < 20; ++round) {
         memset(seen, 0, f->pack.asset_count);
         for (uint32_t i = 0; i < f->pack.asset_count; ++i) {
-            assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i), .user = i }, NULL), LEAT_OK);
+            assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i), .user = i }, NULL),
+                             LEAT_OK);
         }
-        leat_asset old = asset_at(f, 0);
+        leat_asset old = fixture_asset(f, 0);
         assert_int_equal(leat_pack_close(f->s, f->handle), LEAT_OK);
         assert_int_equal(leat_pack_close(f->s, f->handle), LEAT_ERROR_STALE);
         assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = old }, NULL), LEAT_ERROR_STALE);
@@ -594,14 +542,14 @@ static void closing_a_pack_ends_its_requests(void **state)
         assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
     }
     free(seen);
-    teardown(f);
+    fixture_close(f);
 }
 
 static void layers_hide_and_reveal(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     leat_pack over, same;
     uint64_t name = f->pack.assets[3].name_hash;
     assert_int_equal(leat_pack_open(f->s, f->path, &(leat_pack_desc){ .layer = 10 }, &over), LEAT_OK);
@@ -621,22 +569,23 @@ static void layers_hide_and_reveal(void **state)
     assert_int_equal(leat_pack_open(f->s, f->path, &bad, &none), LEAT_ERROR_ARGUMENT);
     assert_non_null(strstr(error.text, "leat_pack_desc.watch is 3"));
     assert_int_not_equal(leat_pack_open(f->s, "/dev/null", &(leat_pack_desc){ .error = &error }, &none), LEAT_OK);
-    teardown(f);
+    fixture_close(f);
 }
 
 static void destroy_with_thousands_in_flight(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
     test_pack_make(&ordinary, &f->pack);
     test_pack_write(&f->pack, f->path);
     for (uint32_t round = 0; round < 10; ++round) {
         counting c = { 0 };
         desc.allocator = (leat_allocator){ .allocate = counting_allocate, .free = counting_free, .user = &c };
-        open_fixture(f, &desc);
+        fixture_mount(f, &desc);
         for (uint32_t i = 0; i < 10000; ++i) {
-            assert_int_equal(leat_read(f->s, &(leat_read_desc){ .asset = asset_at(f, i % f->pack.asset_count) }, NULL),
-                             LEAT_OK);
+            assert_int_equal(
+                leat_read(f->s, &(leat_read_desc){ .asset = fixture_asset(f, i % f->pack.asset_count) }, NULL),
+                LEAT_OK);
             if (i % 1000 == 0) {
                 leat_update(f->s, NULL);
             }
@@ -645,7 +594,7 @@ static void destroy_with_thousands_in_flight(void **state)
         assert_int_equal(atomic_load(&c.live), 0);
     }
     f->s = NULL;
-    teardown(f);
+    fixture_close(f);
 }
 
 /* ---- Threads ---- */
@@ -654,17 +603,17 @@ static void destroy_with_thousands_in_flight(void **state)
 #define EACH 2000u
 
 typedef struct submitter {
-    fixture *f;
+    stream_fixture *f;
     uint32_t number;
 } submitter;
 
 static void *submit_much(void *argument)
 {
     submitter *me = argument;
-    fixture *f = me->f;
+    stream_fixture *f = me->f;
     uint64_t random = me->number;
     for (uint32_t i = 0; i < EACH;) {
-        leat_asset asset = leat_asset_at(f->s, f->handle, (uint32_t)unit_below(&random, f->pack.asset_count));
+        leat_asset asset = fixture_asset(f, (uint32_t)unit_below(&random, f->pack.asset_count));
         leat_request handle;
         leat_read_desc read = { .asset = asset,
                                 .user = me->number * EACH + i,
@@ -684,13 +633,13 @@ static void *submit_much(void *argument)
 
 static void many_threads_may_submit(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
     desc.request_count_max = 1024;
     if (desc.stepped) {
         skip(); /* one thread by definition */
     }
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     pthread_t threads[SUBMITTER_COUNT];
     submitter submitters[SUBMITTER_COUNT];
     for (uint32_t i = 0; i < SUBMITTER_COUNT; ++i) {
@@ -714,22 +663,22 @@ static void many_threads_may_submit(void **state)
         pthread_join(threads[i], NULL);
     }
     free(seen);
-    teardown(f);
+    fixture_close(f);
 }
 
 /* A wake without a read must not leave the I/O thread running in circles: it goes round some times for each, not
  * thousands. */
 static void an_idle_thread_sleeps(void **state)
 {
-    fixture *f = *state;
+    stream_fixture *f = *state;
     leat_desc desc = desc_of(f);
-    setup_pack(f, &ordinary, &desc);
+    fixture_open(f, &ordinary, &desc);
     uint32_t position = 0;
     while (f->pack.assets[position].raw_size == 0) {
         ++position;
     }
     leat_request request;
-    leat_read_desc read = { .asset = asset_at(f, position), .bind = LEAT_BIND_LATE };
+    leat_read_desc read = { .asset = fixture_asset(f, position), .bind = LEAT_BIND_LATE };
     assert_int_equal(leat_read(f->s, &read, &request), LEAT_OK);
     leat_wait(f->s, WAIT_NS);
     for (uint32_t i = 0; i < 50; ++i) {
@@ -739,13 +688,13 @@ static void an_idle_thread_sleeps(void **state)
     leat_stats stats;
     leat_stats_get(f->s, &stats);
     assert_in_range(stats.io_rounds, 1, 1000);
-    teardown(f);
+    fixture_close(f);
 }
 
 static int run(leat_backend backend, const char *name)
 {
-    static fixture f;
-    f = (fixture){ .backend = backend };
+    static stream_fixture f;
+    f = (stream_fixture){ .backend = backend };
     leat_desc desc = desc_of(&f);
     leat_streamer *probe;
     leat_error error = { 0 };

@@ -1,13 +1,9 @@
 /* Shows that a trace keeps the last records and no half-written one, that each request of a run is in the file once
  * with its beginning and end, that the file is JSON whatever assets are called, and what is said when it cannot be
  * written. */
-#include "unit.h"
+#include "stream_fixture.h"
 
-#include "test_pack.h"
 #include "trace.h"
-
-#include <leat/leat.h>
-#include <leat/sim.h>
 
 #include <pthread.h>
 #include <stdio.h>
@@ -95,50 +91,42 @@ static void writers_do_not_mix(void **state)
 }
 
 typedef struct run {
-    test_pack pack;
-    char pack_path[256];
-    char path[300];
-    leat_streamer *s;
-    leat_pack handle;
+    stream_fixture f;
+    char path[300]; /* of the trace */
 } run;
 
 static void run_begin(run *r, uint32_t records)
 {
-    test_pack_make(&(test_pack_desc){ .seed = 5, .asset_count = ASSETS, .size_min = 100, .size_max = 200000 },
-                   &r->pack);
-    test_pack_write(&r->pack, r->pack_path);
-    snprintf(r->path, sizeof(r->path), "%s.json", r->pack_path);
-    struct leat_sim_desc sim = leat_sim_preset("sata");
+    test_pack_desc pack = { .seed = 5, .asset_count = ASSETS, .size_min = 100, .size_max = 200000 };
+    r->f.sim = leat_sim_preset("sata");
     leat_desc desc = { .backend = LEAT_BACKEND_SIM,
                        .stepped = true,
-                       .sim = &sim,
+                       .sim = &r->f.sim,
                        .memory_bytes_max = MIB(32),
                        .trace_event_count = records };
-    assert_int_equal(leat_create(&desc, &r->s), LEAT_OK);
-    assert_int_equal(leat_pack_open(r->s, r->pack_path, NULL, &r->handle), LEAT_OK);
+    fixture_open(&r->f, &pack, &desc);
+    snprintf(r->path, sizeof(r->path), "%s.json", r->f.path);
 }
 
 static void run_end(run *r)
 {
-    leat_destroy(r->s);
+    fixture_close(&r->f);
     unlink(r->path);
-    unlink(r->pack_path);
-    test_pack_free(&r->pack);
 }
 
 static void read_all_assets(run *r)
 {
     for (uint32_t i = 0; i < ASSETS; ++i) {
-        leat_read_desc read = { .asset = leat_asset_at(r->s, r->handle, i),
+        leat_read_desc read = { .asset = fixture_asset(&r->f, i),
                                 .priority = i % 2 == 0 ? LEAT_URGENT : LEAT_PREFETCH };
-        assert_int_equal(leat_read(r->s, &read, NULL), LEAT_OK);
+        assert_int_equal(leat_read(r->f.s, &read, NULL), LEAT_OK);
     }
     for (uint32_t ended = 0; ended < ASSETS;) {
-        leat_events events = leat_wait(r->s, UINT64_C(60) * 1000000000);
+        leat_events events = leat_wait(r->f.s, UINT64_C(60) * 1000000000);
         assert_true(events.count > 0);
         for (uint32_t i = 0; i < events.count; ++i) {
             assert_int_equal(events.items[i].type, LEAT_EVENT_READY);
-            leat_release(r->s, events.items[i].request);
+            leat_release(r->f.s, events.items[i].request);
         }
         ended += events.count;
     }
@@ -172,9 +160,9 @@ static void each_request_is_in_the_file(void **state)
     (void)state;
     run r;
     run_begin(&r, 1u << 16);
-    assert_int_equal(leat_trace_start(r.s), LEAT_OK);
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
     read_all_assets(&r);
-    assert_int_equal(leat_trace_stop(r.s, r.path, NULL), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, NULL), LEAT_OK);
     char *text = contents(r.path);
     assert_int_equal(count_in(text, "{\"ph\":\"b\",\"cat\":\"request\",\"name\":\"request\""), ASSETS);
     assert_int_equal(count_in(text, "{\"ph\":\"e\",\"cat\":\"request\",\"name\":\"request\""), ASSETS);
@@ -187,7 +175,7 @@ static void each_request_is_in_the_file(void **state)
         assert_int_equal(count_in(text, closes), ASSETS);
     }
     leat_stats stats;
-    leat_stats_get(r.s, &stats);
+    leat_stats_get(r.f.s, &stats);
     assert_int_equal(count_in(text, "{\"ph\":\"b\",\"cat\":\"read\""), stats.reads_issued);
     assert_int_equal(count_in(text, "{\"ph\":\"e\",\"cat\":\"read\""), stats.reads_completed);
     assert_int_equal(count_in(text, "\"name\":\"decode\""), stats.chunks_decoded);
@@ -205,13 +193,13 @@ static void what_began_before_is_left_out(void **state)
     run r;
     run_begin(&r, 1024);
     for (uint32_t i = 0; i < 30; ++i) {
-        assert_int_equal(leat_trace_start(r.s), LEAT_OK);
+        assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
         read_all_assets(&r);
     }
     read_all_assets(&r);
     read_all_assets(&r);
     read_all_assets(&r);
-    assert_int_equal(leat_trace_stop(r.s, r.path, NULL), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, NULL), LEAT_OK);
     char *text = contents(r.path);
     uint32_t begun = count_in(text, "{\"ph\":\"b\",\"cat\":\"request\",\"name\":\"request\"");
     assert_true(begun > 0);
@@ -226,17 +214,17 @@ static void refusals(void **state)
     (void)state;
     run r;
     run_begin(&r, 0);
-    assert_int_equal(leat_trace_start(r.s), LEAT_ERROR_UNSUPPORTED);
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_ERROR_UNSUPPORTED);
     leat_error error = { 0 };
-    assert_int_equal(leat_trace_stop(r.s, r.path, &error), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, &error), LEAT_ERROR_ARGUMENT);
     assert_non_null(strstr(error.text, "trace_event_count"));
     run_end(&r);
     run_begin(&r, 4096);
-    assert_int_equal(leat_trace_start(r.s), LEAT_OK);
-    assert_int_equal(leat_trace_stop(r.s, "/nowhere/trace.json", &error), LEAT_ERROR_OS);
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.f.s, "/nowhere/trace.json", &error), LEAT_ERROR_OS);
     assert_non_null(strstr(error.text, "/nowhere/trace.json"));
-    assert_int_equal(leat_trace_start(r.s), LEAT_OK);
-    assert_int_equal(leat_trace_stop(r.s, NULL, NULL), LEAT_OK);
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.f.s, NULL, NULL), LEAT_OK);
     run_end(&r);
 }
 

@@ -2,9 +2,8 @@
  * are short, cancelled, dropped or more than the queue holds, and a ring that is closed, taken over or forbidden at
  * each of its calls. Each read completes exactly once, with the bytes of the file. Faults are put in by a shim
  * (unit_ring.h), and once for real, by a seccomp filter in a child. */
+#include "stream_fixture.h"
 #include "unit_ring.h"
-
-#include "test_pack.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -284,47 +283,32 @@ static void a_sandbox_put_up_midway_stops_no_read(void **state)
 
 /* ---- Through the whole streamer ---- */
 
-static void quiet(leat_log_level level, const char *text, void *user)
-{
-    (void)level;
-    (void)text;
-    (void)user;
-}
-
 static void all_assets_arrive(void)
 {
     static const test_pack_desc ordinary = {
         .seed = 3, .asset_count = 60, .size_min = 1, .size_max = 200000, .stored_every = 4
     };
-    test_pack pack;
-    char path[256];
-    test_pack_make(&ordinary, &pack);
-    test_pack_write(&pack, path);
-    leat_streamer *s = NULL;
+    stream_fixture f;
     leat_desc desc = { .backend = LEAT_BACKEND_URING,
                        .worker_count = 1,
                        .direct = LEAT_ON, /* past the page cache, which has the file that was just written */
-                       .logger = { .log = quiet } };
-    assert_int_equal(leat_create(&desc, &s), LEAT_OK);
-    leat_pack mounted;
-    assert_int_equal(leat_pack_open(s, path, NULL, &mounted), LEAT_OK);
-    for (uint32_t i = 0; i < pack.asset_count; ++i) {
-        leat_asset asset = leat_asset_at(s, mounted, i);
-        assert_int_equal(leat_read(s, &(leat_read_desc){ .asset = asset, .user = i }, NULL), LEAT_OK);
+                       .logger = { .log = fixture_quiet } };
+    fixture_open(&f, &ordinary, &desc);
+    for (uint32_t i = 0; i < f.pack.asset_count; ++i) {
+        leat_read_desc read = { .asset = fixture_asset(&f, i), .user = i };
+        assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
     }
-    for (uint32_t ended = 0; ended < pack.asset_count;) {
-        leat_events events = leat_wait(s, 20 * NS_PER_S); /* a limit for broken builds */
+    for (uint32_t ended = 0; ended < f.pack.asset_count;) {
+        leat_events events = leat_wait(f.s, 20 * NS_PER_S); /* a limit for broken builds */
         assert_true(events.count > 0);
         for (uint32_t i = 0; i < events.count; ++i, ++ended) {
             const leat_event *e = &events.items[i];
             assert_int_equal(e->type, LEAT_EVENT_READY);
-            assert_memory_equal(e->data, pack.raw + pack.assets[e->user].raw_offset, e->size);
-            assert_int_equal(leat_release(s, e->request), LEAT_OK);
+            assert_memory_equal(e->data, fixture_raw(&f, (uint32_t)e->user), e->size);
+            assert_int_equal(leat_release(f.s, e->request), LEAT_OK);
         }
     }
-    leat_destroy(s);
-    unlink(path);
-    test_pack_free(&pack);
+    fixture_close(&f);
 }
 
 #define TURNS_MAX 20u

@@ -4,12 +4,9 @@
  * A streamer with threads is watched through its own words (src/streamer.h): the thread sleeps when `sleep` says so. In
  * what depth it sleeps is written over by hand where a device would have to be held up for it; the thread is as deep
  * asleep in each. Time is only a limit for broken builds: whoever is not woken waits for ever. */
-#include "unit.h"
+#include "stream_fixture.h"
 
 #include "streamer.h"
-#include "test_pack.h"
-
-#include <leat/leat.h>
 
 #include <poll.h>
 #include <pthread.h>
@@ -27,21 +24,7 @@
 #define NEAR_NS NS_PER_MS /* a deadline that hurries, and one that does not */
 #define FAR_NS (3600 * NS_PER_S)
 
-typedef struct fixture {
-    test_pack pack;
-    char path[256];
-    leat_streamer *s;
-    leat_pack handle;
-} fixture;
-
-static void quiet(leat_log_level level, const char *text, void *user)
-{
-    (void)level;
-    (void)text;
-    (void)user;
-}
-
-static void setup(fixture *f, uint32_t asset_bytes)
+static void setup(stream_fixture *f, uint32_t asset_bytes)
 {
     leat_desc desc = { .backend = LEAT_BACKEND_THREADS,
                        .worker_count = 1,
@@ -49,24 +32,13 @@ static void setup(fixture *f, uint32_t asset_bytes)
                        .memory_bytes_max = MIB(32),
                        .pool_bytes = MIB(4),
                        .lent_bytes = LENT_BYTES,
-                       .logger = { .log = quiet } };
-    test_pack_make(
-        &(test_pack_desc){ .seed = 3, .asset_count = COUNT, .size_min = asset_bytes, .size_max = asset_bytes },
-        &f->pack);
-    test_pack_write(&f->pack, f->path);
-    assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
-    assert_int_equal(leat_pack_open(f->s, f->path, NULL, &f->handle), LEAT_OK);
-}
-
-static void teardown(fixture *f)
-{
-    leat_destroy(f->s);
-    unlink(f->path);
-    test_pack_free(&f->pack);
+                       .logger = { .log = fixture_quiet } };
+    test_pack_desc pack = { .seed = 3, .asset_count = COUNT, .size_min = asset_bytes, .size_max = asset_bytes };
+    fixture_open(f, &pack, &desc);
 }
 
 /* Until the I/O thread has nothing left to do and sleeps. */
-static void await_sleep(const fixture *f)
+static void await_sleep(const stream_fixture *f)
 {
     uint64_t end_ns = streamer_now(f->s) + WAIT_NS;
     while (atomic_load(&f->s->sleep) == SLEEP_AWAKE || !mpsc_is_empty(&f->s->mail) ||
@@ -76,7 +48,7 @@ static void await_sleep(const fixture *f)
     }
 }
 
-static uint64_t wakes(const fixture *f)
+static uint64_t wakes(const stream_fixture *f)
 {
     leat_stats stats;
     leat_stats_get(f->s, &stats);
@@ -84,10 +56,11 @@ static uint64_t wakes(const fixture *f)
 }
 
 /* A request that stays where it is: its memory is asked for, and nobody answers. */
-static leat_request submit_until(fixture *f, uint32_t position, leat_priority priority, uint64_t deadline_after_ns)
+static leat_request submit_until(stream_fixture *f, uint32_t position, leat_priority priority,
+                                 uint64_t deadline_after_ns)
 {
     leat_request handle;
-    leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, position),
+    leat_read_desc read = { .asset = fixture_asset(f, position),
                             .bind = LEAT_BIND_LATE,
                             .deadline_ns = deadline_after_ns == 0 ? 0 : streamer_now(f->s) + deadline_after_ns,
                             .priority = priority };
@@ -95,7 +68,7 @@ static leat_request submit_until(fixture *f, uint32_t position, leat_priority pr
     return handle;
 }
 
-static leat_request submit(fixture *f, uint32_t position, leat_priority priority)
+static leat_request submit(stream_fixture *f, uint32_t position, leat_priority priority)
 {
     return submit_until(f, position, priority, 0);
 }
@@ -112,7 +85,7 @@ static uint32_t cancelled_of(leat_events events)
 }
 
 /* Takes events until so many have ended as cancelled. */
-static void await_cancelled(fixture *f, uint32_t count)
+static void await_cancelled(stream_fixture *f, uint32_t count)
 {
     while (count > 0) {
         leat_events events = leat_wait(f->s, WAIT_NS);
@@ -126,7 +99,7 @@ static void await_cancelled(fixture *f, uint32_t count)
 static void cancels_wait_for_the_update(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     leat_request requests[COUNT];
     setup(&f, ASSET_BYTES);
     for (uint32_t i = 0; i < COUNT; ++i) {
@@ -143,14 +116,14 @@ static void cancels_wait_for_the_update(void **state)
     uint32_t cancelled = cancelled_of(leat_update(f.s, NULL)); /* the thread may be that fast */
     assert_int_equal(wakes(&f), before + 1);
     await_cancelled(&f, COUNT - cancelled);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* All wait for their memory: to become urgent changes nothing now. */
 static void an_urgent_order_of_nothing_waits(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     setup(&f, ASSET_BYTES);
     leat_request one = submit(&f, 0, LEAT_NORMAL);
     await_sleep(&f);
@@ -159,15 +132,15 @@ static void an_urgent_order_of_nothing_waits(void **state)
     assert_int_equal(wakes(&f), before);
     leat_update(f.s, NULL);
     assert_int_equal(wakes(&f), before + 1);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* Fills our memory with one request, and lets another wait for it. Returns the first, which is ready. */
-static leat_request fill_lent_memory(fixture *f)
+static leat_request fill_lent_memory(stream_fixture *f)
 {
     leat_stats stats;
     for (uint32_t i = 0; i < 2; ++i) {
-        leat_read_desc read = { .asset = leat_asset_at(f->s, f->handle, i) };
+        leat_read_desc read = { .asset = fixture_asset(f, i) };
         assert_int_equal(leat_read(f->s, &read, NULL), LEAT_OK);
     }
     leat_events events = leat_wait(f->s, WAIT_NS);
@@ -185,12 +158,12 @@ static leat_request fill_lent_memory(fixture *f)
 static void who_would_wait_for_memory_waits_for_the_update(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     static uint8_t own[LENT_BYTES];
     setup(&f, LENT_BYTES / 2 + 1);
     fill_lent_memory(&f);
     leat_request put_off;
-    leat_read_desc read = { .asset = leat_asset_at(f.s, f.handle, 2) };
+    leat_read_desc read = { .asset = fixture_asset(&f, 2) };
     uint64_t before = wakes(&f);
     assert_int_equal(leat_read(f.s, &read, &put_off), LEAT_OK);
     assert_int_equal(wakes(&f), before);
@@ -211,14 +184,14 @@ static void who_would_wait_for_memory_waits_for_the_update(void **state)
     read.memory_size = sizeof(own);
     assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
     assert_int_equal(wakes(&f), ++before);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* The next submit brings all of it along, and then nothing is owed any more. */
 static void a_submit_pays_what_is_owed(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     setup(&f, ASSET_BYTES);
     leat_request first = submit(&f, 0, LEAT_NORMAL);
     await_sleep(&f);
@@ -230,7 +203,7 @@ static void a_submit_pays_what_is_owed(void **state)
     assert_false(atomic_load(&f.s->wake_owed));
     leat_update(f.s, NULL);
     assert_int_equal(wakes(&f), before + 1);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 static void each_depth_has_its_own(void **state)
@@ -251,7 +224,7 @@ static void each_depth_has_its_own(void **state)
         { SLEEP_DEEP, LEAT_NORMAL, 0, false },       { SLEEP_DEEP, LEAT_NORMAL, NEAR_NS, false },
         { SLEEP_DEEP, LEAT_HIGH, 0, false },         { SLEEP_DEEP, LEAT_URGENT, 0, true },
     };
-    fixture f;
+    stream_fixture f;
     setup(&f, ASSET_BYTES);
     for (uint32_t i = 0; i < COUNT_OF(cases); ++i) {
         submit(&f, 0, LEAT_URGENT);
@@ -271,14 +244,14 @@ static void each_depth_has_its_own(void **state)
         assert_int_equal(leat_cancel(f.s, handle), LEAT_OK);
         await_cancelled(&f, 1);
     }
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* As if the workers had enough to do. */
 static void who_is_in_a_hurry_ends_a_nap(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     setup(&f, ASSET_BYTES);
     atomic_fetch_add(&f.s->decode_bytes, f.s->decode_bytes_low);
     submit(&f, 0, LEAT_URGENT);
@@ -295,13 +268,13 @@ static void who_is_in_a_hurry_ends_a_nap(void **state)
     submit(&f, 3, LEAT_URGENT);
     await_sleep(&f);
     assert_int_equal(atomic_load(&f.s->sleep), SLEEP_LIGHT);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* ---- What somebody waits for ---- */
 
 typedef struct waiter {
-    fixture *f;
+    stream_fixture *f;
     pthread_mutex_t lock;
     pthread_cond_t seen;
     uint32_t cancelled; /* that it has seen */
@@ -330,7 +303,7 @@ static void *waiter_main(void *argument)
 static void who_waits_is_served(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     setup(&f, ASSET_BYTES);
     waiter w = { .f = &f, .lock = PTHREAD_MUTEX_INITIALIZER, .seen = PTHREAD_COND_INITIALIZER };
     bool failed = false;
@@ -351,17 +324,17 @@ static void who_waits_is_served(void **state)
     }
     pthread_join(thread, NULL);
     assert_false(failed);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 static void who_polls_is_served(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     setup(&f, ASSET_BYTES);
     struct pollfd wait_for = { .fd = leat_event_fd(f.s), .events = POLLIN };
     if (wait_for.fd < 0) {
-        teardown(&f);
+        fixture_close(&f);
         skip();
     }
     for (uint32_t i = 0; i < ROUNDS; ++i) {
@@ -376,14 +349,14 @@ static void who_polls_is_served(void **state)
             }
         }
     }
-    teardown(&f);
+    fixture_close(&f);
 }
 
 /* Memory that comes free is told at once if a request waits for it, and nobody needs to call leat_update. */
 static void a_release_that_is_waited_for_wakes(void **state)
 {
     (void)state;
-    fixture f;
+    stream_fixture f;
     setup(&f, LENT_BYTES / 2 + 1);
     leat_request ready = fill_lent_memory(&f);
     leat_stats stats;
@@ -396,7 +369,7 @@ static void a_release_that_is_waited_for_wakes(void **state)
         leat_stats_get(f.s, &stats);
     }
     assert_int_equal(leat_wait(f.s, WAIT_NS).count, 1);
-    teardown(&f);
+    fixture_close(&f);
 }
 
 int main(void)
