@@ -52,6 +52,7 @@ struct window {
     window_desc desc;
     uint64_t in_flight; /* all */
     uint64_t in_flight_ordinary; /* without urgent reads */
+    uint64_t idle_since_ns; /* when the last read came back: meant where none is in flight */
     uint64_t limit;
     uint64_t read_size; /* smoothed size of ordinary reads */
     bool starting;
@@ -236,7 +237,12 @@ static void end_round(window *w, uint64_t now_ns)
 
 void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
 {
-    if (w->in_flight == 0) { /* the device was idle until now: a round begins here */
+    /* The device was idle until now: a round begins here. But where the window lets one read out at a time, the next
+     * one goes out as soon as the last is back: to begin anew with each would be never to end a round, and so never to
+     * learn that the device can do more. Slow ones want one at a time, and urgent reads would meet each probe of two.
+     */
+    bool at_once = w->idle_since_ns == now_ns && !w->slow;
+    if (w->in_flight == 0 && !at_once) {
         w->round_begin_ns = now_ns;
         w->round_bytes = 0;
         w->round_reads = 0;
@@ -255,6 +261,7 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
 {
     ASSERT(w->in_flight >= bytes);
     w->in_flight -= bytes;
+    w->idle_since_ns = now_ns;
     w->in_flight_ordinary -= urgent ? 0 : bytes;
     bool spoiled = !ok || untimed || starved || w->starting || w->slow || w->drain_left > 0;
     gain_complete(&w->gain, bytes, w->in_flight, spoiled, now_ns);

@@ -17,6 +17,7 @@
 #define IN_FLIGHT_MAX 1024u
 #define WARM_NS (NS_PER_S / 2)
 #define URGENT_MAX 2000u
+#define SLOW_TIMES 50u
 #define TRIAL_SECONDS 12 /* so long that the window tries others at least once after the warm-up */
 
 typedef struct flight {
@@ -41,12 +42,16 @@ typedef struct run {
     uint64_t late_ns;
     uint64_t bytes_between; /* delivered in [between_begin, between_end) */
     uint64_t between_begin_ns, between_end_ns;
+    uint64_t slow_begin_ns, slow_end_ns; /* the device is slower by SLOW_TIMES; 0: never */
+    uint64_t bytes_per_second; /* otherwise */
 } run;
 
 static void issue(run *r, uint64_t bytes, bool urgent)
 {
     assert_true(r->flight_count < IN_FLIGHT_MAX);
     uint64_t place = unit_random(&r->random) >> 16;
+    bool slow = r->now_ns >= r->slow_begin_ns && r->now_ns < r->slow_end_ns;
+    r->device.desc.bytes_per_second = r->bytes_per_second / (slow ? SLOW_TIMES : 1);
     flight *f = &r->flights[r->flight_count++];
     *f = (flight){ .due_ns = sim_device_due_ns(&r->device, place, bytes, r->now_ns),
                    .issued_ns = r->now_ns,
@@ -88,6 +93,7 @@ static void simulate(run *r, const leat_sim_desc *device, uint64_t bytes_fixed)
     r->w = window_create(&(window_desc){ .memory = &m, .bytes_fixed = bytes_fixed, .bytes_max = POOL_BYTES });
     assert_non_null(r->w);
     r->random = 77;
+    r->bytes_per_second = r->device.desc.bytes_per_second;
     r->seconds = r->seconds == 0 ? 4 : r->seconds;
     r->urgent_ns = r->urgent_ns == 0 ? 10 * NS_PER_MS : r->urgent_ns;
     uint64_t urgent_ns = WARM_NS;
@@ -205,6 +211,23 @@ static void a_device_that_halves_is_followed(void **state)
     assert_true(r.most_in_flight_late <= half.most_in_flight_late * 3 / 2);
 }
 
+/* While it is slow, one read at a time is all that it needs; then it needs more, and must be seen to. */
+static void a_device_that_recovers_is_followed(void **state)
+{
+    (void)state;
+    static run r;
+    leat_sim_desc device = leat_sim_preset("nvme");
+    memset(&r, 0, sizeof(r));
+    r.slow_begin_ns = NS_PER_S;
+    r.slow_end_ns = r.slow_begin_ns + NS_PER_S / 2;
+    r.between_begin_ns = r.slow_end_ns + 200 * NS_PER_MS;
+    r.between_end_ns = r.slow_end_ns + 600 * NS_PER_MS;
+    simulate(&r, &device, 0);
+    double rate = (double)r.bytes_between / 0.4;
+    print_message("recovered: %.3f of the bandwidth\n", rate / (double)device.bytes_per_second);
+    assert_true(rate >= 0.9 * (double)device.bytes_per_second);
+}
+
 static void no_burst_behind_a_stall(void **state)
 {
     (void)state;
@@ -278,6 +301,7 @@ int main(void)
         cmocka_unit_test(nvme),
         cmocka_unit_test(fast_nvme),
         cmocka_unit_test(a_device_that_halves_is_followed),
+        cmocka_unit_test(a_device_that_recovers_is_followed),
         cmocka_unit_test(no_burst_behind_a_stall),
     };
     return cmocka_run_group_tests_name("window", tests, NULL, NULL);
