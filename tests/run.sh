@@ -58,7 +58,7 @@ failures=()
 # junit_attribute FILE NAME: a count from the head of ctest's JUnit report.
 junit_attribute()
 {
-    sed -n "1,20s/.*[[:space:]]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
+    sed -n "1,20{/.*[[:space:]]$2=\"\([0-9]*\)\".*/{s//\1/p;q;};}" "$1"
 }
 
 # run_preset PRESET CTEST_ARGUMENT...: builds a preset, runs its tests, adds to the sums. A build that fails counts as one.

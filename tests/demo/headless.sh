@@ -37,7 +37,7 @@ expect()
 # figure FILE NAME: the first number of that name in a report, without its fraction.
 figure()
 {
-    sed -n "s/^[[:space:]]*\"$2\":[[:space:]]*\([0-9]*\).*/\1/p" "$1" | head -n 1
+    sed -n "/^[[:space:]]*\"$2\":[[:space:]]*\([0-9]*\).*/{s//\1/p;q;}" "$1"
 }
 
 # at_least FILE NAME MINIMUM / exactly FILE NAME VALUE

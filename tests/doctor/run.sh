@@ -29,7 +29,7 @@ says()
 value()
 {
     local got
-    got=$(sed -n "s/^[[:space:]]*\"$1\":[[:space:]]*\(.*[^,]\),\{0,1\}$/\1/p" out | head -n 1)
+    got=$(sed -n "/^[[:space:]]*\"$1\":[[:space:]]*\(.*[^,]\),\{0,1\}$/{s//\1/p;q;}" out)
     [ "$got" = "$2" ] || { cat out; fail "$1 is $got, not $2"; }
 }
 

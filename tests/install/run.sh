@@ -20,7 +20,8 @@ if find "$prefix/include" -type f | grep -v '/leat/[a-z_]*\.h$'; then
 fi
 library=$(find "$prefix" -name libleat.so)
 folder=$(dirname "$library")
-readelf -d "$library" | grep -q 'SONAME.*\[libleat\.so\.0\]' || { echo "no soname libleat.so.0" >&2; exit 1; }
+readelf -d "$library" >"$work/dynamic"
+grep -q 'SONAME.*\[libleat\.so\.0\]' "$work/dynamic" || { echo "no soname libleat.so.0" >&2; exit 1; }
 # Everything exported is public: hidden visibility holds.
 if nm -D --defined-only "$library" | awk '{ print $NF }' | grep -v '^leat_'; then
     echo "names that are not leat_* are exported" >&2

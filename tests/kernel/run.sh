@@ -165,7 +165,7 @@ run_guest()
     wait $child || status=$?
     wait
     child=
-    if ! tr -d '\r' <"$results" | grep -qx '@end'; then
+    if ! grep -qx $'@end\r\{0,1\}' "$results"; then
         echo "FAILED: the machine with kernel $series did not reach its end (status $status); the end of its console:"
         tail -n 30 "$console" 2>/dev/null || cat "$work/qemu.log"
         failures=$((failures + 1))

@@ -24,7 +24,7 @@ cat out
 grep -q "^request $id: [a-z]" out || fail "the request and its asset are not named"
 grep -q "Most of it: " out || fail "nothing is concluded"
 total=$(sed -n 's/.*; \([0-9.]*\) ms in all/\1/p' out)
-sum=$(awk '$3 == "ms" && $5 == "%" { sum += $2 } $4 == "ms" && $6 == "%" { sum += $3 } END { print sum }' out)
+sum=$(awk '$3 == "ms" && $5 == "%" { sum += $2 } $4 == "ms" && $6 == "%" { sum += $3 } END { printf "%.3f", sum }' out)
 awk -v a="$total" -v b="$sum" 'BEGIN { exit !(a - b < 0.02 && b - a < 0.02) }' || fail "the parts make $sum ms, the whole is $total"
 
 expect 0 "$leat" trace why "a trace.json" --request "$id" --json
