@@ -268,6 +268,13 @@ typedef enum update_state {
     UPDATE_NAPS, /* in leat_wait, for some milliseconds at most: what is in a hurry wakes */
 } update_state;
 
+/* Whether the descriptor of events is readable, so that one write and one read of it serve many posts. */
+enum {
+    SIGNAL_NONE = 0, /* it is not: whoever posts writes */
+    SIGNAL_BEGUN, /* somebody is about to write; nobody else needs to, and nobody may read yet */
+    SIGNAL_WRITTEN, /* it is: the update thread reads it empty before it looks at the posts */
+};
+
 /* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
 typedef struct ended_object {
     uint32_t index;
@@ -370,7 +377,7 @@ struct leat_streamer {
     leat_event *events;
     /* and whoever posts */
     _Alignas(CACHE_LINE_SIZE) _Atomic int event_fd;
-    _Atomic bool event_signalled;
+    _Atomic uint32_t event_signal; /* signal_state */
     _Atomic bool event_fd_public; /* the engine has it: every post signals */
     _Atomic uint32_t update_waits; /* update_state */
 };

@@ -14,13 +14,31 @@
 
 #define STEPPED_ROUNDS_MAX 1000000u /* a stepped update that does not come to rest has a bug */
 
+/* After a post. Sequentially consistent on both sides (take_signal): either we find the signal taken back and make it
+ * anew, or who took it back sees what was posted. */
 static void signal_event_fd(leat_streamer *s)
 {
     int fd = atomic_load_explicit(&s->event_fd, memory_order_seq_cst);
-    if (fd >= 0 && !atomic_exchange_explicit(&s->event_signalled, true, memory_order_acq_rel)) {
+    uint32_t none = SIGNAL_NONE;
+    if (fd >= 0 && atomic_compare_exchange_strong_explicit(&s->event_signal, &none, SIGNAL_BEGUN, memory_order_seq_cst,
+                                                           memory_order_seq_cst)) {
         uint64_t one = 1;
         while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
         }
+        atomic_store_explicit(&s->event_signal, SIGNAL_WRITTEN, memory_order_release);
+    }
+}
+
+/* Before the look at the posts. In this order: were the signal taken back first, a post between that and the read would
+ * lose its write to the read, and its word would keep all later ones from writing. A signal that is only begun is left:
+ * the descriptor becomes readable once more, and the next update finds it written. */
+static void take_signal(leat_streamer *s, int fd)
+{
+    if (atomic_load_explicit(&s->event_signal, memory_order_acquire) == SIGNAL_WRITTEN) {
+        uint64_t value;
+        while (read(fd, &value, sizeof(value)) < 0 && errno == EINTR) {
+        }
+        atomic_store_explicit(&s->event_signal, SIGNAL_NONE, memory_order_seq_cst);
     }
 }
 
@@ -302,10 +320,8 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     }
     uint64_t time_limit = tick != NULL && tick->time_ns_max != 0 ? streamer_now(s) + tick->time_ns_max : UINT64_MAX;
     int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
-    if (fd >= 0 && atomic_exchange_explicit(&s->event_signalled, false, memory_order_acq_rel)) {
-        uint64_t value;
-        while (read(fd, &value, sizeof(value)) < 0 && errno == EINTR) {
-        }
+    if (fd >= 0) {
+        take_signal(s, fd);
     }
     for (uint32_t i = 0; i < FETCH_AHEAD; ++i) {
         fetch(s, i);

@@ -45,6 +45,15 @@ static bool set_cached(const stream_fixture *f, bool cached)
     return done;
 }
 
+static uint64_t cached_bytes(const stream_fixture *f)
+{
+    disk_file file;
+    assert_int_equal(file_open(f->path, false, NULL, &file, NULL), LEAT_OK);
+    int64_t there = file_cached_bytes(&file, 0, file.size);
+    file_close(&file);
+    return there > 0 ? (uint64_t)there : 0;
+}
+
 /* Reads assets [first, end) into memory of Leat's, and checks every byte. */
 static void read_assets(const stream_fixture *f, uint32_t first, uint32_t end)
 {
@@ -70,21 +79,33 @@ static const test_pack_desc ordinary = {
     .seed = 3, .asset_count = 200, .size_min = 1000, .size_max = 200000, .stored_every = 5
 };
 
+/* The kernel may need the memory, and take some of the pack out of its cache meanwhile: then once more. */
+#define EVICTED_ROUNDS_MAX 20u
 static void cached_chunks_are_fetched_by_workers(leat_backend backend)
 {
-    stream_fixture f;
-    setup(&f, &ordinary, (leat_desc){ .backend = backend });
-    if (set_cached(&f, true)) {
-        read_assets(&f, 0, f.pack.asset_count);
-        leat_stats stats;
-        leat_stats_get(f.s, &stats);
-        assert_in_range(stats.reads_cached, 1, stats.reads_issued); /* the last ones may still be on their way back */
-        assert_int_equal(stats.reads_retried, 0);
-        assert_int_equal(stats.bytes_in_flight, 0);
-        assert_int_equal(stats.pool_bytes_used, 0);
-        assert_true(stats.decode_bytes_per_second > 0);
+    bool evicted = true;
+    for (uint32_t round = 0; round < EVICTED_ROUNDS_MAX && evicted; ++round) {
+        stream_fixture f;
+        setup(&f, &ordinary, (leat_desc){ .backend = backend });
+        evicted = false;
+        if (set_cached(&f, true)) {
+            read_assets(&f, 0, f.pack.asset_count);
+            leat_stats stats;
+            leat_stats_get(f.s, &stats);
+            evicted = cached_bytes(&f) < f.pack.size;
+            if (!evicted) {
+                assert_in_range(stats.reads_cached, 1, stats.reads_issued); /* the last ones may be on their way back */
+                assert_int_equal(stats.reads_retried, 0);
+                assert_int_equal(stats.bytes_in_flight, 0);
+                assert_int_equal(stats.pool_bytes_used, 0);
+                assert_true(stats.decode_bytes_per_second > 0);
+            }
+        }
+        fixture_close(&f);
     }
-    fixture_close(&f);
+    if (evicted) {
+        fprintf(stderr, "skipped: the page cache keeps nothing here\n");
+    }
 }
 
 /* What is learnt in the first half, that this file is cached, is wrong in the second. Now and then the kernel is asked

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -619,7 +620,8 @@ static void *submit_much(void *argument)
                                 .user = me->number * EACH + i,
                                 .priority = (leat_priority)unit_below(&random, 4) };
         if (leat_read(f->s, &read, &handle) != LEAT_OK) {
-            continue; /* full: the update thread makes room */
+            sched_yield(); /* full: the update thread makes room */
+            continue;
         }
         if (i % 4 == 0) {
             leat_cancel(f->s, handle);

@@ -261,9 +261,9 @@ static void versions_are_bounded(void **state)
     uint32_t counts[4];
     take_changes(f, counts);
     leat_result result = LEAT_ERROR_FULL;
-    for (uint32_t i = 0; i < 1000000 && result == LEAT_ERROR_FULL; ++i) { /* the I/O thread frees them */
+    for (uint32_t i = 0; i < WAIT_NS / NS_PER_MS && result == LEAT_ERROR_FULL; ++i) { /* the I/O thread frees them */
         result = leat_pack_swap(f->s, f->handle, f->paths[OLD], &error);
-        leat_update(f->s, NULL);
+        leat_wait(f->s, NS_PER_MS);
     }
     assert_int_equal(result, LEAT_OK);
     teardown(f);

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,12 +38,13 @@ static void setup(stream_fixture *f, uint32_t asset_bytes)
     fixture_open(f, &pack, &desc);
 }
 
-/* Until the I/O thread has nothing left to do and sleeps. */
+/* Until the I/O thread has nothing left to do and sleeps. The order matters: who has taken the mail was awake then, so
+ * that a sleep which is seen after it is the one that follows. */
 static void await_sleep(const stream_fixture *f)
 {
     uint64_t end_ns = streamer_now(f->s) + WAIT_NS;
-    while (atomic_load(&f->s->sleep) == SLEEP_AWAKE || !mpsc_is_empty(&f->s->mail) ||
-           !command_queue_is_empty(&f->s->commands)) {
+    while (!mpsc_is_empty(&f->s->mail) || !command_queue_is_empty(&f->s->commands) ||
+           atomic_load(&f->s->sleep) == SLEEP_AWAKE) {
         assert_true(streamer_now(f->s) < end_ns);
         sched_yield();
     }
@@ -352,6 +354,120 @@ static void who_polls_is_served(void **state)
     fixture_close(&f);
 }
 
+/* ---- Between the words and the descriptor ---- */
+
+/* The calls of update.c on the descriptor of events, by the linker (--wrap): what a thread that is held up just there
+ * lets others do meanwhile is done by the test. */
+static struct {
+    stream_fixture *_Atomic f; /* NULL: nothing is done */
+    leat_request cancelled_before_read; /* the update thread's */
+    _Atomic bool hold_write;
+    sem_t begun, done; /* of the write that is held up */
+} between;
+
+ssize_t __real_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size)
+{
+    stream_fixture *f = atomic_load(&between.f);
+    if (f != NULL && fd == atomic_load(&f->s->event_fd) && between.cancelled_before_read.generation != 0) {
+        assert_int_equal(leat_cancel(f->s, between.cancelled_before_read), LEAT_OK);
+        between.cancelled_before_read = (leat_request){ 0 };
+        await_sleep(f); /* it is posted */
+    }
+    return __real_read(fd, bytes, size);
+}
+
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+    stream_fixture *f = atomic_load(&between.f);
+    if (f != NULL && fd == atomic_load(&f->s->event_fd) && atomic_exchange(&between.hold_write, false)) {
+        sem_post(&between.begun);
+        while (sem_wait(&between.done) != 0) {
+        }
+    }
+    return __real_write(fd, bytes, size);
+}
+
+static bool is_readable(int fd, int wait_ms)
+{
+    return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, wait_ms) == 1;
+}
+
+/* Ends one more request, and its event makes the descriptor readable. */
+static void the_next_event_is_signalled(stream_fixture *f, int fd)
+{
+    leat_request handle = submit(f, 1, LEAT_NORMAL);
+    assert_int_equal(leat_cancel(f->s, handle), LEAT_OK);
+    for (uint32_t cancelled = 0; cancelled == 0;) {
+        assert_true(is_readable(fd, WAIT_MS));
+        cancelled = cancelled_of(leat_update(f->s, NULL));
+    }
+}
+
+/* An update has seen the signal, and another event comes before it reads the descriptor. */
+static void a_post_before_the_read_is_not_lost(void **state)
+{
+    (void)state;
+    stream_fixture f;
+    setup(&f, ASSET_BYTES);
+    int fd = leat_event_fd(f.s);
+    if (fd < 0) {
+        fixture_close(&f);
+        skip();
+    }
+    leat_request handle = submit(&f, 0, LEAT_NORMAL);
+    await_sleep(&f); /* its memory is asked for, and that is signalled */
+    atomic_store(&between.f, &f);
+    between.cancelled_before_read = handle;
+    uint32_t cancelled = 0;
+    while (cancelled == 0) {
+        assert_true(is_readable(fd, WAIT_MS));
+        cancelled = cancelled_of(leat_update(f.s, NULL));
+    }
+    assert_int_equal(between.cancelled_before_read.generation, 0);
+    atomic_store(&between.f, NULL);
+    the_next_event_is_signalled(&f, fd);
+    fixture_close(&f);
+}
+
+/* Who signals is held up before the write, and an update takes the event meanwhile: the write comes too late, makes one
+ * more update, in vain, and no more than that. */
+static void a_write_that_comes_late_is_read(void **state)
+{
+    (void)state;
+    stream_fixture f;
+    setup(&f, ASSET_BYTES);
+    int fd = leat_event_fd(f.s);
+    if (fd < 0) {
+        fixture_close(&f);
+        skip();
+    }
+    leat_update(f.s, NULL); /* what making the descriptor has signalled */
+    assert_int_equal(sem_init(&between.begun, 0, 0), 0);
+    assert_int_equal(sem_init(&between.done, 0, 0), 0);
+    atomic_store(&between.hold_write, true);
+    atomic_store(&between.f, &f);
+    submit(&f, 0, LEAT_NORMAL);
+    while (sem_wait(&between.begun) != 0) {
+    }
+    leat_events events = leat_update(f.s, NULL);
+    assert_int_equal(events.count, 1);
+    assert_int_equal(events.items[0].type, LEAT_EVENT_NEEDS_MEMORY);
+    sem_post(&between.done);
+    assert_true(is_readable(fd, WAIT_MS));
+    await_sleep(&f); /* the write is over */
+    atomic_store(&between.f, NULL);
+    assert_int_equal(leat_update(f.s, NULL).count, 0);
+    assert_false(is_readable(fd, 0));
+    the_next_event_is_signalled(&f, fd);
+    sem_destroy(&between.begun);
+    sem_destroy(&between.done);
+    fixture_close(&f);
+}
+
 /* Memory that comes free is told at once if a request waits for it, and nobody needs to call leat_update. */
 static void a_release_that_is_waited_for_wakes(void **state)
 {
@@ -383,6 +499,8 @@ int main(void)
         cmocka_unit_test(an_urgent_order_of_nothing_waits),
         cmocka_unit_test(who_would_wait_for_memory_waits_for_the_update),
         cmocka_unit_test(who_polls_is_served),
+        cmocka_unit_test(a_post_before_the_read_is_not_lost),
+        cmocka_unit_test(a_write_that_comes_late_is_read),
         cmocka_unit_test(a_release_that_is_waited_for_wakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
