@@ -96,6 +96,9 @@ int command_list(const options *o)
         json_print(list);
     }
     int result = names == NULL ? EXIT_FAILED : EXIT_OK;
+    if (names == NULL) {
+        fprintf(stderr, "leat: %s: out of memory for its list of assets\n", file.path);
+    }
     free(names);
     pack_file_close(&file);
     return result;
@@ -230,9 +233,14 @@ int command_verify(const options *o)
         return EXIT_FAILED;
     }
     uint8_t *raw = malloc(LEAT_PACK_CHUNK_RAW_MAX);
+    if (raw == NULL) {
+        fprintf(stderr, "leat: %s: out of memory for a chunk\n", file.path);
+        pack_file_close(&file);
+        return EXIT_FAILED;
+    }
     cJSON *bad = o->json ? cJSON_CreateArray() : NULL;
     uint32_t bad_count = 0;
-    for (uint32_t i = 0; raw != NULL && i < file.index.chunk_count; ++i) {
+    for (uint32_t i = 0; i < file.index.chunk_count; ++i) {
         leat_error error = { 0 };
         if (pack_file_chunk(&file, i, raw, &error) != LEAT_OK) {
             ++bad_count;
@@ -247,7 +255,7 @@ int command_verify(const options *o)
     } else if (!o->quiet || bad_count > 0) {
         printf("%s: %u chunks, %u bad\n", file.path, file.index.chunk_count, bad_count);
     }
-    int result = raw == NULL || bad_count > 0 ? EXIT_FAILED : EXIT_OK;
+    int result = bad_count > 0 ? EXIT_FAILED : EXIT_OK;
     free(raw);
     pack_file_close(&file);
     return result;

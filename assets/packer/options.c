@@ -277,12 +277,20 @@ int options_parse(int argc, char **argv, options *o)
     o->command = (command)found;
     opterr = 0;
     optind = 2;
-    for (int option; (option = getopt_long(argc, argv, ":o:j:l:t:h", long_options, NULL)) != -1;) {
+    int found_long = -1;
+    for (int option; (option = getopt_long(argc, argv, ":o:j:l:t:h", long_options, &found_long)) != -1;
+         found_long = -1) {
         if (option == ':') {
             return usage_error(text->name, "a value is missing after ", argv[optind - 1]);
         }
-        if (option == '?' || strchr(text->short_options, option) == NULL) {
+        if (option == '?') {
             return usage_error(text->name, "does not know the option ", argv[optind - 1]);
+        }
+        if (strchr(text->short_options, option) == NULL) { /* one of another command's, which may have a value */
+            const char short_name[] = { '-', (char)option, '\0' };
+            return found_long < 0
+                       ? usage_error(text->name, "does not know the option ", short_name)
+                       : usage_error(text->name, "does not know the option --", long_options[found_long].name);
         }
         int result = option_take(option, text, o);
         if (result >= 0) {

@@ -19,6 +19,7 @@
 #include <xxhash.h>
 
 #define FILE_BUFFER_SIZE (1u << 20)
+#define TEMPORARY_TRIES_MAX 100u
 /* Stored chunks of whole blocks are aligned so that they can be read into their destination; as long as padding stays
  * below this share of the file, and only where the chunk is large enough for it to pay. */
 #define STORED_ALIGN_FROM (64u << 10)
@@ -44,6 +45,7 @@ static leat_result write_error(const pack_writer *w, const char *what, leat_erro
     int number = errno;
     const char *advice = number == ENOSPC   ? "; make room there, or pack to another disk"
                          : number == EDQUOT ? "; the quota is used up"
+                         : number == ENOENT ? "; its folder is not there: make it first"
                                             : "";
     return error_set(error, LEAT_ERROR_OS, number, "%s: cannot be %s: %s%s", w->path, what, strerror(number), advice);
 }
@@ -230,6 +232,28 @@ leat_result pack_writer_add(pack_writer *w, packed_asset *a, leat_error *error)
 
 /* ---- Opening and finishing ---- */
 
+/* Makes a file beside the pack, of a name that nobody has: a run that was killed leaves its own, and in a container the
+ * next one may well have the same process id. */
+static FILE *temporary_make(pack_writer *w)
+{
+    FILE *file = NULL;
+    for (uint32_t n = 0; n < TEMPORARY_TRIES_MAX && file == NULL && (n == 0 || errno == EEXIST); ++n) {
+        char again[16] = "";
+        if (n > 0) {
+            snprintf(again, sizeof(again), "-%u", n);
+        }
+        free(w->temporary);
+        w->temporary = NULL;
+        if (asprintf(&w->temporary, "%s.tmp-%ld%s", w->path, (long)getpid(), again) < 0) {
+            w->temporary = NULL;
+            errno = ENOMEM;
+            break;
+        }
+        file = fopen(w->temporary, "wbxe");
+    }
+    return file;
+}
+
 pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_error *error)
 {
     static const uint8_t room[LEAT_PACK_ALIGNMENT]; /* the header's, filled in at the end */
@@ -242,7 +266,7 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
     w->interrupt = i;
     w->path = strdup(path);
     w->group = malloc(LEAT_PACK_CHUNK_RAW_DEFAULT);
-    if (w->path == NULL || w->group == NULL || asprintf(&w->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
+    if (w->path == NULL || w->group == NULL) {
         error_set(error, LEAT_ERROR_MEMORY, 0, "%s: out of memory", path);
         goto failed;
     }
@@ -252,10 +276,14 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */
-    w->file = fopen(w->temporary, "wbxe");
+    w->file = temporary_make(w);
+    int cause = errno;
     interrupt_file_set(i, w->file != NULL ? w->temporary : "");
     interrupt_release(i);
     if (w->file == NULL) {
+        free(w->temporary); /* another run's */
+        w->temporary = NULL;
+        errno = cause;
         write_error(w, "made", error);
         goto failed;
     }

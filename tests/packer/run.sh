@@ -85,11 +85,24 @@ said "cannot be written"
 cmp one.leat kept.leat || fail "a full disk has cost the old pack"
 expect 1 "$leat" pack nowhere -o kept.leat
 said nowhere
+expect 1 "$leat" pack content -o no/such/folder/x.leat
+said "make it first"
+expect 2 "$leat" list --level 3 kept.leat
+said "does not know the option --level;"
+expect 2 "$leat" list -j 3 kept.leat
+said "does not know the option -j;"
 mkdir void
 expect 1 "$leat" pack void -o kept.leat
 said "nothing to pack"
 cmp one.leat kept.leat || fail "a failure has cost the old pack"
 [ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "a temporary file is left"
+
+echo "what a run of the same process id has left behind is no hindrance"
+# shellcheck disable=SC2016 # the inner shell's own id, which exec keeps
+expect 0 bash -c 'echo left >"stale.leat.tmp-$$" && exec "$0" pack content -o stale.leat --quiet' "$leat"
+cmp one.leat stale.leat || fail "not the same pack beside what was left behind"
+[ "$(cat stale.leat.tmp-*)" = left ] || fail "the file of another run was touched"
+rm -f stale.leat*
 
 echo "an interrupt removes what was begun"
 # interrupt SIGNAL: sends it to a packer that has begun to write; the packer's exit code.
