@@ -209,8 +209,7 @@ static void camera_place(view *v)
     v->hud_on = !v->o.hud_off;
 }
 
-/* ---- A frame
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- A frame ---- */
 
 static void budget_scale(view *v, bool more)
 {

@@ -190,11 +190,14 @@ static void keep_memory(void)
 
 static int usage(FILE *out, int status)
 {
-    fprintf(
-        out,
-        "usage: leat-sim --seed N [--twice] | --seeds COUNT [--from N] [--all-met] | --canary NAME [--seeds COUNT] | "
-        "--canaries COUNT\n"
-        "canaries:");
+    fputs("usage: leat-sim --seed N [--twice]            one seed; prints the hash of its trace; --twice: the same "
+          "again?\n"
+          "       leat-sim --seeds COUNT [--from N]         many; what they have met, and which ones fail\n"
+          "                [--all-met]                      fails if something of that was never met\n"
+          "       leat-sim --canary NAME [--seeds COUNT]    plants a bug; succeeds if a seed finds it\n"
+          "       leat-sim --canaries COUNT                 all of them, each within COUNT seeds\n"
+          "canaries:",
+          out);
     for (uint32_t i = 1; i < CANARY_COUNT; ++i) {
         fprintf(out, " %s", canary_names[i]);
     }

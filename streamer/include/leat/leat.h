@@ -335,7 +335,7 @@ typedef struct leat_desc {
     leat_switch direct;     /* O_DIRECT; by default what is not in the page cache is read past it */
     leat_switch huge_pages; /* for pool and lent memory; on by default */
     leat_uring_desc uring;
-    const struct leat_sim_desc *sim; /* for LEAT_BACKEND_SIM */
+    const struct leat_sim_desc *sim; /* for LEAT_BACKEND_SIM; copied by leat_create */
 
     uint64_t asset_bytes_max;     /* a pack with a larger asset is refused; 0: 4 GiB */
     uint64_t pack_index_bytes_max; /* a pack with a larger index is refused; 0: 1 GiB */
