@@ -14,6 +14,15 @@ void base_assert_failed(const char *condition, const char *file, int line)
 
 void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment)
 {
+    void *block = memory_allocate_uncleared(m, count, size, alignment);
+    if (block != NULL) {
+        memset(block, 0, (size_t)(count * size)); /* did not overflow */
+    }
+    return block;
+}
+
+void *memory_allocate_uncleared(memory *m, uint64_t count, uint64_t size, uint64_t alignment)
+{
     uint64_t bytes = 0;
     if (mul_overflows(count, size, &bytes) || bytes == 0 || bytes > PTRDIFF_MAX) {
         return NULL;
@@ -27,7 +36,6 @@ void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignme
     if (huge) { /* our own whole pages only, before the first touch; a kernel without them says no, and that is all */
         madvise(block, (size_t)align_down(bytes, HUGE_PAGE_SIZE), MADV_HUGEPAGE);
     }
-    memset(block, 0, (size_t)bytes);
     if (m->bytes_live != NULL) {
         __atomic_fetch_add(m->bytes_live, bytes, __ATOMIC_RELAXED);
     }

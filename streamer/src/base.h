@@ -94,6 +94,8 @@ typedef struct memory {
  * With huge_pages, a block of HUGE_PAGE_SIZE and more is aligned to it and advised: a table of a million entries that
  * is met at random costs more in misses of the TLB than in misses of the caches. */
 void *memory_allocate(memory *m, uint64_t count, uint64_t size, uint64_t alignment);
+/* The same with whatever the memory holds: for what is written in full before it is read. */
+void *memory_allocate_uncleared(memory *m, uint64_t count, uint64_t size, uint64_t alignment);
 void memory_free(memory *m, void *block, uint64_t count, uint64_t size);
 
 /* One log line, cut at 512 bytes. log may be NULL (no output). */

@@ -43,6 +43,7 @@ typedef struct checker {
     const char *path;
     leat_error *error;
     pack_index *index;
+    bool names_plain; /* text_plain() of the names section */
 } checker;
 
 #define FORMAT_ERROR(c, ...) error_set((c)->error, LEAT_ERROR_FORMAT, 0, __VA_ARGS__)
@@ -80,17 +81,25 @@ size_t pack_utf8_sequence(const uint8_t *at, size_t left)
     return overlong || surrogate || beyond ? 0 : size;
 }
 
-/* Most names are ASCII without a part that begins with a dot, and for those one look without branches says enough: the
- * compiler makes vectors of it, and no part's length is mispredicted. False: it has to be looked at closely. */
-static bool name_plain(const uint8_t *at, size_t size)
+/* Most names are ASCII without a part that begins with a dot, and in most packs all are. One look without branches at
+ * the whole section says so: the compiler makes vectors of it. Each piece of plain text is plain. False: each name has
+ * to be looked at closely. */
+static bool text_plain(const uint8_t *at, size_t size)
 {
-    unsigned odd =
-        (at[0] == '/') | (at[0] == '.') | (at[0] < 0x20) | (at[0] >= 0x7f) | (at[0] == '\\') | (at[size - 1] == '/');
+    uint8_t odd = 0;
+    for (size_t i = 0; i < size; ++i) {
+        odd |= (at[i] < 0x20) | (at[i] >= 0x7f) | (at[i] == '\\');
+    }
     for (size_t i = 1; i < size; ++i) {
-        odd |= (at[i] < 0x20) | (at[i] >= 0x7f) | (at[i] == '\\') |
-               ((at[i - 1] == '/') & ((at[i] == '/') | (at[i] == '.')));
+        odd |= (at[i - 1] == '/') & ((at[i] == '/') | (at[i] == '.'));
     }
     return odd == 0;
+}
+
+/* Whether a piece of plain text is a valid name for sure. False: it has to be looked at closely. */
+static bool plain_name_valid(const char *name, size_t size)
+{
+    return size != 0 && size <= LEAT_PACK_NAME_SIZE_MAX && name[0] != '/' && name[0] != '.' && name[size - 1] != '/';
 }
 
 bool pack_name_valid(const char *name, size_t size)
@@ -99,9 +108,6 @@ bool pack_name_valid(const char *name, size_t size)
         return false;
     }
     const uint8_t *at = (const uint8_t *)name;
-    if (name_plain(at, size)) {
-        return true;
-    }
     size_t part = 0; /* where the present part between slashes begins */
     for (size_t i = 0; i < size;) {
         if (at[i] == '/') {
@@ -411,15 +417,44 @@ static bool name_inside(const pack_index *index, const leat_pack_asset_record *a
     return (uint64_t)a->name_offset + a->name_size <= index->names_size;
 }
 
-/* A name's hash is a chain of multiplications, each of which waits for the one before. Some names one right after the
- * other, with nothing between, keep the processor busy with two or three chains at a time. */
-#define NAME_GROUP 16u
-static void hash_names(const pack_index *index, uint32_t first, uint32_t count, uint64_t *hashes)
+/* leat_name_hash() of up to four names side by side: its multiplications each wait for the one before, and four chains
+ * keep the multiplier busy. In step as far as the shortest name goes, then each to its own end. A name that is not in
+ * its section is taken for an empty one; check_asset refuses it. */
+#define NAME_LANES 4u
+static void hash_names(const pack_index *index, uint32_t first, uint32_t count, uint64_t hashes[NAME_LANES])
 {
-    for (uint32_t i = 0; i < count; ++i) {
-        const leat_pack_asset_record *a = &index->assets[first + i];
-        hashes[i] = name_inside(index, a) ? leat_name_hash(index->names + a->name_offset, a->name_size) : 0;
+    const uint64_t basis = 0xcbf29ce484222325u, prime = 0x100000001b3u;
+    const uint8_t *at[NAME_LANES];
+    uint32_t sizes[NAME_LANES], shortest = UINT32_MAX;
+    for (uint32_t lane = 0; lane < NAME_LANES; ++lane) {
+        const leat_pack_asset_record *a = &index->assets[first + u32_min(lane, count - 1)];
+        bool inside = name_inside(index, a);
+        at[lane] = (const uint8_t *)index->names + (inside ? a->name_offset : 0);
+        sizes[lane] = inside ? a->name_size : 0;
+        shortest = u32_min(shortest, sizes[lane]);
     }
+    uint64_t h0 = basis, h1 = basis, h2 = basis, h3 = basis;
+    for (uint32_t i = 0; i < shortest; ++i) {
+        h0 = (h0 ^ at[0][i]) * prime;
+        h1 = (h1 ^ at[1][i]) * prime;
+        h2 = (h2 ^ at[2][i]) * prime;
+        h3 = (h3 ^ at[3][i]) * prime;
+    }
+    const uint64_t in_step[NAME_LANES] = { h0, h1, h2, h3 };
+    for (uint32_t lane = 0; lane < NAME_LANES; ++lane) {
+        uint64_t hash = in_step[lane];
+        for (uint32_t i = shortest; i < sizes[lane]; ++i) {
+            hash = (hash ^ at[lane][i]) * prime;
+        }
+        hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
+        hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
+        hashes[lane] = hash ^ (hash >> 33);
+    }
+}
+
+static bool name_valid(const checker *c, const char *name, size_t size)
+{
+    return (c->names_plain && plain_name_valid(name, size)) || pack_name_valid(name, size);
 }
 
 static leat_result check_asset(const checker *c, uint32_t i, uint64_t name_hash)
@@ -427,7 +462,7 @@ static leat_result check_asset(const checker *c, uint32_t i, uint64_t name_hash)
     const pack_index *index = c->index;
     const leat_pack_asset_record *a = &index->assets[i];
     const char *name = index->names + a->name_offset;
-    if (!name_inside(index, a) || !pack_name_valid(name, a->name_size) || name_hash != a->name_hash) {
+    if (!name_inside(index, a) || !name_valid(c, name, a->name_size) || name_hash != a->name_hash) {
         return FORMAT_ERROR(c, "%s: asset %u has no valid name", c->path, i);
     }
     if (i > 0 && index->assets[i - 1].name_hash >= a->name_hash) {
@@ -460,13 +495,13 @@ static leat_result check_asset(const checker *c, uint32_t i, uint64_t name_hash)
 
 static leat_result check_assets(const checker *c)
 {
-    uint64_t hashes[NAME_GROUP];
+    uint64_t hashes[NAME_LANES];
     leat_result result = LEAT_OK;
     for (uint32_t i = 0; i < c->index->asset_count && result == LEAT_OK; ++i) {
-        if (i % NAME_GROUP == 0) {
-            hash_names(c->index, i, u32_min(NAME_GROUP, c->index->asset_count - i), hashes);
+        if (i % NAME_LANES == 0) {
+            hash_names(c->index, i, u32_min(NAME_LANES, c->index->asset_count - i), hashes);
         }
-        result = check_asset(c, i, hashes[i % NAME_GROUP]);
+        result = check_asset(c, i, hashes[i % NAME_LANES]);
     }
     return result;
 }
@@ -498,20 +533,21 @@ uint64_t pack_directory_size(uint64_t asset_count)
     return (UINT64_C(1) << directory_bits(asset_count)) + 1;
 }
 
-/* directory[b] is the first asset whose hash has top bits >= b; one entry more closes the last bucket. */
+/* directory[b] is the first asset whose hash has top bits >= b, which is how many there are with smaller ones; one
+ * entry more closes the last bucket. Without a branch that depends on the hashes: the last asset of each bucket stays
+ * written behind it, and buckets without any take over what stands before them. */
 void pack_index_directory(pack_index *index, uint32_t *directory)
 {
     uint32_t bits = directory_bits(index->asset_count);
     uint64_t bucket_count = UINT64_C(1) << bits;
-    uint64_t bucket = 0;
+    memset(directory, 0, (bucket_count + 1) * sizeof(*directory));
     for (uint32_t i = 0; i < index->asset_count; ++i) {
-        uint64_t top = index->assets[i].name_hash >> (64 - bits);
-        while (bucket <= top) {
-            directory[bucket++] = i;
-        }
+        directory[(index->assets[i].name_hash >> (64 - bits)) + 1] = i + 1;
     }
-    while (bucket <= bucket_count) {
-        directory[bucket++] = index->asset_count;
+    uint32_t before = 0;
+    for (uint64_t bucket = 0; bucket <= bucket_count; ++bucket) {
+        before = u32_max(before, directory[bucket]);
+        directory[bucket] = before;
     }
     index->directory = directory;
     index->directory_bits = bits;
@@ -542,6 +578,7 @@ leat_result pack_index_check(const leat_pack_header *header, const void *bytes, 
         return error_set(error, LEAT_ERROR_DAMAGED, 0, "%s: its index does not match its hash; copy or pack it again",
                          path);
     }
+    c.names_plain = text_plain((const uint8_t *)index->names, index->names_size);
     leat_result result = check_chunks(&c);
     if (result == LEAT_OK) {
         result = check_assets(&c);
