@@ -1,6 +1,8 @@
 # What the test scripts share: to be sourced by bash, with `set -e`, before the script leaves its folder.
 # shellcheck shell=bash
 
+export LEAT_CACHE=off # tests of the packer make their packs, and leave the user's cache alone
+
 fail()
 {
     echo "FAILED: $1" >&2

@@ -113,6 +113,7 @@ run_script()
     fi
 }
 
+export LEAT_CACHE=off
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 case $extent in
     quick)

@@ -12,5 +12,6 @@ int command_extract(const options *o);
 int command_diff(const options *o);
 int command_doctor(const options *o);
 int command_trace(const options *o);
+int command_cache(const options *o);
 
 #endif

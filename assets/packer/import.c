@@ -65,6 +65,20 @@ bool import_add_usage(import_result *result, const char *name, texture_usage usa
     return true;
 }
 
+void import_add_lookup(import_result *result, lookup_kind kind, const char *text, const uint64_t answer[2])
+{
+    void *items = result->lookups;
+    char *copy = strdup(text);
+    if (copy == NULL || !list_grow(&items, result->lookup_count, sizeof(*result->lookups))) {
+        free(copy);
+        result->lookups_lost = true;
+        return;
+    }
+    result->lookups = items;
+    result->lookups[result->lookup_count++] =
+        (import_lookup){ .kind = kind, .text = copy, .answer = { answer[0], answer[1] } };
+}
+
 /* A model names a texture once for each way in which it uses it: one word about it is enough. */
 static bool said_lately(const import_result *result, const char *text)
 {
@@ -122,9 +136,13 @@ void import_result_free(import_result *result)
     for (uint32_t i = 0; i < result->message_count; ++i) {
         free(result->messages[i].text);
     }
+    for (uint32_t i = 0; i < result->lookup_count; ++i) {
+        free(result->lookups[i].text);
+    }
     free(result->assets);
     free(result->images);
     free(result->usages);
     free(result->messages);
+    free(result->lookups);
     *result = (import_result){ 0 };
 }

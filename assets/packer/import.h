@@ -64,6 +64,20 @@ typedef struct import_message {
     char *text; /* names the file, says why */
 } import_message;
 
+/* What an import has asked of the file system besides its source, and what it was told: if all answers are still the
+ * same, so is the result (source_files.h). */
+typedef enum lookup_kind {
+    LOOKUP_BESIDE = 0, /* the content of a file; text: its path from the source's folder */
+    LOOKUP_PATH, /* the same; text: its path */
+    LOOKUP_TEXTURE, /* which texture of the pack is meant; text: as the model names it */
+    LOOKUP_KIND_COUNT
+} lookup_kind;
+typedef struct import_lookup {
+    lookup_kind kind;
+    char *text;
+    uint64_t answer[2]; /* XXH3-128; zeros: no such file */
+} import_lookup;
+
 typedef struct import_result {
     import_asset *assets;
     uint32_t asset_count;
@@ -73,6 +87,9 @@ typedef struct import_result {
     uint32_t usage_count;
     import_message *messages;
     uint32_t message_count;
+    import_lookup *lookups; /* of models; not all of them where lookups_lost */
+    uint32_t lookup_count;
+    bool lookups_lost;
 } import_result;
 
 /* import.c: growing the lists. A copy of text is taken; memory of assets and images changes hands. False: out of memory,
@@ -80,6 +97,8 @@ typedef struct import_result {
 bool import_add_asset(import_result *result, const import_asset *asset);
 bool import_add_image(import_result *result, const import_image *image);
 bool import_add_usage(import_result *result, const char *name, texture_usage usage);
+/* Copies. What there is no memory for sets lookups_lost. */
+void import_add_lookup(import_result *result, lookup_kind kind, const char *text, const uint64_t answer[2]);
 void import_add_message(import_result *result, import_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void import_asset_free(import_asset *asset);

@@ -1,5 +1,6 @@
 /* import_process.c - see import_process.h. */
 #include "import_process.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,229 +18,12 @@
 #define CHILD_SECONDS_MAX 120u
 #define RESULT_BYTES_MAX (UINT64_C(3) << 30)
 #define TEXT_BYTES_MAX 4096u /* of each of path, name and root */
-#define LIST_MAX (1u << 20) /* entries of any list */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1 /* their shadows take terabytes of addresses: no limit of memory */
 #else
 #define SANITIZED 0
 #endif
-
-/* ---- The wire ---- */
-
-typedef struct buffer {
-    uint8_t *bytes;
-    size_t size, capacity;
-    bool failed;
-} buffer;
-
-static void put(buffer *b, const void *bytes, size_t size)
-{
-    if (b->size + size > b->capacity && !b->failed) {
-        size_t capacity = (b->size + size) * 2 + 256;
-        uint8_t *grown = realloc(b->bytes, capacity);
-        b->failed = grown == NULL;
-        b->bytes = grown != NULL ? grown : b->bytes;
-        b->capacity = grown != NULL ? capacity : b->capacity;
-    }
-    if (!b->failed && size > 0) {
-        memcpy(b->bytes + b->size, bytes, size);
-        b->size += size;
-    }
-}
-
-static void put_block(buffer *b, const void *bytes, uint64_t size)
-{
-    put(b, &size, sizeof(size));
-    put(b, bytes, size);
-}
-
-static void put_text(buffer *b, const char *text)
-{
-    put_block(b, text, strlen(text));
-}
-
-static void put_u32(buffer *b, uint32_t value)
-{
-    put(b, &value, sizeof(value));
-}
-
-uint8_t *import_pack(const import_result *r, bool good, size_t *size)
-{
-    buffer b = { 0 };
-    put_u32(&b, good);
-    put_u32(&b, r->asset_count);
-    put_u32(&b, r->image_count);
-    put_u32(&b, r->usage_count);
-    put_u32(&b, r->message_count);
-    for (uint32_t i = 0; i < r->asset_count; ++i) {
-        const import_asset *a = &r->assets[i];
-        put_text(&b, a->name);
-        put_u32(&b, (uint32_t)a->type);
-        put_block(&b, a->raw, a->raw_size);
-        put_block(&b, a->metadata, a->metadata_size);
-        put_block(&b, a->references, (uint64_t)a->reference_count * sizeof(*a->references));
-        put_block(&b, a->cuts, (uint64_t)a->cut_count * sizeof(*a->cuts));
-    }
-    for (uint32_t i = 0; i < r->image_count; ++i) {
-        const import_image *m = &r->images[i];
-        put_text(&b, m->name);
-        put_block(&b, m->bytes, m->size);
-        put_u32(&b, m->width);
-        put_u32(&b, m->height);
-        put_u32(&b, (uint32_t)m->usage);
-    }
-    for (uint32_t i = 0; i < r->usage_count; ++i) {
-        put_text(&b, r->usages[i].name);
-        put_u32(&b, (uint32_t)r->usages[i].usage);
-    }
-    for (uint32_t i = 0; i < r->message_count; ++i) {
-        put_u32(&b, (uint32_t)r->messages[i].level);
-        put_text(&b, r->messages[i].text);
-    }
-    if (b.failed) {
-        free(b.bytes);
-        return NULL;
-    }
-    *size = b.size;
-    return b.bytes;
-}
-
-typedef struct cursor {
-    const uint8_t *at;
-    size_t left;
-    bool failed;
-} cursor;
-
-static void take(cursor *c, void *out, size_t size)
-{
-    if (c->failed || size > c->left) {
-        c->failed = true;
-        memset(out, 0, size);
-        return;
-    }
-    memcpy(out, c->at, size);
-    c->at += size;
-    c->left -= size;
-}
-
-static uint32_t take_u32(cursor *c)
-{
-    uint32_t value;
-    take(c, &value, sizeof(value));
-    return value;
-}
-
-/* A malloc'ed block, with a zero behind it so that it can be a text; NULL after a failure. */
-static void *take_block(cursor *c, uint64_t *size)
-{
-    take(c, size, sizeof(*size));
-    if (c->failed || *size > c->left) {
-        c->failed = true;
-        *size = 0;
-        return NULL;
-    }
-    uint8_t *block = malloc(*size + 1);
-    if (block == NULL) {
-        c->failed = true;
-        *size = 0;
-        return NULL;
-    }
-    take(c, block, *size);
-    block[*size] = 0;
-    return block;
-}
-
-static void take_asset(cursor *c, import_result *r)
-{
-    import_asset a = { 0 };
-    uint64_t size, metadata_size, references_size, cuts_size;
-    a.name = take_block(c, &size);
-    uint32_t type = take_u32(c);
-    a.type = (leat_asset_type)type;
-    a.raw = take_block(c, &a.raw_size);
-    a.metadata = take_block(c, &metadata_size);
-    a.references = take_block(c, &references_size);
-    a.cuts = take_block(c, &cuts_size);
-    a.metadata_size = (uint32_t)metadata_size;
-    a.reference_count = (uint32_t)(references_size / sizeof(*a.references));
-    a.cut_count = (uint32_t)(cuts_size / sizeof(*a.cuts));
-    c->failed |= type >= LEAT_ASSET_TYPE_COUNT || metadata_size > UINT32_MAX ||
-                 references_size / sizeof(*a.references) > LIST_MAX || cuts_size / sizeof(*a.cuts) > LIST_MAX;
-    for (uint32_t i = 0; i < a.cut_count && !c->failed; ++i) {
-        c->failed |= a.cuts[i] >= a.raw_size || (i > 0 && a.cuts[i] <= a.cuts[i - 1]);
-    }
-    if (c->failed) {
-        import_asset_free(&a);
-    } else {
-        c->failed = !import_add_asset(r, &a);
-    }
-}
-
-static void take_image(cursor *c, import_result *r)
-{
-    import_image m = { 0 };
-    uint64_t size;
-    m.name = take_block(c, &size);
-    m.bytes = take_block(c, &m.size);
-    m.width = take_u32(c);
-    m.height = take_u32(c);
-    uint32_t usage = take_u32(c);
-    m.usage = (texture_usage)usage;
-    c->failed |= usage > TEXTURE_USAGE_MASK || (m.width != 0 && (uint64_t)m.width * m.height * 4 != m.size);
-    if (c->failed) {
-        free(m.name);
-        free(m.bytes);
-    } else {
-        c->failed = !import_add_image(r, &m);
-    }
-}
-
-static void take_usage(cursor *c, import_result *r)
-{
-    uint64_t size;
-    char *name = take_block(c, &size);
-    uint32_t usage = take_u32(c);
-    c->failed |= usage > TEXTURE_USAGE_MASK;
-    if (!c->failed) {
-        c->failed = !import_add_usage(r, name, (texture_usage)usage);
-    }
-    free(name);
-}
-
-static void take_message(cursor *c, import_result *r)
-{
-    uint64_t size;
-    uint32_t level = take_u32(c);
-    char *text = take_block(c, &size);
-    if (!c->failed) {
-        import_add_message(r, level == IMPORT_WARNING ? IMPORT_WARNING : IMPORT_ERROR, "%s", text);
-    }
-    free(text);
-}
-
-bool import_unpack(const uint8_t *bytes, size_t size, import_result *r, bool *good)
-{
-    cursor c = { .at = bytes, .left = size };
-    *r = (import_result){ 0 };
-    *good = take_u32(&c) == 1;
-    uint32_t counts[4];
-    for (uint32_t i = 0; i < 4; ++i) {
-        counts[i] = take_u32(&c);
-    }
-    void (*const takers[4])(cursor *, import_result *) = { take_asset, take_image, take_usage, take_message };
-    for (uint32_t kind = 0; kind < 4; ++kind) {
-        for (uint32_t i = 0; i < counts[kind] && !c.failed; ++i) {
-            takers[kind](&c, r);
-        }
-    }
-    if (c.failed || c.left != 0) {
-        import_result_free(r);
-        *r = (import_result){ 0 };
-        return false;
-    }
-    return true;
-}
 
 /* ---- The server and its children ---- */
 
@@ -381,7 +165,7 @@ static bool send_request(int channel, const request *q, int fd)
 /* All that comes until the child's end of the pipe is closed. */
 static uint8_t *read_all(int fd, size_t *size)
 {
-    buffer b = { 0 };
+    wire_out b = { 0 };
     static const size_t step = 1 << 16;
     uint8_t *block = malloc(step);
     ssize_t got = block == NULL ? -1 : 1;
@@ -390,7 +174,7 @@ static uint8_t *read_all(int fd, size_t *size)
         if (got < 0 && errno == EINTR) {
             got = 1;
         } else if (got > 0) {
-            put(&b, block, (size_t)got);
+            wire_put(&b, block, (size_t)got);
         }
     }
     free(block);

@@ -25,10 +25,4 @@ void import_process_start(import_process *p, import_function import);
 bool import_process_run(const import_process *p, const import_job *job, import_result *result);
 void import_process_stop(import_process *p);
 
-/* The wire: a result as bytes, and back. The bytes may come from a process that has gone wild: every length is checked.
- * import_unpack: false, and *result empty, if they do not make sense. import_pack: NULL if out of memory; else
- * malloc'ed. */
-uint8_t *import_pack(const import_result *result, bool good, size_t *size);
-bool import_unpack(const uint8_t *bytes, size_t size, import_result *result, bool *good);
-
 #endif

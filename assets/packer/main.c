@@ -7,7 +7,8 @@
 int main(int argc, char **argv)
 {
     static int (*const run[])(const options *) = { command_pack,    command_list, command_info,   command_verify,
-                                                   command_extract, command_diff, command_doctor, command_trace };
+                                                   command_extract, command_diff, command_doctor, command_trace,
+                                                   command_cache };
     options o;
     int result = options_parse(argc, argv, &o);
     if (result >= 0) {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #define TEXTURES_PER_MATERIAL_MAX 8u
 #define NAME_SIZE_MAX LEAT_PACK_NAME_SIZE_MAX
@@ -122,6 +123,35 @@ static bool name_below_root(const char *path, const char *root, char *name, size
     return size > 0 && (size_t)size < name_size;
 }
 
+typedef enum texture_place { TEXTURE_FOUND = 0, TEXTURE_MISSING, TEXTURE_OUTSIDE } texture_place;
+
+/* Where the texture that a model names lies, and its name in the pack where it is found. */
+static texture_place texture_find(const import_job *job, const char *wanted, char *name, size_t size)
+{
+    char found[PATH_MAX * 2];
+    name[0] = '\0';
+    if (!find_texture(job->path, wanted, found, sizeof(found))) {
+        return TEXTURE_MISSING;
+    }
+    return name_below_root(found, job->root, name, size) ? TEXTURE_FOUND : TEXTURE_OUTSIDE;
+}
+
+/* All that the import's result takes from it: the warning about what lies outside names the root. */
+static void texture_answer(const import_job *job, texture_place place, const char *name, uint64_t answer[2])
+{
+    const char *text = place == TEXTURE_FOUND ? name : place == TEXTURE_OUTSIDE ? job->root : "";
+    XXH128_hash_t hash = XXH3_128bits_withSeed(text, strlen(text), (XXH64_hash_t)place);
+    answer[0] = hash.low64;
+    answer[1] = hash.high64;
+}
+
+void material_texture_ask(const import_job *job, const char *wanted, uint64_t answer[2])
+{
+    char name[NAME_SIZE_MAX + 1];
+    texture_place place = texture_find(job, wanted, name, sizeof(name));
+    texture_answer(job, place, name, answer);
+}
+
 /* ---- References ---- */
 
 typedef struct draft {
@@ -163,19 +193,20 @@ static bool texture_name(const import_job *job, const struct aiScene *scene, con
         embedded_name(job, scene, index, name, size);
         return true;
     }
-    char cleaned[PATH_MAX], found[PATH_MAX * 2];
+    char cleaned[PATH_MAX];
     snprintf(cleaned, sizeof(cleaned), "%s", wanted);
     clean_path(cleaned);
-    if (!find_texture(job->path, cleaned, found, sizeof(found))) {
+    texture_place place = texture_find(job, cleaned, name, size);
+    uint64_t answer[2];
+    texture_answer(job, place, name, answer);
+    import_add_lookup(result, LOOKUP_TEXTURE, cleaned, answer);
+    if (place == TEXTURE_MISSING) {
         import_add_message(result, IMPORT_WARNING, "%s, named by %s, is missing", cleaned, job->name);
-        return false;
-    }
-    if (!name_below_root(found, job->root, name, size)) {
+    } else if (place == TEXTURE_OUTSIDE) {
         import_add_message(result, IMPORT_WARNING, "%s, named by %s, lies outside of %s", cleaned, job->name,
                            job->root);
-        return false;
     }
-    return true;
+    return place == TEXTURE_FOUND;
 }
 
 static bool has_role(const draft *d, uint32_t role)

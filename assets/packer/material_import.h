@@ -10,5 +10,7 @@
  * images that the scene embeds. False: out of memory. */
 bool materials_import(const import_job *job, const struct aiScene *scene, const bool *used, uint64_t *hashes,
                       import_result *result);
+/* Asks again what a LOOKUP_TEXTURE has asked. Any thread. */
+void material_texture_ask(const import_job *job, const char *wanted, uint64_t answer[2]);
 
 #endif

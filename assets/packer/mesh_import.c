@@ -8,6 +8,7 @@
 
 #include "material_import.h"
 #include "mesh_build.h"
+#include "source_files.h"
 
 #include <assimp/cimport.h>
 #include <assimp/config.h>
@@ -44,7 +45,7 @@ bool mesh_import_knows(const char *path)
 
 /* ---- The .mtl files that an OBJ names: Assimp only shrugs when one is missing ---- */
 
-static void check_material_libraries(const import_job *job, import_result *result)
+static void check_material_libraries(const import_job *job, source_files *files, import_result *result)
 {
     const char *dot = strrchr(job->path, '.');
     FILE *file = dot != NULL && strcasecmp(dot, ".obj") == 0 ? fopen(job->path, "re") : NULL;
@@ -64,8 +65,7 @@ static void check_material_libraries(const import_job *job, import_result *resul
         const char *slash = strrchr(job->path, '/');
         int folder = slash != NULL ? (int)(slash - job->path) + 1 : 0;
         snprintf(path, sizeof(path), "%.*s%s", folder, job->path, name);
-        struct stat status;
-        if (size > 0 && stat(path, &status) != 0) {
+        if (size > 0 && !source_files_has(files, path)) {
             import_add_message(result, IMPORT_WARNING, "%s, named by %s, is missing", name, job->name);
         }
     }
@@ -242,15 +242,18 @@ bool mesh_import(const import_job *job, import_result *result)
         import_add_message(result, IMPORT_ERROR, "%s: is larger than a model may be", job->name);
         return false;
     }
-    check_material_libraries(job, result);
+    source_files files;
+    source_files_open(&files, job, result);
+    check_material_libraries(job, &files, result);
     struct aiPropertyStore *properties = aiCreatePropertyStore();
     aiSetImportPropertyInteger(properties, AI_CONFIG_PP_SBP_REMOVE, aiPrimitiveType_POINT | aiPrimitiveType_LINE);
     aiSetImportPropertyInteger(properties, AI_CONFIG_PP_FD_REMOVE, 1);
     aiSetImportPropertyFloat(properties, AI_CONFIG_PP_GSN_MAX_SMOOTHING_ANGLE, SMOOTHING_DEGREES);
     unsigned int steps = aiProcess_Triangulate | aiProcess_FindDegenerates | aiProcess_SortByPType |
                          aiProcess_GenSmoothNormals | aiProcess_PreTransformVertices | aiProcess_FlipUVs;
-    const struct aiScene *scene = aiImportFileExWithProperties(job->path, steps, NULL, properties);
+    const struct aiScene *scene = aiImportFileExWithProperties(job->path, steps, &files.io, properties);
     aiReleasePropertyStore(properties);
+    source_files_close(&files);
     if (scene == NULL) {
         const char *why = aiGetErrorString();
         import_add_message(result, IMPORT_ERROR, "%s: %s", job->name,

@@ -1,5 +1,6 @@
 /* options.c - see options.h. One table of long options for all commands; each command names those that it takes. */
 #include "options.h"
+#include "cache.h"
 #include "threads.h"
 
 #include <leat/leat.h>
@@ -16,6 +17,7 @@
 #define JOBS_MAX 256
 #define COUNT_MAX 1000000
 #define COUNT_DEFAULT 10u
+#define CACHE_LIMIT_MIN (UINT64_C(1) << 20)
 
 #define EXIT_OF_READERS "Exit: 0; 1 PACK cannot be read; 2 usage."
 
@@ -27,12 +29,16 @@ typedef struct command_text {
 } command_text;
 
 static const command_text commands[] = {
-    { "pack", "ojltJsqh", "leat pack SRC... -o OUT.leat [options]",
+    { "pack", "ojltcNLJsqh", "leat pack SRC... -o OUT.leat [options]",
       "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
       "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
       "  -j, --jobs N                 worker threads (default: one per core that it may use)\n"
       "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
       "      --texture-format FORMAT  auto (= bc), bc or rgba8\n"
+      "      --cache FOLDER           where encoded assets are kept for the next time (default: $LEAT_CACHE, else\n"
+      "                               $XDG_CACHE_HOME/leat, else ~/.cache/leat; see `leat cache --help`)\n"
+      "      --cache-limit SIZE       its size on disk, as in 500M or 20G (default 5G); the longest unused goes first\n"
+      "      --no-cache               neither use nor fill it; so does LEAT_CACHE=off\n"
       "      --json                   print the summary as JSON on standard output\n"
       "      --strict                 any failure stops: nothing is written\n"
       "      --quiet                  no progress\n\n"
@@ -77,6 +83,17 @@ static const command_text commands[] = {
       "  leat trace why FILE --request ID     where the time of one request went; ID as `top` prints it\n\n"
       "      --json                           the same for programs\n\n"
       "Exit: 0; 1 FILE is not a trace, or has no such request; 2 usage." },
+    { "cache", "cLJh", "leat cache show|trim|clear [options]",
+      "The folder in which `leat pack` keeps encoded assets, so that it makes only what has changed. A pack is the "
+      "same\n"
+      "with and without it.\n\n"
+      "  leat cache show              where it is, and its size\n"
+      "  leat cache trim              removes the longest unused until it is below --cache-limit\n"
+      "  leat cache clear             removes all\n\n"
+      "      --cache FOLDER           another one than `leat pack` uses by itself (see `leat pack --help`)\n"
+      "      --cache-limit SIZE       as in 500M or 20G (default 5G)\n"
+      "      --json                   an object: folder, entries, size (bytes of disk)\n\n"
+      "Exit: 0; 1 there is none, or it cannot be used; 2 usage." },
 };
 
 static const struct option long_options[] = {
@@ -84,6 +101,9 @@ static const struct option long_options[] = {
     { "jobs", required_argument, NULL, 'j' },
     { "level", required_argument, NULL, 'l' },
     { "texture-format", required_argument, NULL, 't' },
+    { "cache", required_argument, NULL, 'c' },
+    { "no-cache", no_argument, NULL, 'N' },
+    { "cache-limit", required_argument, NULL, 'L' },
     { "json", no_argument, NULL, 'J' },
     { "strict", no_argument, NULL, 's' },
     { "dds", no_argument, NULL, 'd' },
@@ -117,6 +137,21 @@ static bool number_parse(const char *text, long min, long max, long *number)
     errno = 0;
     *number = strtol(text, &end, 10);
     return errno == 0 && end != text && *end == '\0' && *number >= min && *number <= max;
+}
+
+/* Bytes, or with K, M, G or T behind them, powers of 1024. */
+static bool size_parse(const char *text, uint64_t *size)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    *size = strtoull(text, &end, 10);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    uint32_t shift = unit != NULL ? (uint32_t)(unit - units + 1) * 10 : 0;
+    bool whole = errno == 0 && end != text && text[0] >= '0' && text[0] <= '9' && end[unit != NULL] == '\0';
+    bool fits = *size <= UINT64_MAX >> 1 >> shift;
+    *size <<= fits ? shift : 0;
+    return whole && fits && *size >= CACHE_LIMIT_MIN;
 }
 
 static bool format_parse(const char *text, texture_format *format)
@@ -154,6 +189,16 @@ static int option_take(int option, const command_text *text, options *o)
         return format_parse(optarg, &o->format)
                    ? -1
                    : usage_error(text->name, "--texture-format takes auto, bc or rgba8, not ", optarg);
+    case 'c':
+        o->cache = optarg;
+        return optarg[0] != '\0' ? -1 : usage_error(text->name, "--cache takes a folder; see --no-cache", "");
+    case 'N':
+        o->no_cache = true;
+        return -1;
+    case 'L':
+        return size_parse(optarg, &o->cache_limit)
+                   ? -1
+                   : usage_error(text->name, "--cache-limit takes a size of at least 1M, as in 20G, not ", optarg);
     case 'J':
         o->json = true;
         return -1;
@@ -235,6 +280,12 @@ static int arguments_check(const command_text *text, const options *o)
     if (o->command == COMMAND_TRACE) {
         return trace_arguments_check(text, o);
     }
+    if (o->command == COMMAND_CACHE) {
+        return o->argument_count == 1 ? -1 : usage_error(text->name, "say show, trim or clear", "");
+    }
+    if (o->cache != NULL && o->no_cache) {
+        return usage_error(text->name, "--cache and --no-cache contradict each other", "");
+    }
     if (o->command == COMMAND_DIFF) {
         return o->argument_count == 2 ? -1 : usage_error(text->name, "it takes two packs, OLD and NEW", "");
     }
@@ -257,6 +308,7 @@ int options_parse(int argc, char **argv, options *o)
 {
     *o = (options){ .level = LEVEL_DEFAULT,
                     .count = COUNT_DEFAULT,
+                    .cache_limit = CACHE_LIMIT_DEFAULT,
                     .job_count = u32_min(threads_usable_cores(), JOBS_MAX) };
     if (argc < 2) {
         print_overview(stderr);

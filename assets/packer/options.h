@@ -16,7 +16,8 @@ typedef enum command {
     COMMAND_EXTRACT,
     COMMAND_DIFF,
     COMMAND_DOCTOR,
-    COMMAND_TRACE
+    COMMAND_TRACE,
+    COMMAND_CACHE
 } command;
 
 typedef struct options {
@@ -29,7 +30,9 @@ typedef struct options {
     texture_format format;
     const char *request; /* --request INDEX.GENERATION */
     uint32_t count; /* --count */
-    bool json, strict, dds, gltf, quiet;
+    const char *cache; /* --cache FOLDER; NULL: where cache_folder_default() says */
+    uint64_t cache_limit; /* --cache-limit, bytes of disk */
+    bool json, strict, dds, gltf, quiet, no_cache;
 } options;
 
 /* -1: go on; else the exit code (help and version have been printed, or what is wrong and a hint). */

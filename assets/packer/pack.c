@@ -2,31 +2,25 @@
  *
  * Two passes, each over worker threads with results in order (jobs.h). Models come first, because their materials say
  * how textures are used; their packed assets wait in memory. The second pass goes through all sources by name and
- * makes the textures, so that what lies together in a folder lies together in the pack. */
+ * makes the textures, so that what lies together in a folder lies together in the pack. What a source becomes is in
+ * product.c, which asks the cache first. */
 #include "commands.h"
 #include "interrupt.h"
+#include "encoder_id.h"
 #include "jobs.h"
-#include "import_process.h"
 #include "mesh_import.h"
 #include "pack_summary.h"
 #include "pack_writer.h"
+#include "product.h"
 #include "progress.h"
 #include "sources.h"
-#include "texture_import.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SOURCE_BYTES_MAX (UINT64_C(1) << 30)
-
-/* What one source has become. */
-typedef struct product {
-    import_result imported; /* assets have moved to `assets`; images, usages and messages are here */
-    packed_asset *assets;
-    uint32_t asset_count;
-    bool memory_failed;
-} product;
 
 /* One thing to do in the second pass: a texture source, a model's product, or an image out of a model. */
 typedef struct unit {
@@ -37,6 +31,7 @@ typedef struct unit {
 
 typedef struct packing {
     import_process importer;
+    product_maker maker;
     const options *options;
     source_list sources;
     const source **models;
@@ -52,32 +47,7 @@ typedef struct packing {
     leat_error error;
 } packing;
 
-/* ---- Products ---- */
-
-static void product_free(product *p)
-{
-    if (p == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < p->asset_count; ++i) {
-        packed_asset_free(&p->assets[i]);
-    }
-    free(p->assets);
-    import_result_free(&p->imported);
-    free(p);
-}
-
-/* Packs what was imported. Runs on a worker. */
-static void product_pack(product *p, int level)
-{
-    uint32_t count = p->imported.asset_count;
-    p->assets = calloc(count > 0 ? count : 1, sizeof(*p->assets));
-    p->memory_failed = p->assets == NULL;
-    for (uint32_t i = 0; i < count && !p->memory_failed; ++i) {
-        p->memory_failed = !packed_asset_make(&p->imported.assets[i], level, &p->assets[i]);
-        p->asset_count += !p->memory_failed;
-    }
-}
+/* ---- Work, on the workers ---- */
 
 static import_job job_of(const source *s)
 {
@@ -102,16 +72,8 @@ static texture_usage usage_find(const packing *k, const char *name)
 static void *model_work(void *user, uint32_t item)
 {
     packing *k = user;
-    product *p = calloc(1, sizeof(*p));
-    if (p == NULL) {
-        return NULL;
-    }
     import_job job = job_of(k->models[item]);
-    if (!import_process_run(&k->importer, &job, &p->imported) && p->imported.message_count == 0) {
-        import_add_message(&p->imported, IMPORT_ERROR, "%s: cannot be imported", job.path);
-    }
-    product_pack(p, k->options->level);
-    return p;
+    return product_of_model(&k->maker, &job);
 }
 
 static void *unit_work(void *user, uint32_t item)
@@ -121,22 +83,11 @@ static void *unit_work(void *user, uint32_t item)
     if (u->model != NULL) {
         return u->model;
     }
-    product *p = calloc(1, sizeof(*p));
-    if (p == NULL) {
-        return NULL;
-    }
     if (u->image != NULL) {
-        texture_import_image(u->image, k->options->format, &p->imported);
-    } else {
-        import_job job = job_of(u->source);
-        texture_import(&job, usage_find(k, job.name), k->options->format, &p->imported);
+        return product_of_image(&k->maker, u->image);
     }
-    if (p->imported.asset_count == 0 && p->imported.message_count == 0) {
-        p->memory_failed = true;
-    } else {
-        product_pack(p, k->options->level);
-    }
-    return p;
+    import_job job = job_of(u->source);
+    return product_of_texture(&k->maker, &job, usage_find(k, job.name));
 }
 
 /* ---- Taking, on the main thread ---- */
@@ -180,6 +131,7 @@ static bool assets_take(packing *k, const source *from, product *p)
         leat_result result = pack_writer_add(k->writer, &p->assets[i], &error);
         if (result == LEAT_OK) {
             ++k->summary.type_counts[type];
+            k->summary.cached_counts[type] += p->from_cache;
         } else if (result == LEAT_ERROR_ARGUMENT) {
             char text[2048];
             snprintf(text, sizeof(text), "%.1400s: %s", from->path, error.text);
@@ -371,18 +323,45 @@ static bool run(packing *k, interrupt *i)
     return assets == 0 ? nothing_to_pack(k) : pack_writer_finish(k->writer, &k->summary.stats, &k->error) == LEAT_OK;
 }
 
+/* A cache that cannot be used is a word, and nothing more. */
+static void cache_begin(packing *k)
+{
+    const options *o = k->options;
+    char folder[PATH_MAX];
+    const char *why = NULL;
+    bool found = o->cache != NULL || (!o->no_cache && cache_folder_default(folder, sizeof(folder), &why));
+    if (why != NULL && !found) {
+        progress_message(&k->progress, "", why);
+    }
+    k->maker.cache = cache_open(o->cache != NULL ? o->cache : found ? folder : NULL, o->cache_limit);
+    encoder_id(k->maker.encoder);
+}
+
+static void cache_end(packing *k)
+{
+    const char *problem = cache_problem(k->maker.cache);
+    k->summary.cache_on = cache_is_on(k->maker.cache);
+    if (problem != NULL) {
+        progress_message(&k->progress, "", problem);
+    }
+    cache_close(k->maker.cache);
+}
+
 int command_pack(const options *o)
 {
     packing k = { .options = o, .summary = { .output = o->output } };
+    k.maker = (product_maker){ .importer = &k.importer, .format = o->format, .level = o->level };
     import_process_start(&k.importer, mesh_import); /* first: it forks, and there are no threads yet */
     interrupt *i = calloc(1, sizeof(*i)); /* its thread uses it until the process ends */
     if (i != NULL) {
         interrupt_watch(i);
     }
     pack_summary_begin(&k.summary);
+    cache_begin(&k);
     bool ok = run(&k, i);
     import_process_stop(&k.importer);
     progress_end(&k.progress);
+    cache_end(&k);
     if (!ok && k.error.text[0] != '\0') {
         progress_message(&k.progress, "", k.error.text);
         pack_summary_add(&k.summary, true, k.error.text);

@@ -55,10 +55,25 @@ static void print_json(pack_summary *s, double seconds)
         cJSON_AddNumberToObject(o, numbers[i].name, (double)numbers[i].value);
     }
     cJSON_AddNumberToObject(o, "seconds", seconds);
+    cJSON *cached = cJSON_AddObjectToObject(o, "from_cache");
+    cJSON_AddNumberToObject(cached, "textures", (double)s->cached_counts[LEAT_ASSET_TEXTURE]);
+    cJSON_AddNumberToObject(cached, "meshes", (double)s->cached_counts[LEAT_ASSET_MESH]);
+    cJSON_AddNumberToObject(cached, "materials", (double)s->cached_counts[LEAT_ASSET_MATERIAL]);
+    cJSON_AddBoolToObject(o, "cache", s->cache_on);
     cJSON_AddItemToObject(o, "failures", s->failures);
     cJSON_AddItemToObject(o, "warnings", s->warnings);
     s->failures = s->warnings = NULL;
     json_print(o);
+}
+
+/* "651 textures (650 from the cache), " */
+static void print_count(const pack_summary *s, leat_asset_type type, const char *name, const char *after)
+{
+    printf("%llu %s", (unsigned long long)s->type_counts[type], name);
+    if (s->cached_counts[type] > 0) {
+        printf(" (%llu from the cache)", (unsigned long long)s->cached_counts[type]);
+    }
+    printf("%s", after);
 }
 
 static void print_text(const pack_summary *s, double seconds)
@@ -67,10 +82,10 @@ static void print_text(const pack_summary *s, double seconds)
         printf("Nothing was written (%u failed).\n", s->failure_count);
         return;
     }
-    printf("%s: %llu assets (%llu textures, %llu meshes, %llu materials) in %.1f s\n", s->output,
-           (unsigned long long)s->stats.asset_count, (unsigned long long)s->type_counts[LEAT_ASSET_TEXTURE],
-           (unsigned long long)s->type_counts[LEAT_ASSET_MESH], (unsigned long long)s->type_counts[LEAT_ASSET_MATERIAL],
-           seconds);
+    printf("%s: %llu assets in %.1f s: ", s->output, (unsigned long long)s->stats.asset_count, seconds);
+    print_count(s, LEAT_ASSET_TEXTURE, "textures", ", ");
+    print_count(s, LEAT_ASSET_MESH, "meshes", ", ");
+    print_count(s, LEAT_ASSET_MATERIAL, "materials", "\n");
     printf("  %s raw, %s in the file, padding %.2f %%, %llu duplicates\n", size_to_text(s->stats.raw_size).text,
            size_to_text(s->stats.file_size).text, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
            (unsigned long long)s->stats.duplicate_count);

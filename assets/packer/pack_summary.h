@@ -9,6 +9,8 @@ typedef struct pack_summary {
     bool written;
     uint32_t source_count, ignored_count, failure_count, warning_count;
     uint64_t type_counts[LEAT_ASSET_TYPE_COUNT];
+    uint64_t cached_counts[LEAT_ASSET_TYPE_COUNT]; /* of these, from the cache */
+    bool cache_on;
     pack_writer_stats stats;
     uint64_t started_ns;
     struct cJSON *failures, *warnings; /* arrays of texts */

@@ -5,7 +5,6 @@
  */
 #include "texture_import.h"
 #include "base.h"
-#include "file_read.h"
 #include "jpeg_check.h"
 #include "texture.h"
 
@@ -156,23 +155,10 @@ static bool image_import(const image_bytes *image, const char *name, texture_usa
     return image_load(image, &chain, result) && chain_finish(&chain, name, usage, format, result);
 }
 
-bool texture_import(const import_job *job, texture_usage usage, texture_format format, import_result *result)
-{
-    image_bytes image = { .name = job->path };
-    uint8_t *bytes = file_read(job->path, job->bytes_max, &image.size, result);
-    if (bytes == NULL) {
-        return false;
-    }
-    image.bytes = bytes;
-    bool ok = image_import(&image, job->name, usage, format, result);
-    free(bytes);
-    return ok;
-}
-
-bool texture_import_image(const import_image *image, texture_format format, import_result *result)
+bool texture_import(const import_image *image, const char *path, texture_format format, import_result *result)
 {
     if (image->width == 0) {
-        image_bytes bytes = { .bytes = image->bytes, .size = image->size, .name = image->name };
+        image_bytes bytes = { .bytes = image->bytes, .size = image->size, .name = path };
         return image_import(&bytes, image->name, image->usage, format, result);
     }
     uint64_t size = (uint64_t)image->width * image->height * 4;

@@ -5,9 +5,9 @@
 #include "import.h"
 #include "options.h"
 
-/* usage UNKNOWN: by the name. False, and a message in result: it did not become an asset. */
-bool texture_import(const import_job *job, texture_usage usage, texture_format format, import_result *result);
-/* An image out of a model. */
-bool texture_import_image(const import_image *image, texture_format format, import_result *result);
+/* The bytes of an image file, or an image out of a model. usage UNKNOWN: by the name. path: what messages call it. False,
+ * and a message in result: it did not become an asset. The asset depends on nothing but the bytes, the usage and
+ * texture_usage_by_name(), and the format; its name is the image's. */
+bool texture_import(const import_image *image, const char *path, texture_format format, import_result *result);
 
 #endif

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # `leat pack` onto a file system that is full sooner or later (a tmpfs of a few KiB, in a mount namespace of its own): it
 # says so and what to do, exits with 1, and leaves the old pack whole and nothing else; where there is room, it packs.
+# A cache on such a file system costs one line.
 #
 #   tests/fault/full_disk.sh LEAT        exit 77: nothing may be mounted here
 set -euo pipefail
+export LEAT_CACHE=off
 
 leat=$1
 step_kib=16
@@ -67,4 +69,18 @@ done
 [ "$code" = 0 ] || fail "the last attempt had room"
 attempt size=1m,nr_inodes=2 # the root and the old pack: no file can be made
 [ "$code" = 1 ] || fail "a file was made where there is no inode for one"
+
+# cached OPTIONS: packs with its cache on a tmpfs mounted with them.
+cached()
+{
+    mount -t tmpfs -o "$1" none small
+    "${pack[@]}" content -o cached.leat --cache small/cache >out 2>err </dev/null || fail "cache, $1: exit $?"
+    cmp -s cached.leat right.leat || fail "cache, $1: the pack is not what it should be"
+    [ "$(wc -l <err)" = 1 ] && grep -q "^leat: the cache small/cache $2" err || fail "cache, $1: nobody said: $2"
+    [ -z "$(find small -name 'tmp-*')" ] || fail "cache, $1: something is left"
+    umount small
+}
+cached size=48k "lies on a disk that is nearly full"
+cached size=4m,nr_inodes=3 "cannot be added to: No space left" # the root, the folder, its tag: no subfolder
+cached size=4m,nr_inodes=1 "cannot be made: No space left"
 echo "full disk: $full attempts without room (and one without an inode) are told and cost nothing; with room it packs"

@@ -115,7 +115,8 @@ static int pack(const fixture *f)
                   .output = output,
                   .job_count = 2,
                   .level = 3,
-                  .quiet = true };
+                  .quiet = true,
+                  .no_cache = true };
     return command_pack(&o);
 }
 

@@ -16,7 +16,7 @@ limit_s=30 # for one run: far more than it needs, for broken builds only
 work=$(mktemp -d "${TMPDIR:-/tmp}/leat-strace-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-export TMPDIR=$work ASAN_OPTIONS="${ASAN_OPTIONS:-}${ASAN_OPTIONS:+:}detect_leaks=0" # no leak checker under ptrace
+export LEAT_CACHE=off TMPDIR=$work ASAN_OPTIONS="${ASAN_OPTIONS:-}${ASAN_OPTIONS:+:}detect_leaks=0" # no leak checker under ptrace
 
 if ! command -v strace >/dev/null; then
     echo "SKIPPED: strace is not installed (Debian's package: strace)"

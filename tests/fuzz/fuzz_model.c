@@ -5,7 +5,7 @@
  * the reader accepts and whose indices stay below its vertices. */
 #include "fuzz.h"
 #include "fuzz_pack.h"
-#include "import_process.h"
+#include "wire.h"
 #include "mesh_build.h"
 
 #define VERTICES_MAX 600u

@@ -5,7 +5,7 @@
 #include "golden.h"
 
 #ifdef LEAT_FUZZ_PACKER
-#include "import_process.h"
+#include "wire.h"
 #endif
 
 #include <lz4.h>

@@ -78,6 +78,108 @@ printf 'mtllib m.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 
 expect 0 "$leat" pack model -o model.leat --quiet
 [ "$(grep -c 'lost.png, named by m.obj, is missing' err)" = 1 ] || { cat err; fail "lost.png is not named once"; }
 
+echo "what has not changed comes from the cache"
+mkdir few
+cp $(head -3 list) few
+cp model/* few
+cat >few/box.gltf <<'GLTF'
+{"asset":{"version":"2.0"},"scene":0,"scenes":[{"nodes":[0]}],"nodes":[{"mesh":0}],
+"meshes":[{"primitives":[{"attributes":{"POSITION":0}}]}],"buffers":[{"uri":"box.bin","byteLength":36}],
+"bufferViews":[{"buffer":0,"byteLength":36}],
+"accessors":[{"bufferView":0,"componentType":5126,"count":3,"type":"VEC3","min":[0,0,0],"max":[1,1,0]}]}
+GLTF
+corner='\0\0\200\77' # 1.0f
+printf '\0\0\0\0\0\0\0\0\0\0\0\0'"$corner"'\0\0\0\0\0\0\0\0\0\0\0\0'"$corner"'\0\0\0\0' >few/box.bin
+
+# cached WHAT TEXTURES MESHES OPTION...: packs few with the cache and without, to the same bytes; of the sources that many
+# come from the cache.
+cached()
+{
+    local what=$1 textures=$2 meshes=$3
+    shift 3
+    expect 0 "$leat" pack few -o cached.leat --quiet --json --cache cache "$@"
+    cp err warned
+    tr -d ' \n\t' <out >summary
+    grep -qF "\"from_cache\":{\"textures\":$textures,\"meshes\":$meshes," summary || { cat out; fail "$what: not $textures and $meshes from the cache"; }
+    expect 0 "$leat" pack few -o plain.leat --quiet "$@"
+    cmp cached.leat plain.leat || fail "$what: the pack differs from the one without a cache"
+    cmp err warned || fail "$what: the cache has cost a warning, or is one"
+}
+cached "the first time" 0 0
+cached "the second time" 3 2 --jobs 1
+cached "with more jobs" 3 2 --jobs 4
+cached "another level" 0 0 --level 3
+cached "another format" 0 2 --texture-format rgba8
+first=$(basename "$(head -1 list)")
+printf 'x' >>"few/$first" # behind its end: the same picture, but who knows
+cached "a change of a texture" 2 2
+cp "few/$first" "few/again_$first"
+cached "a texture under another name" 4 2
+printf 'd 0.5\n' >>few/m.mtl
+cached "a change of the .mtl" 4 1
+printf '\100' | dd of=few/box.bin bs=1 seek=15 conv=notrunc 2>/dev/null
+cached "a change of the .bin" 4 1
+grep -q 'lost.png, named by m.obj, is missing' warned || fail "a warning was forgotten by the cache"
+cp "few/$first" few/Lost.PNG
+cached "a texture that was missing" 4 1
+cached "once more" 5 2
+sed -i 's/lost/Lost/' few/m.mtl
+cached "a .mtl that says the same otherwise" 5 1
+mv few/m.mtl m.mtl
+cached "a .mtl that is gone" 5 1
+mv m.mtl few
+cached "a .mtl that is back" 5 1
+mkdir elsewhere
+mv few elsewhere/few
+ln -s elsewhere/few few
+cached "in another place" 5 2
+rm "few/again_$first" few/Lost.PNG # the second of two alike would find the first one
+for way in cut changed empty; do
+    while read -r entry; do
+        case $way in
+            cut) truncate -s -1 "$entry" ;;
+            changed) printf 'X' | dd of="$entry" bs=1 seek=$(($(stat -c %s "$entry") / 2)) conv=notrunc 2>/dev/null ;;
+            empty) : >"$entry" ;;
+        esac
+    done < <(find cache -type f -path '*/??/*')
+    cached "all entries $way" 0 0
+    cached "all entries $way, and made anew" 3 2
+done
+
+echo "a cache that cannot be had costs a line, and two packers one cache nothing"
+expect 0 "$leat" pack few -o cached.leat --quiet --cache list
+grep -q '^leat: the cache list cannot be' err || { cat err; fail "nobody said that the cache cannot be had"; }
+cmp cached.leat plain.leat || fail "without the cache, the pack is another"
+(unset LEAT_CACHE && expect 0 env -u HOME -u XDG_CACHE_HOME "$leat" pack few -o cached.leat --quiet)
+said "name one with --cache"
+expect 0 env LEAT_CACHE="$work/own" "$leat" pack few -o cached.leat --quiet
+[ -d own ] || fail "LEAT_CACHE was not heard"
+rm -rf cache
+"$leat" pack few -o one_of_two.leat --quiet --cache cache >/dev/null 2>&1 &
+expect 0 "$leat" pack few -o cached.leat --quiet --cache cache
+wait $! || fail "the other packer has failed"
+cmp cached.leat plain.leat && cmp one_of_two.leat plain.leat || fail "two packers at once gave other packs"
+rm -rf cache
+"$leat" pack content -o killed.leat --quiet --cache cache >/dev/null 2>&1 &
+pid=$!
+while [ -z "$(find cache -type f -path '*/??/*' 2>/dev/null | head -1)" ] && kill -0 $pid 2>/dev/null; do :; done
+kill -KILL $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true
+rm -f killed.leat.tmp-*
+expect 0 "$leat" pack content -o cached.leat --quiet --cache cache --cache-limit 1M
+cmp cached.leat one.leat || fail "after a packer was killed, the pack is another"
+expect 0 "$leat" cache show --cache cache --json
+[ "$(sed -n 's/.*"size":[^0-9]*\([0-9]*\).*/\1/p' out)" -le $((1 << 20)) ] || { cat out; fail "the cache is above its limit"; }
+expect 0 "$leat" cache trim --cache cache --cache-limit 2M
+expect 0 "$leat" cache clear --cache cache
+grep -q '^cache: 0 entries' out || { cat out; fail "the cache was not cleared"; }
+expect 1 "$leat" cache show
+said "LEAT_CACHE=off"
+expect 2 "$leat" cache
+expect 2 "$leat" cache shrink
+expect 2 "$leat" pack few -o x.leat --cache-limit 5X
+expect 2 "$leat" pack few -o x.leat --cache cache --no-cache
+
 echo "failures leave what was there"
 cp one.leat kept.leat
 (ulimit -f 100; expect 1 "$leat" pack content -o kept.leat --quiet --texture-format rgba8)
@@ -191,7 +293,7 @@ expect 0 "$leat" help pack
 grep -q -- --strict out || fail "help pack is not the help of pack"
 expect 0 "$leat" verify one.leat --quiet
 [ ! -s out ] || fail "--quiet has said something"
-for command in pack list info verify extract diff doctor trace; do
+for command in pack list info verify extract diff doctor trace cache; do
     expect 0 "$leat" $command --help
 done
 echo "packer: all passed"

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "import_process.h"
+#include "wire.h"
 
 #include <signal.h>
 #include <string.h>

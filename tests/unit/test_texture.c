@@ -270,10 +270,10 @@ static void bad_images_are_named(void **state)
     static const char text[] = "not an image";
     import_result result = { 0 };
     import_image image = { .name = (char *)"m.glb#0", .bytes = (uint8_t *)text, .size = sizeof(text) };
-    assert_false(texture_import_image(&image, TEXTURE_FORMAT_AUTO, &result));
+    assert_false(texture_import(&image, image.name, TEXTURE_FORMAT_AUTO, &result));
     image.width = 1u << 31;
     image.height = 1u << 31;
-    assert_false(texture_import_image(&image, TEXTURE_FORMAT_AUTO, &result));
+    assert_false(texture_import(&image, image.name, TEXTURE_FORMAT_AUTO, &result));
     assert_int_equal(result.asset_count, 0);
     assert_int_equal(result.message_count, 2);
     assert_non_null(strstr(result.messages[0].text, "m.glb#0"));

@@ -1,0 +1,235 @@
+/* source_files.c - see source_files.h. */
+#include "source_files.h"
+#include "base.h"
+#include "file_read.h"
+#include "material_import.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define FILES_MAX 4096u /* of one model; more are not there for it */
+
+/* A file as Assimp has opened it. */
+typedef struct stream {
+    struct aiFile file;
+    const source_file *source;
+    uint64_t at; /* may lie behind the end, as with fseek */
+} stream;
+
+/* NULL: it is not there, or cannot be read. An empty file is a file. */
+static uint8_t *bytes_read(const char *path, uint64_t bytes_max, uint64_t *size)
+{
+    struct stat info;
+    *size = 0;
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0) {
+        return malloc(1);
+    }
+    import_result unsaid = { 0 };
+    uint8_t *bytes = file_read(path, bytes_max, size, &unsaid);
+    import_result_free(&unsaid);
+    return bytes;
+}
+
+static void content_answer(const uint8_t *bytes, uint64_t size, uint64_t answer[2])
+{
+    answer[0] = answer[1] = 0;
+    if (bytes != NULL) {
+        XXH128_hash_t hash = XXH3_128bits(bytes, size);
+        answer[0] = hash.low64;
+        answer[1] = hash.high64;
+    }
+}
+
+/* How much of the path is its folder, with the slash. */
+static size_t folder_size(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
+/* Noted from the source's folder where that can be, so that another copy of the whole finds the same. */
+static void note(source_files *s, const source_file *file)
+{
+    uint64_t answer[2];
+    size_t folder = folder_size(s->job->path);
+    bool beside = folder == 0 ? file->path[0] != '/' : strncmp(file->path, s->job->path, folder) == 0;
+    content_answer(file->bytes, file->size, answer);
+    import_add_lookup(s->result, beside ? LOOKUP_BESIDE : LOOKUP_PATH, file->path + (beside ? folder : 0), answer);
+}
+
+/* The file from the list, read if it is new. NULL: no memory, or too many. */
+static const source_file *file_find(source_files *s, const char *path)
+{
+    for (uint32_t i = 0; i < s->file_count; ++i) {
+        if (strcmp(s->files[i].path, path) == 0) {
+            return &s->files[i];
+        }
+    }
+    if (s->files == NULL) {
+        s->files = calloc(FILES_MAX, sizeof(*s->files)); /* pages that are not used cost nothing; it never moves */
+    }
+    char *copy = s->files != NULL && s->file_count < FILES_MAX ? strdup(path) : NULL;
+    if (copy == NULL) {
+        s->result->lookups_lost = true;
+        return NULL;
+    }
+    source_file *file = &s->files[s->file_count++];
+    file->path = copy;
+    file->bytes = bytes_read(path, s->job->bytes_max, &file->size);
+    note(s, file);
+    return file;
+}
+
+bool source_files_has(source_files *s, const char *path)
+{
+    const source_file *file = file_find(s, path);
+    return file != NULL && file->bytes != NULL;
+}
+
+/* ---- What Assimp calls ---- */
+
+static stream *stream_of(struct aiFile *file)
+{
+    return (stream *)(void *)file->UserData;
+}
+
+static size_t stream_read(struct aiFile *file, char *out, size_t size, size_t count)
+{
+    stream *s = stream_of(file);
+    uint64_t left = s->at < s->source->size ? s->source->size - s->at : 0, wanted = 0;
+    if (size == 0 || mul_overflows(size, count, &wanted)) {
+        return 0;
+    }
+    uint64_t given = u64_min(wanted, left);
+    if (given > 0) {
+        memcpy(out, s->source->bytes + s->at, given);
+    }
+    s->at += given;
+    return given / size;
+}
+
+static size_t stream_write(struct aiFile *file, const char *bytes, size_t size, size_t count)
+{
+    (void)file;
+    (void)bytes;
+    (void)size;
+    (void)count;
+    return 0;
+}
+
+static size_t stream_tell(struct aiFile *file)
+{
+    return stream_of(file)->at;
+}
+
+static size_t stream_size(struct aiFile *file)
+{
+    return stream_of(file)->source->size;
+}
+
+/* The offset is a size_t that may mean a negative number. */
+static enum aiReturn stream_seek(struct aiFile *file, size_t offset, enum aiOrigin origin)
+{
+    stream *s = stream_of(file);
+    uint64_t base = origin == aiOrigin_SET ? 0 : origin == aiOrigin_CUR ? s->at : s->source->size;
+    uint64_t at = base + offset;
+    if (at > INT64_MAX) {
+        return aiReturn_FAILURE;
+    }
+    s->at = at;
+    return aiReturn_SUCCESS;
+}
+
+static void stream_flush(struct aiFile *file)
+{
+    (void)file;
+}
+
+static struct aiFile *file_open(struct aiFileIO *io, const char *path, const char *mode)
+{
+    source_files *s = (source_files *)(void *)io->UserData;
+    const source_file *source = mode[0] == 'r' ? file_find(s, path) : NULL;
+    stream *opened = source != NULL && source->bytes != NULL ? malloc(sizeof(*opened)) : NULL;
+    if (opened == NULL) {
+        return NULL;
+    }
+    *opened = (stream){ .file = { .ReadProc = stream_read,
+                                  .WriteProc = stream_write,
+                                  .TellProc = stream_tell,
+                                  .FileSizeProc = stream_size,
+                                  .SeekProc = stream_seek,
+                                  .FlushProc = stream_flush,
+                                  .UserData = (char *)opened },
+                        .source = source };
+    return &opened->file;
+}
+
+static void file_close(struct aiFileIO *io, struct aiFile *file)
+{
+    (void)io;
+    free(stream_of(file));
+}
+
+void source_files_open(source_files *s, const import_job *job, import_result *result)
+{
+    *s = (source_files){ .io = { .OpenProc = file_open, .CloseProc = file_close, .UserData = (char *)s },
+                         .job = job,
+                         .result = result };
+}
+
+void source_files_close(source_files *s)
+{
+    for (uint32_t i = 0; i < s->file_count; ++i) {
+        free(s->files[i].path);
+        free(s->files[i].bytes);
+    }
+    free(s->files);
+}
+
+/* ---- Asking again ---- */
+
+static void content_ask(const char *path, uint64_t bytes_max, uint64_t answer[2])
+{
+    uint64_t size;
+    uint8_t *bytes = bytes_read(path, bytes_max, &size);
+    content_answer(bytes, size, answer);
+    free(bytes);
+}
+
+static bool lookup_holds(const import_job *job, const import_lookup *lookup)
+{
+    uint64_t answer[2] = { 0, 0 };
+    char path[PATH_MAX];
+    int size = 0;
+    switch (lookup->kind) {
+    case LOOKUP_BESIDE:
+        size = snprintf(path, sizeof(path), "%.*s%s", (int)folder_size(job->path), job->path, lookup->text);
+        break;
+    case LOOKUP_PATH:
+        size = snprintf(path, sizeof(path), "%s", lookup->text);
+        break;
+    default:
+        material_texture_ask(job, lookup->text, answer);
+    }
+    if (size < 0 || (size_t)size >= sizeof(path)) {
+        return false;
+    }
+    if (lookup->kind != LOOKUP_TEXTURE) {
+        content_ask(path, job->bytes_max, answer);
+    }
+    return answer[0] == lookup->answer[0] && answer[1] == lookup->answer[1];
+}
+
+bool source_lookups_hold(const import_job *job, const import_lookup *lookups, uint32_t lookup_count)
+{
+    for (uint32_t i = 0; i < lookup_count; ++i) {
+        if (!lookup_holds(job, &lookups[i])) {
+            return false;
+        }
+    }
+    return true;
+}
