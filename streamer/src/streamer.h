@@ -268,11 +268,14 @@ typedef enum update_state {
     UPDATE_NAPS, /* in leat_wait, for some milliseconds at most: what is in a hurry wakes */
 } update_state;
 
-/* Whether the descriptor of events is readable, so that one write and one read of it serve many posts. */
+/* Whether the descriptor of events is readable, so that one write and one read of it serve many posts. Above the mask
+ * signals are counted: who was held up does not take another's for its own. */
 enum {
     SIGNAL_NONE = 0, /* it is not: whoever posts writes */
-    SIGNAL_BEGUN, /* somebody is about to write; nobody else needs to, and nobody may read yet */
-    SIGNAL_WRITTEN, /* it is: the update thread reads it empty before it looks at the posts */
+    SIGNAL_BEGUN = 1, /* somebody is writing: nobody else needs to */
+    SIGNAL_WRITTEN = 2, /* it is: the update thread reads it empty before it looks at the posts */
+    SIGNAL_MASK = 3,
+    SIGNAL_STEP = 4,
 };
 
 /* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
@@ -377,7 +380,7 @@ struct leat_streamer {
     leat_event *events;
     /* and whoever posts */
     _Alignas(CACHE_LINE_SIZE) _Atomic int event_fd;
-    _Atomic uint32_t event_signal; /* signal_state */
+    _Atomic uint32_t event_signal; /* SIGNAL_... */
     _Atomic bool event_fd_public; /* the engine has it: every post signals */
     _Atomic uint32_t update_waits; /* update_state */
 };

@@ -19,26 +19,36 @@
 static void signal_event_fd(leat_streamer *s)
 {
     int fd = atomic_load_explicit(&s->event_fd, memory_order_seq_cst);
-    uint32_t none = SIGNAL_NONE;
-    if (fd >= 0 && atomic_compare_exchange_strong_explicit(&s->event_signal, &none, SIGNAL_BEGUN, memory_order_seq_cst,
-                                                           memory_order_seq_cst)) {
+    uint32_t seen = atomic_load_explicit(&s->event_signal, memory_order_seq_cst);
+    uint32_t begun = (seen & ~SIGNAL_MASK) + SIGNAL_STEP + SIGNAL_BEGUN;
+    if (fd >= 0 && (seen & SIGNAL_MASK) == SIGNAL_NONE &&
+        atomic_compare_exchange_strong_explicit(&s->event_signal, &seen, begun, memory_order_seq_cst,
+                                                memory_order_seq_cst)) {
         uint64_t one = 1;
         while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
         }
-        atomic_store_explicit(&s->event_signal, SIGNAL_WRITTEN, memory_order_release);
+        /* Unless it was read meanwhile, and the word is of a later signal by now. */
+        atomic_compare_exchange_strong_explicit(&s->event_signal, &begun, begun - SIGNAL_BEGUN + SIGNAL_WRITTEN,
+                                                memory_order_release, memory_order_relaxed);
     }
 }
 
 /* Before the look at the posts. In this order: were the signal taken back first, a post between that and the read would
- * lose its write to the read, and its word would keep all later ones from writing. A signal that is only begun is left:
- * the descriptor becomes readable once more, and the next update finds it written. */
+ * lose its write to the read, and its word would keep all later ones from writing. Who signals may be held up around
+ * the write. Before it there is nothing to read, and the signal stays: a later update, which the write brings about,
+ * reads it. Behind it the signal is taken like any other, or whoever polls would find the descriptor readable time and
+ * again, and keep the core from the one who is to say that it is written. */
 static void take_signal(leat_streamer *s, int fd)
 {
-    if (atomic_load_explicit(&s->event_signal, memory_order_acquire) == SIGNAL_WRITTEN) {
+    uint32_t seen = atomic_load_explicit(&s->event_signal, memory_order_acquire);
+    if ((seen & SIGNAL_MASK) != SIGNAL_NONE) {
         uint64_t value;
-        while (read(fd, &value, sizeof(value)) < 0 && errno == EINTR) {
+        ssize_t got;
+        while ((got = read(fd, &value, sizeof(value))) < 0 && errno == EINTR) {
         }
-        atomic_store_explicit(&s->event_signal, SIGNAL_NONE, memory_order_seq_cst);
+        if (got > 0 || (seen & SIGNAL_MASK) == SIGNAL_WRITTEN) { /* or the engine has read it, which it need not */
+            atomic_store_explicit(&s->event_signal, seen & ~SIGNAL_MASK, memory_order_seq_cst);
+        }
     }
 }
 
