@@ -27,7 +27,7 @@ static void check_wire(const uint8_t *bytes, size_t size)
     FUZZ_CHECK(import_unpack(packed, packed_size, &second, &good_again), "what was understood is not any more");
     FUZZ_CHECK(good == good_again && first.asset_count == second.asset_count &&
                    first.image_count == second.image_count && first.usage_count == second.usage_count &&
-                   first.message_count == second.message_count,
+                   first.message_count == second.message_count && first.lookup_count == second.lookup_count,
                "the wire loses something");
     for (uint32_t i = 0; i < first.asset_count; ++i) {
         const import_asset *a = &first.assets[i], *b = &second.assets[i];

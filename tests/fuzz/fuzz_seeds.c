@@ -125,6 +125,7 @@ static void seed_models(const char *folder)
     };
     import_usage usage = { .name = "b.png", .usage = TEXTURE_USAGE_COLOR };
     import_message message = { .level = IMPORT_WARNING, .text = "a.obj: is small" };
+    import_lookup lookup = { .kind = LOOKUP_BESIDE, .text = "a.mtl", .answer = { 1, 2 } };
     import_result result = { .assets = &asset,
                              .asset_count = 1,
                              .images = &image,
@@ -132,7 +133,9 @@ static void seed_models(const char *folder)
                              .usages = &usage,
                              .usage_count = 1,
                              .messages = &message,
-                             .message_count = 1 };
+                             .message_count = 1,
+                             .lookups = &lookup,
+                             .lookup_count = 1 };
     size_t size = 0;
     uint8_t *wire = import_pack(&result, true, &size);
     seed(folder, "model", "wire", "\0", 1, wire, size);
