@@ -35,9 +35,7 @@
 #define TOUCH_AFTER_S 3600 /* how exactly "last used" is known */
 #define TEMPORARY_AGE_S 3600 /* of one that nobody writes any more */
 #define TRIM_TO_PERCENT 90u /* so that not every run trims */
-/* A full disk costs the pack itself: this much stays free, or an eighth of a small disk. */
-#define FREE_BYTES_MIN MIB(512)
-#define FREE_PARTS_MIN 8u
+#define FREE_PARTS_MIN 8u /* of a small disk, an eighth stays free */
 
 static const uint64_t magic = UINT64_C(0x3165686361637a6c); /* raised with the form of entries */
 static const char tag_text[] = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of leat: safe to remove, not "
@@ -50,7 +48,7 @@ typedef struct entry_header {
 struct cache {
     int fd; /* the folder's; -1: off */
     char folder[PATH_MAX];
-    uint64_t limit;
+    cache_limits limits;
     uint64_t salt; /* in the names of temporary files: this run's */
     _Atomic uint64_t temporary_count;
     _Atomic uint64_t added_bytes; /* by this run: at most the limit */
@@ -102,8 +100,8 @@ bool cache_folder_default(char *path, size_t path_size, const char **why)
     return size > 0 && (size_t)size < path_size;
 }
 
-/* All parts of the path that are missing. False: errno says why the last one is not there. */
-static bool folders_make(const char *path)
+/* All parts of the path that are missing; *made: the last one as well. False: errno says why that is not there. */
+static bool folders_make(const char *path, bool *made)
 {
     char part[PATH_MAX];
     snprintf(part, sizeof(part), "%s", path);
@@ -112,10 +110,12 @@ static bool folders_make(const char *path)
         mkdir(part, 0700); /* where it fails, so does the next one, but for those that are there */
         *slash = '/';
     }
-    return mkdir(part, 0700) == 0 || errno == EEXIST;
+    *made = mkdir(part, 0700) == 0;
+    return *made || errno == EEXIST;
 }
 
-/* Tells backups and the like that this need not be kept. */
+/* Tells backups and the like that this need not be kept: of a folder that was there before, they would then leave out
+ * what is not ours. */
 static void tag_write(int folder)
 {
     int fd = openat(folder, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -129,12 +129,12 @@ static void tag_write(int folder)
 static void folder_open(cache *c)
 {
     struct stat info;
-    bool made = folders_make(c->folder);
+    bool made, there = folders_make(c->folder, &made);
     int number = errno;
     int fd = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &info) != 0) {
-        number = made ? errno : number;
-        problem_set(c, made ? "cannot be opened" : "cannot be made", number, "");
+        number = there ? errno : number;
+        problem_set(c, there ? "cannot be opened" : "cannot be made", number, "");
     } else if (info.st_uid != geteuid() && info.st_uid != 0) {
         problem_set(c, "belongs to another user and is not used", 0, "; name one of your own with --cache");
     } else if ((info.st_mode & S_IWOTH) != 0) {
@@ -142,7 +142,9 @@ static void folder_open(cache *c)
     } else {
         c->fd = fd;
         atomic_store_explicit(&c->writable, true, memory_order_relaxed);
-        tag_write(fd);
+        if (made) {
+            tag_write(fd);
+        }
         return;
     }
     if (fd >= 0) {
@@ -150,7 +152,7 @@ static void folder_open(cache *c)
     }
 }
 
-cache *cache_open(const char *folder, uint64_t limit)
+cache *cache_open(const char *folder, cache_limits limits)
 {
     cache *c = calloc(1, sizeof(*c));
     if (c == NULL) {
@@ -158,7 +160,7 @@ cache *cache_open(const char *folder, uint64_t limit)
     }
     pthread_mutex_init(&c->lock, NULL);
     c->fd = -1;
-    c->limit = limit;
+    c->limits = limits;
     int size = folder == NULL ? 0 : snprintf(c->folder, sizeof(c->folder), "%s", folder);
     if ((size_t)size >= sizeof(c->folder)) {
         problem_set(c, "has too long a path", 0, "");
@@ -179,7 +181,7 @@ void cache_close(cache *c)
         return;
     }
     if (atomic_load_explicit(&c->added_bytes, memory_order_relaxed) > 0) {
-        cache_trim(c, c->limit);
+        cache_trim(c, c->limits.bytes);
     }
     if (c->fd >= 0) {
         close(c->fd);
@@ -304,13 +306,13 @@ uint8_t *cache_get(cache *c, const cache_key *key, size_t *size)
 static bool room_take(cache *c, uint64_t size)
 {
     struct statvfs disk;
-    if (atomic_fetch_add_explicit(&c->added_bytes, size, memory_order_relaxed) + size > c->limit) {
+    if (atomic_fetch_add_explicit(&c->added_bytes, size, memory_order_relaxed) + size > c->limits.bytes) {
         writing_stop(c, "is full with what this run has added", 0, "; raise --cache-limit");
         return false;
     }
     if (fstatvfs(c->fd, &disk) == 0) {
         uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize, all = (uint64_t)disk.f_blocks * disk.f_frsize;
-        if (free_bytes < u64_min(FREE_BYTES_MIN, all / FREE_PARTS_MIN) + size) {
+        if (free_bytes < u64_min(c->limits.free_bytes_min, all / FREE_PARTS_MIN) + size) {
             writing_stop(c, "lies on a disk that is nearly full: nothing is added to it", 0, "");
             return false;
         }
@@ -402,7 +404,8 @@ static bool file_take(const cache *c, const char *subfolder, const char *file, i
         }
         return true;
     }
-    found one = { .used_s = info.st_mtim.tv_sec, .bytes = align_up((uint64_t)info.st_size, BLOCK_SIZE) };
+    uint64_t size = info.st_size > 0 ? (uint64_t)info.st_size : 1; /* an empty one is something to remove as well */
+    found one = { .used_s = info.st_mtim.tv_sec, .bytes = align_up(size, BLOCK_SIZE) };
     memcpy(one.name.text, path, sizeof(one.name.text));
     return found_add(list, &one);
 }
@@ -449,6 +452,8 @@ cache_size cache_trim(cache *c, uint64_t limit)
             if (unlinkat(c->fd, list.items[i].name.text, 0) == 0 || errno == ENOENT) {
                 left.bytes -= list.items[i].bytes;
                 --left.entry_count;
+            } else {
+                problem_set(c, "cannot be made smaller", errno, "");
             }
         }
     }

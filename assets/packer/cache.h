@@ -15,12 +15,18 @@
 #include <stdint.h>
 
 #define CACHE_LIMIT_DEFAULT (UINT64_C(5) << 30)
+#define CACHE_FREE_DEFAULT (UINT64_C(512) << 20)
 
 typedef struct cache cache;
 
 typedef struct cache_key {
     uint64_t hash[2];
 } cache_key;
+
+typedef struct cache_limits {
+    uint64_t bytes; /* of disk, that it takes */
+    uint64_t free_bytes_min; /* that it leaves, or an eighth of a small disk: a full one costs the pack itself */
+} cache_limits;
 
 typedef struct cache_size {
     uint64_t entry_count;
@@ -32,8 +38,8 @@ typedef struct cache_size {
 bool cache_folder_default(char *path, size_t path_size, const char **why);
 
 /* Makes the folder if it is not there. Never NULL but for want of memory; without a folder (NULL) or with one that may
- * not be used, it is off. limit: bytes of disk. */
-cache *cache_open(const char *folder, uint64_t limit);
+ * not be used, it is off. */
+cache *cache_open(const char *folder, cache_limits limits);
 /* Trims if something was added, and frees. NULL is allowed. */
 void cache_close(cache *c);
 /* NULL is off. */
@@ -47,7 +53,7 @@ uint8_t *cache_get(cache *c, const cache_key *key, size_t *size);
 void cache_put(cache *c, const cache_key *key, const void *bytes, size_t size);
 
 /* Removes the longest unused until at most `limit` bytes are left (0: all), and what programs that were killed have
- * left. The size afterwards. One thread. */
+ * left. The size afterwards; cache_problem() says what cannot be removed. One thread. */
 cache_size cache_trim(cache *c, uint64_t limit);
 
 #endif

@@ -3,9 +3,11 @@
 #include "commands.h"
 #include "output.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef enum cache_verb { VERB_SHOW = 0, VERB_TRIM, VERB_CLEAR, VERB_COUNT } cache_verb;
 
@@ -45,19 +47,28 @@ int command_cache(const options *o)
     if (folder == NULL && cache_folder_default(found, sizeof(found), &why)) {
         folder = found;
     }
-    cache *c = cache_open(folder, o->cache_limit);
-    int result = EXIT_FAILED;
+    struct stat info;
+    if (folder != NULL && stat(folder, &info) != 0 && errno == ENOENT) { /* packing makes it; asking does not */
+        report(o, folder, (cache_size){ 0 });
+        return EXIT_OK;
+    }
+    const cache_limits limits = { .bytes = o->cache_limit, .free_bytes_min = CACHE_FREE_DEFAULT };
+    cache *c = cache_open(folder, limits);
+    const char *problem = NULL;
     if (cache_is_on(c)) {
         static const uint64_t everything = UINT64_MAX;
         report(o, folder, cache_trim(c, verb == VERB_SHOW ? everything : verb == VERB_TRIM ? o->cache_limit : 0));
-        result = EXIT_OK;
+        problem = cache_problem(c);
     } else {
-        const char *problem = cache_problem(c);
-        fprintf(stderr, "leat: %s\n",
-                problem != NULL ? problem
-                : why != NULL   ? why
-                                : "LEAT_CACHE=off: there is no cache");
+        problem = cache_problem(c) != NULL ? cache_problem(c)
+                  : why != NULL            ? why
+                  : folder != NULL         ? "out of memory"
+                                           : "LEAT_CACHE=off: there is no cache";
     }
+    if (problem != NULL) {
+        fprintf(stderr, "leat: %s\n", problem);
+    }
+    int result = problem == NULL ? EXIT_OK : EXIT_FAILED;
     cache_close(c);
     return result;
 }

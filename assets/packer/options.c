@@ -93,7 +93,7 @@ static const command_text commands[] = {
       "      --cache FOLDER           another one than `leat pack` uses by itself (see `leat pack --help`)\n"
       "      --cache-limit SIZE       as in 500M or 20G (default 5G)\n"
       "      --json                   an object: folder, entries, size (bytes of disk)\n\n"
-      "Exit: 0; 1 there is none, or it cannot be used; 2 usage." },
+      "Exit: 0; 1 LEAT_CACHE=off, or it cannot be used or made smaller; 2 usage." },
 };
 
 static const struct option long_options[] = {

@@ -333,7 +333,8 @@ static void cache_begin(packing *k)
     if (why != NULL && !found) {
         progress_message(&k->progress, "", why);
     }
-    k->maker.cache = cache_open(o->cache != NULL ? o->cache : found ? folder : NULL, o->cache_limit);
+    const cache_limits limits = { .bytes = o->cache_limit, .free_bytes_min = CACHE_FREE_DEFAULT };
+    k->maker.cache = cache_open(o->cache != NULL ? o->cache : found ? folder : NULL, limits);
     encoder_id(k->maker.encoder);
 }
 

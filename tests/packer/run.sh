@@ -129,6 +129,13 @@ mv few/m.mtl m.mtl
 cached "a .mtl that is gone" 5 1
 mv m.mtl few
 cached "a .mtl that is back" 5 1
+cp "few/$first" few/again_n.png # the same bytes, and by its name a normal map
+cached "a texture under a name that says another use" 5 2
+cached "that one once more" 6 2
+mv few/m.obj few/other.obj
+cached "a model under another name" 6 1
+mv few/other.obj few/m.obj
+rm few/again_n.png
 mkdir elsewhere
 mv few elsewhere/few
 ln -s elsewhere/few few
@@ -173,6 +180,8 @@ expect 0 "$leat" cache show --cache cache --json
 expect 0 "$leat" cache trim --cache cache --cache-limit 2M
 expect 0 "$leat" cache clear --cache cache
 grep -q '^cache: 0 entries' out || { cat out; fail "the cache was not cleared"; }
+expect 0 "$leat" cache show --cache not/there
+[ ! -e not ] || fail "asking for a cache has made one"
 expect 1 "$leat" cache show
 said "LEAT_CACHE=off"
 expect 2 "$leat" cache

@@ -21,18 +21,22 @@
 #define SHARED_KEY_COUNT 16u
 #define ROUND_COUNT 200u
 
+/* No disk is too full for these tests: what is to stay free is full_disk.sh's. */
+static const cache_limits defaults = { .bytes = CACHE_LIMIT_DEFAULT, .free_bytes_min = 0 };
+
 typedef struct fixture {
-    char base[64], folder[96];
+    char base[192], folder[208];
     cache *cache;
 } fixture;
 
 static int setup(void **state)
 {
     fixture *f = calloc(1, sizeof(*f));
-    snprintf(f->base, sizeof(f->base), "/tmp/leat-cache-XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    snprintf(f->base, sizeof(f->base), "%s/leat-cache-XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
     assert_non_null(mkdtemp(f->base));
     snprintf(f->folder, sizeof(f->folder), "%s/deep/er", f->base);
-    f->cache = cache_open(f->folder, CACHE_LIMIT_DEFAULT);
+    f->cache = cache_open(f->folder, defaults);
     *state = f;
     return 0;
 }
@@ -40,7 +44,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fixture *f = *state;
-    char line[128];
+    char line[256];
     cache_close(f->cache);
     snprintf(line, sizeof(line), "rm -rf '%s'", f->base);
     assert_int_equal(system(line), 0);
@@ -98,7 +102,7 @@ static void file_store(const char *path, const uint8_t *bytes, size_t size)
 {
     FILE *file = fopen(path, "wbe");
     assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(size > 0 ? fwrite(bytes, 1, size, file) : 0, size);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -110,7 +114,7 @@ static void age(const char *path, int64_t days)
 
 static uint32_t count_temporary(const fixture *f)
 {
-    char line[160];
+    char line[256];
     uint32_t count = 0;
     snprintf(line, sizeof(line), "find '%s' -name 'tmp-*' | wc -l", f->folder);
     FILE *pipe = popen(line, "re");
@@ -181,10 +185,10 @@ static void damage_is_a_miss_and_is_replaced(void **state)
 static void folders_of_others_are_not_used(void **state)
 {
     fixture *f = *state;
-    char path[128];
+    char path[256];
     put(f, 1, "one");
     assert_int_equal(chmod(f->folder, 0777), 0);
-    cache *c = cache_open(f->folder, CACHE_LIMIT_DEFAULT);
+    cache *c = cache_open(f->folder, defaults);
     assert_false(cache_is_on(c));
     assert_non_null(strstr(cache_problem(c), "everyone"));
     size_t size;
@@ -196,21 +200,35 @@ static void folders_of_others_are_not_used(void **state)
     check(f, 1, "one");
     if (geteuid() == 0) {
         assert_int_equal(chown(f->folder, 4711, 4711), 0);
-        c = cache_open(f->folder, CACHE_LIMIT_DEFAULT);
+        c = cache_open(f->folder, defaults);
         assert_false(cache_is_on(c));
         assert_non_null(strstr(cache_problem(c), "another user"));
         cache_close(c);
     }
     snprintf(path, sizeof(path), "%s/file", f->base);
     file_store(path, (const uint8_t *)"x", 1);
-    c = cache_open(path, CACHE_LIMIT_DEFAULT);
+    c = cache_open(path, defaults);
     assert_false(cache_is_on(c));
     assert_non_null(strstr(cache_problem(c), path));
     cache_close(c);
-    c = cache_open(NULL, CACHE_LIMIT_DEFAULT); /* off, by wish */
+    c = cache_open(NULL, defaults); /* off, by wish */
     assert_false(cache_is_on(c));
     assert_null(cache_problem(c));
     cache_close(c);
+}
+
+/* With the tag, backups leave out the whole folder: only one that was made for the cache has it. */
+static void only_a_folder_of_its_own_is_tagged(void **state)
+{
+    fixture *f = *state;
+    char path[256];
+    snprintf(path, sizeof(path), "%s/CACHEDIR.TAG", f->folder);
+    assert_int_equal(access(path, F_OK), 0);
+    cache *c = cache_open(f->base, defaults);
+    assert_true(cache_is_on(c));
+    cache_close(c);
+    snprintf(path, sizeof(path), "%s/CACHEDIR.TAG", f->base);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static void the_longest_unused_goes_first(void **state)
@@ -243,6 +261,12 @@ static void the_longest_unused_goes_first(void **state)
     }
     size = cache_trim(f->cache, 0);
     assert_int_equal(size.entry_count, 0);
+    entry_path(f, 4, path);
+    file_store(path, NULL, 0); /* as a crash of the machine leaves one */
+    size = cache_trim(f->cache, 0);
+    assert_int_equal(size.entry_count, 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_null(cache_problem(f->cache));
     check(f, 8, NULL);
     assert_int_equal(access(bystander, F_OK), 0);
 }
@@ -251,17 +275,17 @@ static void a_run_adds_no_more_than_the_limit(void **state)
 {
     fixture *f = *state;
     cache_close(f->cache);
-    f->cache = cache_open(f->folder, 4 * 4096);
+    f->cache = cache_open(f->folder, (cache_limits){ .bytes = 4 * 4096 });
     for (uint64_t i = 1; i <= 6; ++i) {
         put(f, i, "an entry of one block");
     }
     assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 4);
     assert_non_null(strstr(cache_problem(f->cache), "--cache-limit"));
     cache_close(f->cache); /* trims to nine tenths only above the limit */
-    f->cache = cache_open(f->folder, 3 * 4096);
+    f->cache = cache_open(f->folder, (cache_limits){ .bytes = 3 * 4096 });
     put(f, 9, "an entry of one block");
     cache_close(f->cache);
-    f->cache = cache_open(f->folder, CACHE_LIMIT_DEFAULT);
+    f->cache = cache_open(f->folder, defaults);
     assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 2);
 }
 
@@ -301,7 +325,7 @@ static void many_use_one_folder(void **state)
 {
     fixture *f = *state;
     worker workers[THREAD_COUNT] = { 0 };
-    cache *second = cache_open(f->folder, CACHE_LIMIT_DEFAULT);
+    cache *second = cache_open(f->folder, defaults);
     uint64_t hits = 0;
     for (uint32_t i = 0; i < THREAD_COUNT; ++i) {
         workers[i].cache = i % 2 == 0 ? f->cache : second;
@@ -409,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_put_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_a_miss_and_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_of_others_are_not_used, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_a_folder_of_its_own_is_tagged, setup, teardown),
         cmocka_unit_test_setup_teardown(the_longest_unused_goes_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_adds_no_more_than_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(many_use_one_folder, setup, teardown),
