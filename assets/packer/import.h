@@ -16,17 +16,17 @@
 /* How a texture is used decides its colour space, its mips and its format. */
 typedef enum texture_usage {
     TEXTURE_USAGE_UNKNOWN = 0, /* told by the file's name, else colour */
-    TEXTURE_USAGE_COLOR,       /* sRGB */
-    TEXTURE_USAGE_NORMAL,      /* tangent-space normals */
-    TEXTURE_USAGE_DATA,        /* linear, several channels: occlusion-roughness-metallic */
-    TEXTURE_USAGE_MASK         /* linear, one channel: roughness, height, occlusion */
+    TEXTURE_USAGE_COLOR, /* sRGB */
+    TEXTURE_USAGE_NORMAL, /* tangent-space normals */
+    TEXTURE_USAGE_DATA, /* linear, several channels: occlusion-roughness-metallic */
+    TEXTURE_USAGE_MASK /* linear, one channel: roughness, height, occlusion */
 } texture_usage;
 
 typedef struct import_job {
-    const char *path;     /* the source file, to open */
-    const char *name;     /* of the main asset: the path below its SRC, with '/' */
-    const char *root;     /* the SRC folder that `name` is relative to: referenced files are named below it */
-    uint64_t bytes_max;   /* refuse larger sources */
+    const char *path; /* the source file, to open */
+    const char *name; /* of the main asset: the path below its SRC, with '/' */
+    const char *root; /* the SRC folder that `name` is relative to: referenced files are named below it */
+    uint64_t bytes_max; /* refuse larger sources */
 } import_job;
 
 /* A finished asset. All memory is malloc'ed and the result's. */
@@ -43,7 +43,8 @@ typedef struct import_asset {
     uint32_t cut_count;
 } import_asset;
 
-/* An image inside a model, encoded (PNG, JPEG: width 0) or raw RGBA8 (width and height set). Becomes a texture asset. */
+/* An image inside a model, encoded (PNG, JPEG: width 0) or raw RGBA8 (width and height set). Becomes a texture asset.
+ */
 typedef struct import_image {
     char *name;
     uint8_t *bytes;
@@ -92,8 +93,8 @@ typedef struct import_result {
     bool lookups_lost;
 } import_result;
 
-/* import.c: growing the lists. A copy of text is taken; memory of assets and images changes hands. False: out of memory,
- * and what was handed over is freed. */
+/* import.c: growing the lists. A copy of text is taken; memory of assets and images changes hands. False: out of
+ * memory, and what was handed over is freed. */
 bool import_add_asset(import_result *result, const import_asset *asset);
 bool import_add_image(import_result *result, const import_image *image);
 bool import_add_usage(import_result *result, const char *name, texture_usage usage);

@@ -6,9 +6,9 @@
 
 int main(int argc, char **argv)
 {
-    static int (*const run[])(const options *) = { command_pack,    command_list, command_info,   command_verify,
-                                                   command_extract, command_diff, command_doctor, command_trace,
-                                                   command_cache };
+    static int (*const run[])(const options *) = { command_pack,   command_list,    command_info,
+                                                   command_verify, command_extract, command_diff,
+                                                   command_doctor, command_trace,   command_cache };
     options o;
     int result = options_parse(argc, argv, &o);
     if (result >= 0) {
