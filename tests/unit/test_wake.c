@@ -378,22 +378,24 @@ ssize_t __wrap_read(int fd, void *bytes, size_t size)
     return __real_read(fd, bytes, size);
 }
 
+/* The thread that is here is held up until between.done, if that was asked for. */
+static void hold(stream_fixture *f, int fd, _Atomic bool *asked)
+{
+    if (f != NULL && fd == atomic_load(&f->s->event_fd) && atomic_exchange(asked, false)) {
+        sem_post(&between.begun);
+        while (sem_wait(&between.done) != 0) {
+        }
+    }
+}
+
 ssize_t __real_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {
     stream_fixture *f = atomic_load(&between.f);
-    if (f != NULL && fd == atomic_load(&f->s->event_fd) && atomic_exchange(&between.hold_write, false)) {
-        sem_post(&between.begun);
-        while (sem_wait(&between.done) != 0) {
-        }
-    }
+    hold(f, fd, &between.hold_write);
     ssize_t wrote = __real_write(fd, bytes, size);
-    if (f != NULL && fd == atomic_load(&f->s->event_fd) && atomic_exchange(&between.hold_written, false)) {
-        sem_post(&between.begun);
-        while (sem_wait(&between.done) != 0) {
-        }
-    }
+    hold(f, fd, &between.hold_written);
     return wrote;
 }
 
@@ -413,17 +415,24 @@ static void the_next_event_is_signalled(stream_fixture *f, int fd)
     }
 }
 
+/* A streamer whose events are polled for. The descriptor; skips where there is none. */
+static int setup_polled(stream_fixture *f)
+{
+    setup(f, ASSET_BYTES);
+    int fd = leat_event_fd(f->s);
+    if (fd < 0) {
+        fixture_close(f);
+        skip();
+    }
+    return fd;
+}
+
 /* An update has seen the signal, and another event comes before it reads the descriptor. */
 static void a_post_before_the_read_is_not_lost(void **state)
 {
     (void)state;
     stream_fixture f;
-    setup(&f, ASSET_BYTES);
-    int fd = leat_event_fd(f.s);
-    if (fd < 0) {
-        fixture_close(&f);
-        skip();
-    }
+    int fd = setup_polled(&f);
     leat_request handle = submit(&f, 0, LEAT_NORMAL);
     await_sleep(&f); /* its memory is asked for, and that is signalled */
     atomic_store(&between.f, &f);
@@ -439,38 +448,45 @@ static void a_post_before_the_read_is_not_lost(void **state)
     fixture_close(&f);
 }
 
+/* A request whose first event is taken by an update while the one who signals it is held up. */
+static void submit_held(stream_fixture *f, _Atomic bool *asked)
+{
+    leat_update(f->s, NULL); /* what making the descriptor has signalled */
+    assert_int_equal(sem_init(&between.begun, 0, 0), 0);
+    assert_int_equal(sem_init(&between.done, 0, 0), 0);
+    atomic_store(asked, true);
+    atomic_store(&between.f, f);
+    submit(f, 0, LEAT_NORMAL);
+    while (sem_wait(&between.begun) != 0) {
+    }
+    leat_events events = leat_update(f->s, NULL);
+    assert_int_equal(events.count, 1);
+    assert_int_equal(events.items[0].type, LEAT_EVENT_NEEDS_MEMORY);
+}
+
+/* After sem_post(&between.done). */
+static void let_go(stream_fixture *f)
+{
+    await_sleep(f); /* the signalling is over */
+    atomic_store(&between.f, NULL);
+    sem_destroy(&between.begun);
+    sem_destroy(&between.done);
+}
+
 /* Who signals is held up before the write, and an update takes the event meanwhile: the write comes too late, makes one
  * more update, in vain, and no more than that. */
 static void a_write_that_comes_late_is_read(void **state)
 {
     (void)state;
     stream_fixture f;
-    setup(&f, ASSET_BYTES);
-    int fd = leat_event_fd(f.s);
-    if (fd < 0) {
-        fixture_close(&f);
-        skip();
-    }
-    leat_update(f.s, NULL); /* what making the descriptor has signalled */
-    assert_int_equal(sem_init(&between.begun, 0, 0), 0);
-    assert_int_equal(sem_init(&between.done, 0, 0), 0);
-    atomic_store(&between.hold_write, true);
-    atomic_store(&between.f, &f);
-    submit(&f, 0, LEAT_NORMAL);
-    while (sem_wait(&between.begun) != 0) {
-    }
-    leat_events events = leat_update(f.s, NULL);
-    assert_int_equal(events.count, 1);
-    assert_int_equal(events.items[0].type, LEAT_EVENT_NEEDS_MEMORY);
+    int fd = setup_polled(&f);
+    submit_held(&f, &between.hold_write);
     sem_post(&between.done);
     assert_true(is_readable(fd, WAIT_MS));
-    await_sleep(&f); /* the write is over */
-    atomic_store(&between.f, NULL);
+    let_go(&f);
     assert_int_equal(leat_update(f.s, NULL).count, 0);
     assert_false(is_readable(fd, 0));
     the_next_event_is_signalled(&f, fd);
-    sem_destroy(&between.begun);
-    sem_destroy(&between.done);
     fixture_close(&f);
 }
 
@@ -480,28 +496,12 @@ static void a_write_that_is_not_said_is_read(void **state)
 {
     (void)state;
     stream_fixture f;
-    setup(&f, ASSET_BYTES);
-    int fd = leat_event_fd(f.s);
-    if (fd < 0) {
-        fixture_close(&f);
-        skip();
-    }
-    leat_update(f.s, NULL); /* what making the descriptor has signalled */
-    assert_int_equal(sem_init(&between.begun, 0, 0), 0);
-    assert_int_equal(sem_init(&between.done, 0, 0), 0);
-    atomic_store(&between.hold_written, true);
-    atomic_store(&between.f, &f);
-    submit(&f, 0, LEAT_NORMAL);
-    while (sem_wait(&between.begun) != 0) {
-    }
-    assert_int_equal(leat_update(f.s, NULL).count, 1); /* NEEDS_MEMORY */
+    int fd = setup_polled(&f);
+    submit_held(&f, &between.hold_written);
     assert_false(is_readable(fd, 0));
     sem_post(&between.done);
-    await_sleep(&f);
-    atomic_store(&between.f, NULL);
+    let_go(&f);
     the_next_event_is_signalled(&f, fd);
-    sem_destroy(&between.begun);
-    sem_destroy(&between.done);
     fixture_close(&f);
 }
 
