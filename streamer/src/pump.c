@@ -163,6 +163,17 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
     post_event_later(s, POST_LATE, index);
 }
 
+/* What comes within a moment is equal, and goes in disk order. Taken mail by mail, a frame's requests would be some
+ * dozen groups, each of them all over the disk. */
+#define TOGETHER_NS NS_PER_MS
+static void begin_sequence(leat_streamer *s, uint64_t now_ns)
+{
+    if (s->sequence == 0 || now_ns - u64_min(now_ns, s->sequence_ns) >= TOGETHER_NS) {
+        ++s->sequence;
+        s->sequence_ns = now_ns;
+    }
+}
+
 static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
 {
     request *r = &s->requests[index];
@@ -177,6 +188,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     r->rank = (uint8_t)sched_rank((leat_priority)r->priority_wanted);
     s->urgent_ns = r->rank == 0 ? now_ns : s->urgent_ns;
     r->deadline_ns = r->deadline_wanted_ns;
+    s->hurry_ns = in_a_hurry(r->rank, r->deadline_ns, now_ns) ? now_ns : s->hurry_ns;
     r->sequence = s->sequence;
     r->predicted_ns = 0;
     r->level_possible = LEVEL_NONE;
@@ -225,7 +237,7 @@ static bool take_mail(leat_streamer *s, uint64_t now_ns)
         oldest = index;
         index = next;
     }
-    ++s->sequence; /* what came together is equal, and goes in disk order */
+    begin_sequence(s, now_ns);
     while (oldest != MPSC_END) {
         index = oldest;
         mpsc_link *link = mail_link(s, index);

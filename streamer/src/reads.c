@@ -114,6 +114,22 @@ void reads_cached_was_wrong(pack_slot *slot)
     slot->cached_skip = CACHED_SKIP;
 }
 
+/* ---- How long a read may be ---- */
+
+#define READ_BYTES_SHORT KIB(512)
+#define READ_NS_MAX (NS_PER_MS / 2) /* of the device's time for one read that is longer */
+#define HURRY_MEMORY_NS (10 * NS_PER_S)
+
+/* Long reads cost the processor less, and whoever comes while one is out waits longer for it. So they are for a device
+ * that is quick, and for an engine that has not been in a hurry lately: then it wants as much as can be had. */
+static void set_pace(leat_streamer *s, uint64_t now_ns)
+{
+    bool calm = s->hurry_ns == 0 || now_ns - u64_min(now_ns, s->hurry_ns) > HURRY_MEMORY_NS;
+    uint64_t quick = window_bandwidth(s->window) / (NS_PER_S / READ_NS_MAX);
+    s->read_bytes_now = u64_min(s->read_bytes_max, calm ? u64_max(READ_BYTES_SHORT, quick) : READ_BYTES_SHORT);
+    window_set_calm(s->window, calm);
+}
+
 /* ---- Building a read ---- */
 
 static decode_key key_of(const request *r)
@@ -235,7 +251,7 @@ static bool continues_loose_read(const leat_streamer *s, const read_op *rd, cons
 {
     uint64_t begin = u64_min(rd->file_offset, chunk->file_offset);
     uint64_t end = u64_max(rd->file_offset + rd->size, chunk->file_offset + chunk->packed_size);
-    return chunk->parameter == rd->tasks[0].decode.record->parameter && end - begin <= s->read_bytes_max &&
+    return chunk->parameter == rd->tasks[0].decode.record->parameter && end - begin <= s->read_bytes_now &&
            end - begin <= rd->size + chunk->packed_size + s->desc.read_gap_max;
 }
 
@@ -243,8 +259,8 @@ static bool continues_loose_read(const leat_streamer *s, const read_op *rd, cons
 static uint64_t read_size_max(const leat_streamer *s, const read_op *rd)
 {
     bool cached = rd->place == READ_BY_WORKERS && s->packs[rd->pack].cached_score == CACHED_SCORE_MAX;
-    return cached ? u64_max(s->read_bytes_max, u64_min(CACHED_READ_BYTES_MAX, s->desc.pool_bytes / 4))
-                  : s->read_bytes_max;
+    return cached ? u64_max(s->read_bytes_now, u64_min(CACHED_READ_BYTES_MAX, s->desc.pool_bytes / 4))
+                  : s->read_bytes_now;
 }
 
 static bool continues_read(const leat_streamer *s, const read_op *rd, const request *r)
@@ -680,6 +696,7 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
 
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
 {
+    set_pace(s, now_ns);
     s->short_of_buffers = s->eager_waits = false;
     if (send_again(s, now_ns, worked)) {
         while (issue_read(s, now_ns, worked)) {

@@ -10,8 +10,8 @@
  *      prefetches cannot invert the classes);
  *   2. within the class, the client that has been charged least in proportion to its weight (start-time fair queueing;
  *      an idle client does not save up credit);
- *   3. within the client: deadline, then sequence (entries that were submitted together share one), then position on
- *      disk, then id.
+ *   3. within the client: deadline, then sequence (entries that came within a moment share one), then position on disk,
+ *      then id.
  *
  * An entry stays in place while its reads are issued one after another (sched_charge); the caller removes it when its
  * last read is out, or when it waits for memory.

@@ -352,6 +352,8 @@ struct leat_streamer {
     uint32_t again_head, again_count;
     bool posted; /* events, in this round */
     uint64_t urgent_ns; /* when the last urgent request was admitted; 0: none was */
+    uint64_t hurry_ns; /* the same for the last that was in a hurry */
+    uint64_t read_bytes_now; /* how long reads may be at present: see reads.c */
     bool napped; /* the completions that are taken next may have been there for a while */
     uint64_t rate_raw_seen, rate_ns_seen; /* up to where decode_rate was measured */
     uint32_t *submit_ring; /* reads that the backend has still to take */
@@ -359,7 +361,8 @@ struct leat_streamer {
     decode_output *outputs;
     decode_output *output_free;
     uint32_t *chunk_buckets; /* hash of (pack, chunk) to a task that has it */
-    uint64_t sequence; /* of admission rounds */
+    uint64_t sequence; /* shared by what is admitted within TOGETHER_NS of sequence_ns */
+    uint64_t sequence_ns;
     uint32_t request_high; /* slots ever used are below this */
     bool issue_blocked; /* the last issue stopped before the queue was empty */
     bool short_of_buffers; /* and not for the window, but for what returned reads bring: pool, reads, outputs */

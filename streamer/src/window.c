@@ -32,6 +32,8 @@
 #define PERIOD_NS_MAX (2 * NS_PER_S)
 #define READ_FRACTION_IGNORED 0.1 /* a need of 1.05 reads is one */
 #define PROBE_PERIODS 8u
+#define CALM_READS 3u /* in flight at least, but for no more than CALM_NS of the device's time */
+#define CALM_NS (3 * NS_PER_MS / 2)
 #define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
 #define ALONE_COUNT 9u /* reads that were alone, of which the median counts */
 #define SIZE_CLASS_COUNT 24u
@@ -72,6 +74,7 @@ struct window {
     alone_reads alone[SIZE_CLASS_COUNT];
     bool alone_now; /* the one read in flight was issued to an idle device */
     gain gain;
+    bool calm; /* window_set_calm */
     bool slow; /* so slow that a trial of gains would take seconds; what it looks for is small beside such latencies */
     uint64_t bandwidth; /* largest of rate, or what was known before */
     uint64_t smooth_rate; /* for estimates */
@@ -177,6 +180,9 @@ static void set_limit(window *w, uint64_t now_ns)
     uint64_t bytes = (uint64_t)(needed * times);
     bytes = u64_max(bytes, (uint64_t)(reads > 0 ? reads : 0) * w->read_size);
     bytes = u64_max(bytes, u64_max((w->starting || w->probing ? 2 : 1) * w->read_size, w->desc.bytes_min));
+    if (w->calm) {
+        bytes = u64_max(bytes, u64_min(CALM_READS * w->read_size, w->smooth_rate / (NS_PER_S / CALM_NS)));
+    }
     w->limit = u64_min(bytes, w->desc.bytes_max);
 }
 
@@ -285,6 +291,11 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     end_round(w, now_ns);
     begin_period(w, now_ns);
     set_limit(w, now_ns);
+}
+
+void window_set_calm(window *w, bool calm)
+{
+    w->calm = calm;
 }
 
 bool window_allows(const window *w, uint64_t bytes, bool urgent, uint64_t now_ns)

@@ -31,6 +31,9 @@ void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns);
 void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns, bool ok, bool untimed, bool starved,
                      uint64_t now_ns);
 
+/* Calm: nobody has read urgently for long, so that a few reads more in flight delay nobody. */
+void window_set_calm(window *w, bool calm);
+
 /* May another read of `bytes` go out now? Urgent reads may whenever the pool can hold them. */
 bool window_allows(const window *w, uint64_t bytes, bool urgent, uint64_t now_ns);
 

@@ -238,7 +238,7 @@ static void waiting_for_decode_it_overtakes(void **state)
         leat_request requests[3];
         static const uint32_t users[3] = { BLOCKER, 2, VICTIM };
         for (uint32_t i = 0; i < 3; ++i) {
-            requests[i] = stepped_read(&f, describe(&f, i, users[i]));
+            requests[i] = stepped_read(&f, describe(&f, stepped_on_disk(&f, i), users[i]));
             stepped_pump(&f);
         }
         for (uint32_t i = 0; i < 3; ++i) {
@@ -291,6 +291,29 @@ static void equals_go_in_disk_order(void **state)
     stepped_close(&f);
 }
 
+/* So does what comes one by one within a moment. What comes after it goes behind it, wherever it lies. */
+static void a_moment_goes_in_disk_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 20, FIRST = COUNT / 2 };
+    stepped f = { .sim.latency_ns = 5 * NS_PER_MS };
+    stepped_open(&f, COUNT + 1, CHUNK_SIZE, one_by_one);
+    ends = (stepped_ends){ 0 };
+    stepped_read(&f, describe(&f, stepped_on_disk(&f, COUNT), COUNT)); /* is out while the others come */
+    stepped_pump(&f);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        atomic_store(&f.s->now_ns, i < FIRST ? i : NS_PER_MS);
+        stepped_read(&f, describe(&f, stepped_on_disk(&f, COUNT - 1 - i), i));
+        stepped_pump(&f);
+    }
+    stepped_finish(&f, &ends, COUNT + 1);
+    assert_int_equal(ends.order[0], COUNT);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        assert_int_equal(ends.order[1 + i], i < FIRST ? FIRST - 1 - i : COUNT - 1 - (i - FIRST));
+    }
+    stepped_close(&f);
+}
+
 /* One client floods; another asks for little, later. It gets its half from then on, through the whole streamer. */
 static void a_flood_takes_no_share(void **state)
 {
@@ -324,6 +347,7 @@ int main(void)
         cmocka_unit_test(waiting_for_decode_it_overtakes),
         cmocka_unit_test(ready_it_stays_ready),
         cmocka_unit_test(equals_go_in_disk_order),
+        cmocka_unit_test(a_moment_goes_in_disk_order),
         cmocka_unit_test(a_flood_takes_no_share),
     };
     return cmocka_run_group_tests_name("control", tests, NULL, NULL);

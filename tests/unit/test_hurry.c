@@ -1,6 +1,7 @@
 /* Shows that who is in a hurry does not wait for what others have filled: a request that is high, or whose deadline is
  * near, is read although the workers have enough to do, and while it waits for the window or for a read that is out
- * already, the I/O thread may not nap. One streamer on a virtual clock, its stages called one by one. */
+ * already, the I/O thread may not nap. And that reads are long only where nobody has been in a hurry for long. One
+ * streamer on a virtual clock, its stages called one by one. */
 #include "stepped.h"
 
 #define COUNT 100u
@@ -146,12 +147,61 @@ static void a_read_that_is_out_is_watched_for_who_joins_it(void **state)
     finish(&x);
 }
 
+/* One device, and how many reads it takes to bring 2 MiB of neighbours, after some that have shown how quick it is. */
+static void learn(stepped *f, uint64_t bytes_per_second)
+{
+    ends = (stepped_ends){ 0 };
+    f->sim.bytes_per_second = bytes_per_second;
+    stepped_open(f, 2 * COUNT, CHUNK_SIZE, (leat_desc){ .pool_bytes = MIB(8) });
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        stepped_read(f, (leat_read_desc){ .asset = stepped_asset(f, stepped_on_disk(f, i)), .user = i });
+    }
+    stepped_finish(f, &ends, COUNT);
+}
+
+static uint64_t reads_for_2_mib(stepped *f)
+{
+    uint64_t before = stepped_stats(f).reads_issued;
+    ends = (stepped_ends){ 0 };
+    for (uint32_t i = 0; i < MIB(2) / CHUNK_SIZE; ++i) {
+        stepped_read(f, (leat_read_desc){ .asset = stepped_asset(f, stepped_on_disk(f, COUNT + i)), .user = i });
+    }
+    stepped_finish(f, &ends, MIB(2) / CHUNK_SIZE);
+    return stepped_stats(f).reads_issued - before;
+}
+
+static void long_reads_are_for_the_calm(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    learn(&f, UINT64_C(3500000000));
+    assert_int_equal(reads_for_2_mib(&f), 2);
+    stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0), .priority = LEAT_HIGH });
+    ends = (stepped_ends){ 0 };
+    stepped_finish(&f, &ends, 1);
+    assert_int_equal(reads_for_2_mib(&f), 4);
+    atomic_fetch_add(&f.s->now_ns, 11 * NS_PER_S);
+    assert_int_equal(reads_for_2_mib(&f), 2);
+    stepped_close(&f);
+}
+
+static void a_slow_device_gets_short_reads(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    learn(&f, UINT64_C(500000000));
+    assert_in_range(reads_for_2_mib(&f), 4, 6);
+    stepped_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_decode_stage_has_room_for_a_hurry),
         cmocka_unit_test(a_full_window_is_watched_for_who_is_in_a_hurry),
         cmocka_unit_test(a_read_that_is_out_is_watched_for_who_joins_it),
+        cmocka_unit_test(long_reads_are_for_the_calm),
+        cmocka_unit_test(a_slow_device_gets_short_reads),
     };
     return cmocka_run_group_tests_name("hurry", tests, NULL, NULL);
 }

@@ -260,6 +260,32 @@ static void a_fixed_window_is_kept(void **state)
     window_destroy(w);
 }
 
+/* A window for reads that come one at a time, as if a device that gives so much did. */
+static uint64_t window_after_reads(uint64_t bytes_per_second, bool calm)
+{
+    memory m = unit_memory(NULL);
+    window *w = window_create(&(window_desc){ .memory = &m, .bytes_max = MIB(64) });
+    uint64_t latency_ns = MIB(1) * NS_PER_S / bytes_per_second, now_ns = 1;
+    window_set_calm(w, calm);
+    for (uint32_t i = 0; i < 300; ++i) {
+        window_issue(w, MIB(1), false, now_ns);
+        now_ns += latency_ns;
+        window_complete(w, MIB(1), false, latency_ns, true, false, false, now_ns);
+    }
+    uint64_t bytes = window_bytes(w);
+    window_destroy(w);
+    return bytes;
+}
+
+/* Where nobody reads urgently a quick device has three reads in flight; a slow one has no more than else. */
+static void a_calm_window_holds_three_reads(void **state)
+{
+    (void)state;
+    assert_true(window_after_reads(UINT64_C(3000000000), false) < 3 * MIB(1));
+    assert_true(window_after_reads(UINT64_C(3000000000), true) >= 3 * MIB(1) - KIB(64));
+    assert_int_equal(window_after_reads(20000000, true), window_after_reads(20000000, false));
+}
+
 static void windows_need_memory(void **state)
 {
     (void)state;
@@ -293,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fixed_window_is_kept),
+        cmocka_unit_test(a_calm_window_holds_three_reads),
         cmocka_unit_test(windows_need_memory),
         cmocka_unit_test(reads_of_one_byte_are_timed),
         cmocka_unit_test(sd_card),

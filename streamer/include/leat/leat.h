@@ -327,7 +327,8 @@ typedef struct leat_desc {
     uint32_t event_count_max;   /* most events of one leat_update; 0: 1024 */
 
     uint64_t window_bytes;    /* bytes in flight; 0: closed loop */
-    uint32_t read_bytes_max;  /* neighbouring chunks become one read up to this; 0: 512 KiB */
+    uint32_t read_bytes_max;  /* neighbouring chunks become one read up to this, and up to 512 KiB where that is less:
+                                 for 10 s after a request in a hurry, and where a read takes long; 0: 1 MiB */
     uint32_t read_gap_max;    /* unwanted bytes that are read through to join two reads; 0: 16 KiB */
     uint64_t ageing_ns;       /* a queued request of a lower class is served after at most this; 0: 2 s */
     uint32_t client_weights[LEAT_CLIENT_COUNT]; /* shares of bandwidth within a class; 0: 1 */
