@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -26,6 +27,13 @@ static void sink_take(void *context, void *data, int size)
     s->failed = s->failed || fwrite(data, 1, (size_t)size, s->file) != (size_t)size;
 }
 
+/* What is no file, /dev/stdout say, is not ours to remove. */
+static bool is_file(FILE *file)
+{
+    struct stat status;
+    return fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 bool screenshot_write(const char *path, uint32_t width, uint32_t height, const uint8_t *rgb)
 {
     sink s = { .file = fopen(path, "wb") };
@@ -34,9 +42,12 @@ bool screenshot_write(const char *path, uint32_t width, uint32_t height, const u
     }
     bool ok = stbi_write_png_to_func(sink_take, &s, (int)width, (int)height, 3, rgb, (int)width * 3) != 0 && !s.failed;
     int error = errno;
+    bool removable = is_file(s.file);
     if (fclose(s.file) != 0 || !ok) {
         error = ok ? errno : error;
-        (void)remove(path);
+        if (removable) {
+            (void)remove(path);
+        }
         errno = error;
         return false;
     }

@@ -121,7 +121,7 @@ static uint32_t find(const arena *a, uint32_t length)
 
 static uint64_t units_of(const arena *a, uint64_t size)
 {
-    return (size + ((1u << a->unit_shift) - 1)) >> a->unit_shift;
+    return (size >> a->unit_shift) + ((size & ((1u << a->unit_shift) - 1)) != 0); /* of any size: cannot wrap */
 }
 
 arena *arena_create(const arena_desc *desc)

@@ -22,8 +22,8 @@ void arena_destroy(arena *a);
 
 /* At least `size` (> 0) bytes at a multiple of unit_size, or NULL. */
 void *arena_allocate(arena *a, uint64_t size);
-/* The same at a multiple of `alignment` (a power of two, and so is the base), if a block with room for that is there.
- */
+/* The same at a multiple of `alignment` (a power of two, of which the base is a multiple too), if a block with room for
+ * that is there. */
 void *arena_allocate_aligned(arena *a, uint64_t size, uint64_t alignment);
 /* A block from arena_allocate. */
 void arena_free(arena *a, void *block);

@@ -67,14 +67,32 @@ void log_line(const leat_logger *log, leat_log_level level, const char *format, 
     log->log(level, text, log->user);
 }
 
+/* The path with which an error begins may be as long as the system allows. */
+#define ERROR_TEXT_SIZE_MAX (4096u + 512u)
+static void keep_the_end(char *text, size_t text_size, const char *format, va_list arguments)
+{
+    static const char mark[] = "...";
+    char whole[ERROR_TEXT_SIZE_MAX];
+    vsnprintf(whole, sizeof(whole), format, arguments);
+    const char *end = whole + strlen(whole) + 1 - (text_size - strlen(mark));
+    while (((uint8_t)*end & 0xc0) == 0x80) { /* not from the middle of a character in UTF-8 */
+        ++end;
+    }
+    snprintf(text, text_size, "%s%s", mark, end);
+}
+
 leat_result error_set(leat_error *error, leat_result result, int os_error, const char *format, ...)
 {
     if (error != NULL) {
         error->result = result;
         error->os_error = os_error;
-        va_list arguments;
+        va_list arguments, again;
         va_start(arguments, format);
-        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_copy(again, arguments);
+        if (vsnprintf(error->text, sizeof(error->text), format, arguments) >= (int)sizeof(error->text)) {
+            keep_the_end(error->text, sizeof(error->text), format, again);
+        }
+        va_end(again);
         va_end(arguments);
     }
     return result;

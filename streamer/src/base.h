@@ -102,7 +102,8 @@ void memory_free(memory *m, void *block, uint64_t count, uint64_t size);
 void log_line(const leat_logger *log, leat_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Fills an optional leat_error and returns result, so that an error path is one line. error may be NULL. */
+/* Fills an optional leat_error and returns result, so that an error path is one line. error may be NULL. Of a text that
+ * is too long the beginning is left out: it is a path, and what is wrong comes behind it. */
 leat_result error_set(leat_error *error, leat_result result, int os_error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

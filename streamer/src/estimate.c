@@ -7,6 +7,7 @@
 #define RATE_NS_MIN ((double)(20 * NS_PER_MS)) /* a rate over less than this is chance */
 #define OWN_CLASS_SHARE 0.5
 #define BANDWIDTH_SHARE_MIN 0.02 /* what the lowest class is assumed to get in any case */
+#define WAIT_NS_MAX ((double)(UINT64_C(1) << 62)) /* a century: what is longer than that would not fit a time */
 
 static double decay(uint64_t since_ns, uint64_t now_ns)
 {
@@ -49,7 +50,7 @@ static uint64_t ready_ns(double read_ns, double to_come, uint64_t bandwidth, con
 {
     double share = fmax(1 - to_come / (double)u64_max(bandwidth, 1), BANDWIDTH_SHARE_MIN);
     double decode_ns = (double)query->raw_size * (double)NS_PER_S / (double)u64_max(query->decode_bytes_per_second, 1);
-    return now_ns + (uint64_t)(read_ns / share + decode_ns);
+    return now_ns + (uint64_t)fmin(read_ns / share + decode_ns, WAIT_NS_MAX);
 }
 
 uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,

@@ -11,7 +11,8 @@ static uint32_t take_free(spread *s, const cpu_set_t *allowed)
 {
     for (uint32_t core = 0; core < SPREAD_CORE_COUNT_MAX; ++core) {
         uint16_t none = 0;
-        if (CPU_ISSET(core, allowed) && atomic_compare_exchange_strong(&s->threads[core], &none, 1)) {
+        if (CPU_ISSET(core, allowed) && atomic_compare_exchange_strong_explicit(
+                                            &s->threads[core], &none, 1, memory_order_relaxed, memory_order_relaxed)) {
             return core;
         }
     }

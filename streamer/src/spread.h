@@ -15,7 +15,9 @@
 #define SPREAD_CORE_COUNT_MAX 1024u /* of a cpu_set_t; above, nobody is moved */
 
 typedef struct spread {
-    _Atomic uint16_t threads[SPREAD_CORE_COUNT_MAX]; /* that were last seen there, asleep or not */
+    /* That were last seen there, asleep or not. Relaxed: nothing else is published by them, and a count that is read a
+     * moment late costs one move, or one look more. */
+    _Atomic uint16_t threads[SPREAD_CORE_COUNT_MAX];
 } spread;
 
 /* A thread's own. All zero: seen nowhere yet. */

@@ -1,6 +1,7 @@
 /* text.c - results and events in words, for people. */
 #include "streamer.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,8 +54,25 @@ uint32_t leat_version(void)
     return LEAT_VERSION;
 }
 
+/* What to do about a refusal of the operating system. */
+static const char *advice_os(int os_error)
+{
+    switch (os_error) {
+    case EACCES:
+    case EPERM:
+        return "look at who may read the file and its folders";
+    case EMFILE:
+    case ENFILE:
+        return "raise the limit of open files";
+    case ENOMEM:
+        return "free memory, or raise what this process may have";
+    default:
+        return "look at the device and the kernel's log";
+    }
+}
+
 /* What to do about it. */
-static const char *advice(leat_result result)
+static const char *advice(leat_result result, int os_error)
 {
     switch (result) {
     case LEAT_ERROR_DAMAGED:
@@ -62,7 +80,7 @@ static const char *advice(leat_result result)
     case LEAT_ERROR_TRUNCATED:
         return "the file was cut short; copy or pack it again";
     case LEAT_ERROR_OS:
-        return "look at the device and the kernel's log";
+        return advice_os(os_error);
     case LEAT_ERROR_CHANGED:
         return "read it again after its RELOADED event, or call leat_pack_swap";
     case LEAT_ERROR_NOT_FOUND:
@@ -141,8 +159,9 @@ static void append_cause(const leat_event *event, char *text, size_t text_size, 
     if (event->os_error != 0) {
         used = append(text, text_size, used, ": %s", strerror(event->os_error));
     }
-    if (advice(event->result)[0] != '\0') {
-        append(text, text_size, used, "; %s", advice(event->result));
+    const char *what_to_do = advice(event->result, event->os_error);
+    if (what_to_do[0] != '\0') {
+        append(text, text_size, used, "; %s", what_to_do);
     }
 }
 

@@ -1,7 +1,7 @@
 /* trace.c - see trace.h. */
 #include "trace.h"
 
-#define CAPACITY_MIN 1024u /* many more than threads: none is a whole lap behind while it writes one record */
+#define CAPACITY_MIN 1024u /* many more than threads: none is a lap behind while it writes, unless it sleeps */
 #define GENERATION_MASK 0xffffffu /* what fits beside kind and index; enough to tell neighbours in time apart */
 
 bool trace_init(trace *t, uint32_t record_count, memory *m)

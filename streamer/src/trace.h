@@ -5,7 +5,9 @@
  * flag; on, one atomic add and four stores.
  *
  * A record's place is its ticket, a number that only grows; the ticket is stored last (release) and looked at first
- * (acquire), so that a record which is being overwritten while it is read is seen to be neither. */
+ * (acquire), so that a record which is being overwritten while it is read is seen to be neither. Two writers meet in
+ * one record only if one of them sleeps while the others go round the whole ring; what is read of that one may then be
+ * a mixture, so whoever reads checks what it uses as an index. */
 #ifndef LEAT_TRACE_H
 #define LEAT_TRACE_H
 
@@ -17,10 +19,10 @@ typedef enum trace_kind {
     TRACE_NONE = 0,
     TRACE_SUBMIT, /* request; value: generation of the pack << 32 | priority; more: pack << 32 | index of the asset */
     TRACE_ADMIT, /* request; value: packed bytes that it wants; more: bytes queued in all */
-    TRACE_LATE, /* request */
+    TRACE_LATE, /* request; value: when it would be ready */
     TRACE_NEEDS_MEMORY, /* request; value: bytes */
-    TRACE_WAITS_MEMORY, /* request: Leat's memory is all lent, or the engine has much to answer already */
-    TRACE_BOUND, /* request */
+    TRACE_WAITS_MEMORY, /* request; value: bytes. Leat's memory is all lent, or the engine has to answer first. */
+    TRACE_BOUND, /* request; value: bytes */
     TRACE_PLAN, /* request, in read `more`; value: packed bytes of it. Once per visit of the queue. */
     TRACE_SHARE, /* request, in a read or decode that was under way; value: packed bytes */
     TRACE_READ_OUT, /* read; value: bytes; more: rank */

@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define POINT_US 1.0 /* length of a slice that only marks where an arrow begins or ends */
@@ -58,7 +59,7 @@ static void event_end(writer *w)
 
 static double time_us(const writer *w, uint64_t time_ns)
 {
-    return ((double)time_ns - (double)w->begin_ns) / 1e3; /* before the beginning: negative */
+    return (double)(int64_t)(time_ns - w->begin_ns) / 1e3; /* before the beginning: negative */
 }
 
 static void slice(writer *w, const char *name, uint32_t thread, double ts, double length_us)
@@ -248,11 +249,16 @@ static void read_entry(writer *w, const trace_entry *e)
     event_end(w);
 }
 
+/* One chart; b NULL: of one line only. */
 static void counter(writer *w, const char *name, const trace_entry *e, const char *a, uint64_t a_value, const char *b,
                     uint64_t b_value)
 {
     event_begin(w, "C", "level", name, THREAD_IO, time_us(w, e->time_ns));
-    fprintf(w->file, ",\"args\":{\"%s\":%" PRIu64 ",\"%s\":%" PRIu64 "}", a, a_value, b, b_value);
+    fprintf(w->file, ",\"args\":{\"%s\":%" PRIu64, a, a_value);
+    if (b != NULL) {
+        fprintf(w->file, ",\"%s\":%" PRIu64, b, b_value);
+    }
+    fputs("}", w->file);
     event_end(w);
 }
 
@@ -272,7 +278,7 @@ static void entry(writer *w, const trace_entry *e)
         break;
     case TRACE_LEVELS:
         counter(w, "bytes in flight (KiB)", e, "window", e->value >> 32, "in_flight", (uint32_t)e->value);
-        counter(w, "queued (KiB)", e, "queued", e->more >> 32, "none", 0);
+        counter(w, "queued (KiB)", e, "queued", e->more >> 32, NULL, 0);
         counter(w, "reads and chunks", e, "reads_out", (e->more >> 16) & 0xffff, "decode_queued", e->more & 0xffff);
         break;
     default:
@@ -333,6 +339,13 @@ leat_result leat_trace_start(leat_streamer *s)
     return LEAT_OK;
 }
 
+/* A file only: a device or a pipe that somebody names, /dev/stdout say, is not ours to take away. */
+static bool is_file(FILE *file)
+{
+    struct stat status;
+    return fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *error)
 {
     trace *t = &s->trace;
@@ -355,11 +368,12 @@ leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *erro
         write_all(&w);
         good = !ferror(w.file);
         cause = errno; /* of the write that failed, if one did */
+        bool removable = is_file(w.file);
         if (fclose(w.file) != 0 && good) {
             good = false;
             cause = errno;
         }
-        if (!good) {
+        if (!good && removable) {
             unlink(path); /* half a trace opens nowhere */
         }
     }

@@ -73,6 +73,8 @@ static void too_large_is_refused(void **state)
     arena *a = arena_create(&(arena_desc){ .memory = &m, .base = base, .size = UNIT * 3, .unit_size = UNIT });
     assert_null(arena_allocate(a, UNIT * 3 + 1));
     assert_null(arena_allocate(a, UINT64_MAX / 2));
+    assert_null(arena_allocate(a, UINT64_MAX)); /* which would wrap if it were rounded up first */
+    assert_false(arena_can_allocate(a, UINT64_MAX));
     assert_false(arena_can_allocate(a, UNIT * 4));
     void *x = arena_allocate(a, UNIT * 2);
     assert_non_null(x);

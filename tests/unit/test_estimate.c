@@ -129,12 +129,24 @@ static void an_idle_device_keeps_the_word(void **state)
     stepped_close(&f);
 }
 
+/* A device that gives a byte per second, or next to none, makes it late, not early. */
+static void long_waits_stay_waits(void **state)
+{
+    (void)state;
+    estimate_levels levels = { .now_ns = 7, .bandwidth = 1, .in_flight = UINT64_C(1) << 60 };
+    estimate_query query = { .rank = 1, .deadline_ns = NO_DEADLINE, .packed_size = 4096, .raw_size = 4096 };
+    uint64_t ahead = 0;
+    assert_int_equal(estimate_from_levels(&levels, &query, 7, &ahead), 7 + (UINT64_C(1) << 62));
+    assert_int_equal(ahead, UINT64_C(1) << 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_says_what_admission_says),
         cmocka_unit_test(more_is_ahead_of_the_less_urgent),
         cmocka_unit_test(an_idle_device_keeps_the_word),
+        cmocka_unit_test(long_waits_stay_waits),
     };
     return cmocka_run_group_tests_name("estimate", tests, NULL, NULL);
 }

@@ -117,6 +117,35 @@ static void names_are_valid_in_any_company(void **state)
     test_pack_free(&pack);
 }
 
+/* If many assets could name one large piece of metadata, looking at each of them would take the product of the two. */
+static void metadata_is_not_shared(void **state)
+{
+    (void)state;
+    test_pack pack;
+    test_pack_make(
+        &(test_pack_desc){ .seed = 1, .asset_count = 8, .size_max = 9, .textures = true, .texture_edge_log2_max = 4 },
+        &pack); /* all textures are alike */
+    leat_pack_header *h = (void *)pack.bytes;
+    uint8_t *base = pack.bytes + h->index_offset;
+    leat_pack_asset_record *assets = (void *)(base + h->sections[LEAT_PACK_SECTION_ASSETS].offset);
+    leat_pack_section *metadata = &h->sections[LEAT_PACK_SECTION_METADATA];
+    for (uint32_t shared = 0; shared < 2; ++shared) {
+        for (uint32_t i = 0; shared && i < pack.asset_count; ++i) {
+            if (assets[i].metadata_offset + assets[i].metadata_size == metadata->size) { /* the last one */
+                assets[i].metadata_offset = 0;
+            }
+        }
+        metadata->size -= shared * sizeof(leat_pack_texture_metadata);
+        test_pack_rehash(pack.bytes);
+        pack_index index;
+        leat_error error = { 0 };
+        leat_result result = pack_index_check(h, base, &no_limits, NULL, &index, "pack", &error);
+        assert_int_equal(result, shared ? LEAT_ERROR_FORMAT : LEAT_OK);
+        assert_int_equal(strstr(error.text, "more metadata") != NULL, shared);
+    }
+    test_pack_free(&pack);
+}
+
 static void mips_have_bounds(void **state)
 {
     (void)state;
@@ -219,9 +248,13 @@ static void directories_have_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_have_bounds),           cmocka_unit_test(mips_have_bounds),
-        cmocka_unit_test(sections_have_32_bit_counts), cmocka_unit_test(assets_are_found),
-        cmocka_unit_test(directories_have_bounds),     cmocka_unit_test(names_are_valid_in_any_company),
+        cmocka_unit_test(names_have_bounds),
+        cmocka_unit_test(metadata_is_not_shared),
+        cmocka_unit_test(mips_have_bounds),
+        cmocka_unit_test(sections_have_32_bit_counts),
+        cmocka_unit_test(assets_are_found),
+        cmocka_unit_test(directories_have_bounds),
+        cmocka_unit_test(names_are_valid_in_any_company),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,10 @@ static void events_have_words(void **state)
         { { .type = LEAT_EVENT_FAILED, .result = LEAT_ERROR_OS, .os_error = EIO, .chunk = 7, .file_offset = 0x1000 },
           "failed: chunk 7 (offset 0x1000): the operating system refused: Input/output error; "
           "look at the device and the kernel's log" },
+        { { .type = LEAT_EVENT_FAILED, .result = LEAT_ERROR_OS, .os_error = EACCES, .chunk = UINT32_MAX },
+          "failed: the operating system refused: Permission denied; look at who may read the file and its folders" },
+        { { .type = LEAT_EVENT_FAILED, .result = LEAT_ERROR_OS, .os_error = EMFILE, .chunk = UINT32_MAX },
+          "failed: the operating system refused: Too many open files; raise the limit of open files" },
         { { .type = LEAT_EVENT_FAILED, .result = LEAT_ERROR_LIMIT, .chunk = UINT32_MAX },
           "failed: larger than a limit of the desc" },
         { { .type = (leat_event_type)99 }, "?" },
@@ -133,6 +137,34 @@ static void errors_are_told_once(void **state)
     assert_non_null(strstr(error.text, "worker_count"));
 }
 
+/* However long the path is, what is wrong is said, and no letter is cut in two. */
+static void long_paths_leave_room_for_the_cause(void **state)
+{
+    (void)state;
+    leat_streamer *s = NULL;
+    leat_pack pack;
+    assert_int_equal(leat_create(&(leat_desc){ .backend = LEAT_BACKEND_THREADS, .stepped = true }, &s), LEAT_OK);
+    char path[1000];
+    for (uint32_t shift = 0; shift < 2; ++shift) {
+        leat_error error = { 0 };
+        size_t size = 0;
+        for (uint32_t i = 0; i < 4; ++i) { /* "/äää...", of which each letter has two bytes */
+            path[size++] = '/';
+            for (uint32_t letter = 0; letter < 100 + shift; ++letter) {
+                memcpy(path + size, "\xc3\xa4", 2);
+                size += 2;
+            }
+        }
+        path[size - shift] = '\0';
+        assert_int_equal(leat_pack_open(s, path, &(leat_pack_desc){ .error = &error }, &pack), LEAT_ERROR_NOT_FOUND);
+        assert_non_null(strstr(error.text, "No such file or directory"));
+        assert_memory_equal(error.text, "...", 3);
+        assert_int_not_equal((uint8_t)error.text[3] & 0xc0, 0x80);
+        assert_true(strlen(error.text) < sizeof(error.text));
+    }
+    leat_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +172,7 @@ int main(void)
         cmocka_unit_test(formats_have_names_and_blocks),
         cmocka_unit_test(events_have_words),
         cmocka_unit_test(errors_are_told_once),
+        cmocka_unit_test(long_paths_leave_room_for_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "trace.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,44 @@ static void what_began_before_is_left_out(void **state)
     run_end(&r);
 }
 
+/* Times are told to the nanosecond whatever the clock shows: a caller's may count from 1970. */
+static void times_keep_their_nanoseconds(void **state)
+{
+    (void)state;
+    const uint64_t begin_ns = UINT64_C(1700000000000000000);
+    run r;
+    run_begin(&r, 4096);
+    leat_update(r.f.s, &(leat_tick){ .now_ns = begin_ns });
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
+    leat_read_desc read = { .asset = fixture_asset(&r.f, 0) };
+    leat_update(r.f.s, &(leat_tick){ .now_ns = begin_ns + 7 });
+    assert_int_equal(leat_read(r.f.s, &read, NULL), LEAT_OK);
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, NULL), LEAT_OK);
+    char *text = contents(r.path);
+    assert_non_null(strstr(text, "\"name\":\"submit\",\"pid\":1,\"tid\":1,\"ts\":0.007"));
+    free(text);
+    run_end(&r);
+}
+
+/* A trace that is cut short is removed, but only a file: not what else a path may name. */
+static void what_is_no_file_is_not_removed(void **state)
+{
+    (void)state;
+    if (access("/dev/full", W_OK) != 0) {
+        print_message("no /dev/full here\n");
+        skip();
+    }
+    run r;
+    run_begin(&r, 4096);
+    assert_int_equal(symlink("/dev/full", r.path), 0); /* in whose place the link would be removed */
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
+    leat_error error = { 0 };
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, &error), LEAT_ERROR_OS);
+    assert_int_equal(error.os_error, ENOSPC);
+    assert_int_equal(access(r.path, F_OK), 0);
+    run_end(&r);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -235,6 +274,8 @@ int main(void)
         cmocka_unit_test(writers_do_not_mix),
         cmocka_unit_test(each_request_is_in_the_file),
         cmocka_unit_test(what_began_before_is_left_out),
+        cmocka_unit_test(times_keep_their_nanoseconds),
+        cmocka_unit_test(what_is_no_file_is_not_removed),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,8 +211,8 @@ typedef struct leat_vertex {
 
 /* ---- Creating ----------------------------------------------------------------------------------------------------- */
 
-/* alignment is a power of two; free gets the size that was asked for. Called in create, open, swap, close and destroy
- * only, on those threads and, for what is freed later, on Leat's. */
+/* alignment is a power of two; free gets the size that was asked for. Called in create, open, swap, close, trace_stop
+ * and destroy only, on those threads and, for what is freed later, on Leat's. */
 typedef struct leat_allocator {
     void *(*allocate)(size_t size, size_t alignment, void *user);
     void (*free)(void *memory, size_t size, void *user);

@@ -11,7 +11,7 @@
  * [raw_offset, raw_offset + raw_size). An asset is a range of that space, so a small asset is a part of a chunk, and a
  * large one a run of chunks. Assets with the same content are the same range.
  *
- * All of these bytes are hostile until pack_index_open() has checked them.
+ * All of these bytes are hostile until a reader has checked them (leat_pack_open does; assets/FORMAT.md says what).
  */
 #ifndef LEAT_PACK_FORMAT_H
 #define LEAT_PACK_FORMAT_H
@@ -44,7 +44,8 @@ extern "C" {
 /* Raw ranges of assets start at multiples of this within the raw space. */
 #define LEAT_PACK_RAW_ALIGNMENT 16u
 
-/* Names: UTF-8, 1 .. 1023 bytes, '/'-separated, no empty, "." or ".." part, no leading '/', no control characters. */
+/* Names: UTF-8, 1 .. 1023 bytes, '/'-separated, no empty, "." or ".." part, no leading '/', no backslash, no
+ * byte below 0x20, no 0x7f. */
 #define LEAT_PACK_NAME_SIZE_MAX 1023u
 
 /* Sections of the index, in this order in the file, each at a multiple of 8 from the start of the index. */
@@ -52,7 +53,7 @@ enum {
     LEAT_PACK_SECTION_ASSETS = 0,     /* leat_pack_asset_record, sorted by name_hash, strictly ascending */
     LEAT_PACK_SECTION_CHUNKS = 1,     /* leat_pack_chunk_record, sorted by raw_offset; tiles the raw space */
     LEAT_PACK_SECTION_NAMES = 2,      /* bytes; assets point into it */
-    LEAT_PACK_SECTION_METADATA = 3,   /* bytes; typed records, each at a multiple of 8 */
+    LEAT_PACK_SECTION_METADATA = 3,   /* bytes; typed records, each at a multiple of 8 and of one asset */
     LEAT_PACK_SECTION_REFERENCES = 4, /* leat_pack_reference_record */
     LEAT_PACK_SECTION_COUNT = 5,
     LEAT_PACK_SECTION_MAX = 16        /* room in the header */
