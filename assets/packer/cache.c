@@ -4,9 +4,13 @@
  * is one that is being written. An entry's time of change is when it was last used, to the hour: that is what is
  * trimmed by.
  *
+ * Size: before a run adds its first entry, and with each sixteenth of the limit that it has added, the whole is
+ * trimmed: so a run may be killed at any time, and the next one that adds makes good for it.
+ *
  * Trust: whoever can write into the folder decides what is packed, as with any cache of a compiler. So a folder that
- * belongs to another user (but root), or that everyone may write to, is not used. Entries are checked against accidents
- * by XXH3-128, which a forger can compute; product.c checks all lengths of what it takes.
+ * belongs to another user (but root), or that everyone may write to, is not used; and of one that a group may write to
+ * no entry is used that belongs to another user: what members of the group put there is nothing to each other. Entries
+ * are checked against accidents by XXH3-128, which a forger can compute; product.c checks all lengths of what it takes.
  *
  * Threads: any number get and put; what they share is atomic, or behind the lock of the problem's text. */
 #include "cache.h"
@@ -35,6 +39,7 @@
 #define TOUCH_AFTER_S 3600 /* how exactly "last used" is known */
 #define TEMPORARY_AGE_S 3600 /* of one that nobody writes any more */
 #define TRIM_TO_PERCENT 90u /* so that not every run trims */
+#define TRIM_PARTS 16u /* of the limit: what is added until the whole is looked at again */
 #define FREE_PARTS_MIN 8u /* of a small disk, an eighth stays free */
 
 static const uint64_t magic = UINT64_C(0x3165686361637a6c); /* raised with the form of entries */
@@ -52,6 +57,7 @@ struct cache {
     uint64_t salt; /* in the names of temporary files: this run's */
     _Atomic uint64_t temporary_count;
     _Atomic uint64_t added_bytes; /* by this run: at most the limit */
+    _Atomic uint64_t trim_at_bytes; /* of those: when it is trimmed next. Relaxed: who changes it trims. */
     _Atomic bool writable; /* false: for this run nothing is added any more. Relaxed: a late reader fails once more. */
     pthread_mutex_t lock; /* of: */
     char problem[PATH_MAX + 256];
@@ -126,6 +132,12 @@ static void tag_write(int folder)
     }
 }
 
+/* Nobody else but root has made it. */
+static bool is_trusted(const struct stat *info)
+{
+    return info->st_uid == geteuid() || info->st_uid == 0;
+}
+
 static void folder_open(cache *c)
 {
     struct stat info;
@@ -135,7 +147,7 @@ static void folder_open(cache *c)
     if (fd < 0 || fstat(fd, &info) != 0) {
         number = there ? errno : number;
         problem_set(c, there ? "cannot be opened" : "cannot be made", number, "");
-    } else if (info.st_uid != geteuid() && info.st_uid != 0) {
+    } else if (!is_trusted(&info)) {
         problem_set(c, "belongs to another user and is not used", 0, "; name one of your own with --cache");
     } else if ((info.st_mode & S_IWOTH) != 0) {
         problem_set(c, "may be written to by everyone and is not used", 0, "; chmod o-w, or name another with --cache");
@@ -260,7 +272,7 @@ static uint8_t *entry_read(int fd, const struct stat *info, const cache_key *key
 {
     entry_header header;
     uint64_t file_size = (uint64_t)info->st_size, hash[2];
-    if (!S_ISREG(info->st_mode) || file_size < sizeof(header) || file_size > ENTRY_BYTES_MAX ||
+    if (!S_ISREG(info->st_mode) || !is_trusted(info) || file_size < sizeof(header) || file_size > ENTRY_BYTES_MAX ||
         !read_all(fd, &header, sizeof(header)) || header.magic != magic || header.size != file_size - sizeof(header) ||
         memcmp(header.key, key->hash, sizeof(header.key)) != 0) {
         return NULL;
@@ -320,6 +332,18 @@ static bool room_take(cache *c, uint64_t size)
     return true;
 }
 
+/* One of those who add does it for all. */
+static void trim_if_due(cache *c)
+{
+    uint64_t due = atomic_load_explicit(&c->trim_at_bytes, memory_order_relaxed);
+    uint64_t added = atomic_load_explicit(&c->added_bytes, memory_order_relaxed);
+    if (added >= due &&
+        atomic_compare_exchange_strong_explicit(&c->trim_at_bytes, &due, added + c->limits.bytes / TRIM_PARTS + 1,
+                                                memory_order_relaxed, memory_order_relaxed)) {
+        cache_trim(c, c->limits.bytes);
+    }
+}
+
 void cache_put(cache *c, const cache_key *key, const void *bytes, size_t size)
 {
     entry_header header = { .magic = magic, .size = size, .key = { key->hash[0], key->hash[1] } };
@@ -328,6 +352,7 @@ void cache_put(cache *c, const cache_key *key, const void *bytes, size_t size)
         !room_take(c, align_up(total, BLOCK_SIZE))) {
         return;
     }
+    trim_if_due(c);
     hash_of(bytes, size, header.hash);
     entry_name name = name_of(key);
     char subfolder[3] = { name.text[0], name.text[1], '\0' }, temporary[64];

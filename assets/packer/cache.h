@@ -6,7 +6,7 @@
  * empty, and cache_problem() says why in a line. Any number of programs may use one folder at once, and die at any
  * time.
  *
- * Its size is bounded: who has added something trims it at the end, the longest unused first. */
+ * Its size is bounded: who adds trims it before, meanwhile and at the end, the longest unused first. */
 #ifndef LEAT_PACKER_CACHE_H
 #define LEAT_PACKER_CACHE_H
 
@@ -53,7 +53,7 @@ uint8_t *cache_get(cache *c, const cache_key *key, size_t *size);
 void cache_put(cache *c, const cache_key *key, const void *bytes, size_t size);
 
 /* Removes the longest unused until at most `limit` bytes are left (0: all), and what programs that were killed have
- * left. The size afterwards; cache_problem() says what cannot be removed. One thread. */
+ * left. The size afterwards; cache_problem() says what cannot be removed. Any thread. */
 cache_size cache_trim(cache *c, uint64_t limit);
 
 #endif

@@ -7,6 +7,7 @@
  *   the key: a texture that was moved or copied is found, and named anew.
  * - A model: its bytes, its name (which its materials' and images' names begin with), level. What else the import has
  *   read is not known before: it is kept with the product as questions and answers (source_files.h), and asked again.
+ *   So that going back and forth between two branches finds both, some versions are kept, each under its number.
  * - Always: encoder_id().
  *
  * A model's product holds its embedded images as they were; they are textures of their own, with keys of their own.
@@ -24,13 +25,17 @@
 #include <xxhash.h>
 
 #define REFERENCES_MAX (1u << 20)
+/* The least that asset_save writes of one: an asset of empty blocks, a chunk of one byte. */
+#define ASSET_SIZE_MIN 72u
+#define CHUNK_SIZE_MIN 25u
+#define MODEL_VERSIONS 4u /* kept of a model whose .mtl, .bin or textures change */
 
 typedef enum key_kind { KEY_TEXTURE = 1, KEY_MODEL = 2 } key_kind;
 
 /* Without holes: it is hashed as it lies there. */
 typedef struct key_parts {
     uint64_t encoder[2], content[2], name[2];
-    uint32_t kind, level, format, usage, usage_by_name, width, height, unused;
+    uint32_t kind, level, format, usage, usage_by_name, width, height, version;
 } key_parts;
 _Static_assert(sizeof(key_parts) == 6 * 8 + 8 * 4, "no padding");
 
@@ -132,7 +137,6 @@ static void chunk_load(wire_in *in, packed_chunk *c, uint64_t *raw_sum)
 static void chunks_load(wire_in *in, packed_asset *a, uint32_t count)
 {
     uint64_t raw_sum = 0;
-    in->failed |= count > in->left; /* each has bytes of its own: no more memory than the entry is long, times 24 */
     a->chunks = in->failed ? NULL : calloc(count, sizeof(*a->chunks));
     in->failed |= a->chunks == NULL;
     while (a->chunk_count < count && !in->failed) {
@@ -158,7 +162,7 @@ static void asset_load(wire_in *in, packed_asset *a)
     a->asset.reference_count = (uint32_t)(references_size / sizeof(*a->asset.references));
     in->failed |= type >= LEAT_ASSET_TYPE_COUNT || metadata_size > UINT32_MAX ||
                   references_size / sizeof(*a->asset.references) > REFERENCES_MAX;
-    uint32_t chunk_count = wire_take_u32(in);
+    uint32_t chunk_count = wire_take_count(in, CHUNK_SIZE_MIN);
     if (chunk_count > 0) {
         chunks_load(in, a, chunk_count);
         return;
@@ -172,8 +176,7 @@ bool product_load(const uint8_t *bytes, size_t size, product *p)
     wire_in in = { .at = bytes, .left = size };
     product found = { 0 };
     bool good = false;
-    uint32_t count = wire_take_u32(&in);
-    in.failed |= count > in.left;
+    uint32_t count = wire_take_count(&in, ASSET_SIZE_MIN);
     found.assets = in.failed ? NULL : calloc(count > 0 ? count : 1, sizeof(*found.assets));
     in.failed |= found.assets == NULL;
     while (found.asset_count < count && !in.failed) {
@@ -223,8 +226,13 @@ static void put_into_cache(const product_maker *m, const cache_key *key, const p
 
 /* ---- Models ---- */
 
+typedef struct model_keys {
+    cache_key of[MODEL_VERSIONS];
+    uint32_t vacant; /* the first that holds nothing; MODEL_VERSIONS: all do */
+} model_keys;
+
 /* False: the file cannot be read, which its import will say. */
-static bool model_key(const product_maker *m, const import_job *job, cache_key *key)
+static bool model_keys_make(const product_maker *m, const import_job *job, model_keys *keys)
 {
     import_result unsaid = { 0 };
     uint64_t size = 0;
@@ -236,19 +244,38 @@ static bool model_key(const product_maker *m, const import_job *job, cache_key *
     }
     hash_to(bytes, size, parts.content);
     hash_to(job->name, strlen(job->name), parts.name);
-    *key = key_of(m, &parts);
+    for (; parts.version < MODEL_VERSIONS; ++parts.version) {
+        keys->of[parts.version] = key_of(m, &parts);
+    }
     free(bytes);
     return true;
 }
 
-static bool model_take(const product_maker *m, const cache_key *key, const import_job *job, product *p)
+/* The version for which all answers are still the same. */
+static bool model_take(const product_maker *m, model_keys *keys, const import_job *job, product *p)
 {
-    bool taken = take_from_cache(m, key, p) && p->imported.lookup_count > 0 &&
-                 source_lookups_hold(job, p->imported.lookups, p->imported.lookup_count);
-    if (!taken) {
+    keys->vacant = MODEL_VERSIONS;
+    for (uint32_t i = 0; i < MODEL_VERSIONS; ++i) {
+        bool whole = take_from_cache(m, &keys->of[i], p) && p->imported.lookup_count > 0;
+        if (whole && source_lookups_hold(job, p->imported.lookups, p->imported.lookup_count)) {
+            return true;
+        }
+        keys->vacant = whole ? keys->vacant : u32_min(keys->vacant, i);
         product_clear(p);
     }
-    return taken;
+    return false;
+}
+
+/* Where all are taken, which one goes is as good as random: the oldest would be the next one wanted by who goes round
+ * among more versions than there is room for. */
+static void model_put(const product_maker *m, const model_keys *keys, const product *p)
+{
+    uint64_t answers = 0;
+    for (uint32_t i = 0; i < p->imported.lookup_count; ++i) {
+        answers = XXH3_64bits_withSeed(p->imported.lookups[i].answer, sizeof(p->imported.lookups[i].answer), answers);
+    }
+    uint32_t number = keys->vacant < MODEL_VERSIONS ? keys->vacant : (uint32_t)(answers % MODEL_VERSIONS);
+    put_into_cache(m, &keys->of[number], p);
 }
 
 static bool model_is_whole(const product *p)
@@ -263,9 +290,9 @@ static bool model_is_whole(const product *p)
 product *product_of_model(const product_maker *m, const import_job *job)
 {
     product *p = calloc(1, sizeof(*p));
-    cache_key key;
-    bool cached = p != NULL && cache_is_on(m->cache) && model_key(m, job, &key);
-    if (p == NULL || (cached && model_take(m, &key, job, p))) {
+    model_keys keys;
+    bool cached = p != NULL && cache_is_on(m->cache) && model_keys_make(m, job, &keys);
+    if (p == NULL || (cached && model_take(m, &keys, job, p))) {
         return p;
     }
     bool good = import_process_run(m->importer, job, &p->imported);
@@ -274,7 +301,7 @@ product *product_of_model(const product_maker *m, const import_job *job)
     }
     product_finish(p, m->level);
     if (cached && good && model_is_whole(p)) {
-        put_into_cache(m, &key, p);
+        model_put(m, &keys, p);
     }
     return p;
 }

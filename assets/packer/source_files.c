@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-#define FILES_MAX 4096u /* of one model; more are not there for it */
-
 /* A file as Assimp has opened it. */
 typedef struct stream {
     struct aiFile file;
@@ -20,17 +18,22 @@ typedef struct stream {
     uint64_t at; /* may lie behind the end, as with fseek */
 } stream;
 
-/* NULL: it is not there, or cannot be read. An empty file is a file. */
-static uint8_t *bytes_read(const char *path, uint64_t bytes_max, uint64_t *size)
+/* NULL: it is not there, or cannot be read; only the latter is a warning in `result`: importers look for files that
+ * need not be there. An empty file is a file. */
+static uint8_t *bytes_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result)
 {
     struct stat info;
     *size = 0;
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0) {
+    bool regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    if (regular && info.st_size == 0) {
         return malloc(1);
     }
-    import_result unsaid = { 0 };
-    uint8_t *bytes = file_read(path, bytes_max, size, &unsaid);
-    import_result_free(&unsaid);
+    import_result said = { 0 };
+    uint8_t *bytes = file_read(path, bytes_max, size, &said);
+    for (uint32_t i = 0; i < said.message_count && regular; ++i) {
+        import_add_message(result, IMPORT_WARNING, "%s", said.messages[i].text);
+    }
+    import_result_free(&said);
     return bytes;
 }
 
@@ -61,6 +64,26 @@ static void note(source_files *s, const source_file *file)
     import_add_lookup(s->result, beside ? LOOKUP_BESIDE : LOOKUP_PATH, file->path + (beside ? folder : 0), answer);
 }
 
+/* Room for one more in the list; NULL: no memory, or too many. */
+static source_file *file_add(source_files *s, const char *path)
+{
+    if (s->files == NULL) { /* pages that are not used cost nothing; it never moves */
+        s->files = calloc(SOURCE_FILES_MAX, sizeof(*s->files));
+    }
+    if (s->file_count == SOURCE_FILES_MAX && !s->too_many) {
+        s->too_many = true;
+        import_add_message(s->result, IMPORT_WARNING,
+                           "%s: reads more than %u files; %s and all after it count as missing", s->job->name,
+                           SOURCE_FILES_MAX, path);
+    }
+    char *copy = s->files != NULL && s->file_count < SOURCE_FILES_MAX ? strdup(path) : NULL;
+    if (copy == NULL) {
+        return NULL;
+    }
+    s->files[s->file_count].path = copy;
+    return &s->files[s->file_count++];
+}
+
 /* The file from the list, read if it is new. NULL: no memory, or too many. */
 static const source_file *file_find(source_files *s, const char *path)
 {
@@ -69,17 +92,14 @@ static const source_file *file_find(source_files *s, const char *path)
             return &s->files[i];
         }
     }
-    if (s->files == NULL) {
-        s->files = calloc(FILES_MAX, sizeof(*s->files)); /* pages that are not used cost nothing; it never moves */
-    }
-    char *copy = s->files != NULL && s->file_count < FILES_MAX ? strdup(path) : NULL;
-    if (copy == NULL) {
+    source_file *file = file_add(s, path);
+    if (file == NULL) {
         s->result->lookups_lost = true;
         return NULL;
     }
-    source_file *file = &s->files[s->file_count++];
-    file->path = copy;
-    file->bytes = bytes_read(path, s->job->bytes_max, &file->size);
+    uint32_t said = s->result->message_count;
+    file->bytes = bytes_read(path, s->job->bytes_max, &file->size, s->result);
+    file->unreadable = s->result->message_count > said;
     note(s, file);
     return file;
 }
@@ -87,7 +107,7 @@ static const source_file *file_find(source_files *s, const char *path)
 bool source_files_has(source_files *s, const char *path)
 {
     const source_file *file = file_find(s, path);
-    return file != NULL && file->bytes != NULL;
+    return file != NULL && (file->bytes != NULL || file->unreadable);
 }
 
 /* ---- What Assimp calls ---- */
@@ -179,6 +199,7 @@ void source_files_open(source_files *s, const import_job *job, import_result *re
     *s = (source_files){ .io = { .OpenProc = file_open, .CloseProc = file_close, .UserData = (char *)s },
                          .job = job,
                          .result = result };
+    file_find(s, job->path); /* first, so that there is room for the model itself, whatever it names */
 }
 
 void source_files_close(source_files *s)
@@ -194,8 +215,10 @@ void source_files_close(source_files *s)
 
 static void content_ask(const char *path, uint64_t bytes_max, uint64_t answer[2])
 {
+    import_result unsaid = { 0 };
     uint64_t size;
-    uint8_t *bytes = bytes_read(path, bytes_max, &size);
+    uint8_t *bytes = bytes_read(path, bytes_max, &size, &unsaid);
+    import_result_free(&unsaid);
     content_answer(bytes, size, answer);
     free(bytes);
 }

@@ -11,10 +11,13 @@
 
 #include <assimp/cfileio.h>
 
+#define SOURCE_FILES_MAX 4096u /* of one model; more are not there for it, which is a warning */
+
 typedef struct source_file {
     char *path;
-    uint8_t *bytes; /* NULL: cannot be read */
+    uint8_t *bytes; /* NULL: is not there, or cannot be read */
     uint64_t size;
+    bool unreadable; /* it is there: a warning says what is wrong with it */
 } source_file;
 
 typedef struct source_files {
@@ -23,11 +26,12 @@ typedef struct source_files {
     import_result *result; /* the lookups go there */
     source_file *files;
     uint32_t file_count;
+    bool too_many; /* said once */
 } source_files;
 
 /* The struct must stay where it is until the close; job and result as well. One thread. */
 void source_files_open(source_files *s, const import_job *job, import_result *result);
-/* Whether there is such a file. Assimp sees what was seen here. */
+/* Whether there is such a file, also if it cannot be read. Assimp sees what was seen here. */
 bool source_files_has(source_files *s, const char *path);
 void source_files_close(source_files *s);
 

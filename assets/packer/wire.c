@@ -104,6 +104,13 @@ uint32_t wire_take_u32(wire_in *c)
     return value;
 }
 
+uint32_t wire_take_count(wire_in *c, size_t record_size)
+{
+    uint32_t count = wire_take_u32(c);
+    c->failed |= count > c->left / record_size;
+    return c->failed ? 0 : count;
+}
+
 void *wire_take_block(wire_in *c, uint64_t *size)
 {
     wire_take(c, size, sizeof(*size));

@@ -26,6 +26,9 @@ typedef struct wire_in {
 
 void wire_take(wire_in *c, void *out, size_t size);
 uint32_t wire_take_u32(wire_in *c);
+/* How many records follow, of at least record_size bytes each; 0 and failed where they cannot be in what is left. So a
+ * table of that many is as large as the bytes are long, not as large as they say. */
+uint32_t wire_take_count(wire_in *c, size_t record_size);
 /* A malloc'ed block, with a zero behind it so that it can be a text; NULL after a failure. */
 void *wire_take_block(wire_in *c, uint64_t *size);
 

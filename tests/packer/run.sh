@@ -78,6 +78,17 @@ printf 'mtllib m.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 
 expect 0 "$leat" pack model -o model.leat --quiet
 [ "$(grep -c 'lost.png, named by m.obj, is missing' err)" = 1 ] || { cat err; fail "lost.png is not named once"; }
 
+echo "files beside a model that cannot be read are named, and more than there may be"
+mkdir large many
+cp model/m.obj large
+truncate -s 2G large/m.mtl
+expect 0 "$leat" pack large -o large.leat --quiet
+said "large/m.mtl: has 2147483648 bytes; at most 1073741824 go in"
+! grep -q 'missing' err || { cat err; fail "what is there is called missing"; }
+{ for ((i = 0; i < 4200; ++i)); do echo "mtllib $i.mtl"; done && cat model/m.obj; } >many/m.obj
+expect 0 "$leat" pack many -o many.leat --quiet
+said "m.obj: reads more than 4096 files; many/4095.mtl and all after it count as missing"
+
 echo "what has not changed comes from the cache"
 mkdir few
 cp $(head -3 list) few
@@ -128,7 +139,7 @@ cached "a .mtl that says the same otherwise" 5 1
 mv few/m.mtl m.mtl
 cached "a .mtl that is gone" 5 1
 mv m.mtl few
-cached "a .mtl that is back" 5 1
+cached "a .mtl that is back" 5 2
 cp "few/$first" few/again_n.png # the same bytes, and by its name a normal map
 cached "a texture under a name that says another use" 5 2
 cached "that one once more" 6 2
@@ -140,6 +151,15 @@ mkdir elsewhere
 mv few elsewhere/few
 ln -s elsewhere/few few
 cached "in another place" 5 2
+sed 's/Lost.png/..\/outside.png/' elsewhere/few/m.mtl >m.mtl
+cp m.mtl few/m.mtl
+cp "$good" outside.png
+cp "$good" elsewhere/outside.png
+cached "a texture outside" 5 1
+cached "that one once more" 5 2
+grep -q 'outside.png, named by m.obj, lies outside of few' warned || { cat warned; fail "what lies outside was forgotten"; }
+expect 0 "$leat" pack elsewhere/few -o cached.leat --quiet --cache cache # its warning names another root
+grep -q 'outside.png, named by m.obj, lies outside of elsewhere/few' err || { cat err; fail "a warning of another folder came from the cache"; }
 rm "few/again_$first" few/Lost.PNG # the second of two alike would find the first one
 for way in cut changed empty; do
     while read -r entry; do
@@ -152,6 +172,20 @@ for way in cut changed empty; do
     cached "all entries $way" 0 0
     cached "all entries $way, and made anew" 3 2
 done
+
+echo "another build of leat makes everything anew"
+id=$(readelf -n "$leat" | sed -n 's/^ *Build ID: //p')
+if [ -n "$id" ]; then
+    cp "$leat" another_leat
+    where=$(LC_ALL=C grep -obUaP -m 1 "\\x${id:0:2}\\x${id:2:2}\\x${id:4:2}\\x${id:6:2}\\x${id:8:2}\\x${id:10:2}" another_leat | head -1 | cut -d: -f1)
+    [ -n "$where" ] || fail "the build id $id is not in the program"
+    printf '\0' | dd of=another_leat bs=1 seek="$where" conv=notrunc 2>/dev/null
+    leat=./another_leat cached "another build" 0 0
+    leat=./another_leat cached "that build once more" 3 2
+    cached "the first build" 3 2
+else
+    echo "  skipped: this program has no build id"
+fi
 
 echo "a cache that cannot be had costs a line, and two packers one cache nothing"
 expect 0 "$leat" pack few -o cached.leat --quiet --cache list

@@ -1,7 +1,8 @@
 /* Shows that the packer's cache gives back what was put into it or nothing: whatever an entry has become (cut, changed
  * in any byte, another's), it is not there, and is replaced; that folders which are not to be trusted are not used;
- * that its size is bounded by use; that threads of two caches on one folder do not disturb each other; and that bytes
- * of any kind are a product or refused. */
+ * that its size is bounded by use; that threads of two caches on one folder do not disturb each other; that bytes of
+ * any kind are a product or refused, at the price of their own size; that a key differs with each thing that decides
+ * the result; and that some versions of a model are kept. */
 #include "unit.h"
 
 #include "cache.h"
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define THREAD_COUNT 4u
 #define SHARED_KEY_COUNT 16u
@@ -204,6 +206,14 @@ static void folders_of_others_are_not_used(void **state)
         assert_false(cache_is_on(c));
         assert_non_null(strstr(cache_problem(c), "another user"));
         cache_close(c);
+        assert_int_equal(chown(f->folder, 0, 4711), 0); /* a group's, who may all put something there: */
+        assert_int_equal(chmod(f->folder, 0770), 0);
+        entry_path(f, 1, path);
+        check(f, 1, "one");
+        assert_int_equal(chown(path, 4711, 4711), 0);
+        check(f, 1, NULL);
+        put(f, 1, "one of my own");
+        check(f, 1, "one of my own");
     }
     snprintf(path, sizeof(path), "%s/file", f->base);
     file_store(path, (const uint8_t *)"x", 1);
@@ -283,10 +293,33 @@ static void a_run_adds_no_more_than_the_limit(void **state)
     assert_non_null(strstr(cache_problem(f->cache), "--cache-limit"));
     cache_close(f->cache); /* trims to nine tenths only above the limit */
     f->cache = cache_open(f->folder, (cache_limits){ .bytes = 3 * 4096 });
+    cache_close(f->cache); /* has added nothing, and trims nothing */
+    f->cache = cache_open(f->folder, (cache_limits){ .bytes = 3 * 4096 });
+    assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 4);
     put(f, 9, "an entry of one block");
-    cache_close(f->cache);
-    f->cache = cache_open(f->folder, defaults);
-    assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 2);
+    assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 3);
+}
+
+/* Runs that are killed, as none of them comes to its cache_close(), do not make it grow beyond the limit. */
+static void runs_that_are_killed_stay_below_the_limit(void **state)
+{
+    fixture *f = *state;
+    static const uint64_t limit = 32 * 4096;
+    enum { RUN_COUNT = 8, PUT_COUNT = 31 };
+    cache *runs[RUN_COUNT];
+    for (uint64_t run = 0; run < RUN_COUNT; ++run) {
+        runs[run] = cache_open(f->folder, (cache_limits){ .bytes = limit });
+        for (uint64_t i = 0; i < PUT_COUNT; ++i) {
+            cache_key key = key_number(run * PUT_COUNT + i);
+            cache_put(runs[run], &key, "an entry of one block", 21);
+            assert_true(cache_trim(f->cache, UINT64_MAX).bytes <= limit + limit / 16 + 4096);
+        }
+        check(f, run * PUT_COUNT + PUT_COUNT - 1, "an entry of one block");
+    }
+    for (uint32_t run = 0; run < RUN_COUNT; ++run) {
+        assert_null(cache_problem(runs[run]));
+        cache_close(runs[run]);
+    }
 }
 
 typedef struct worker {
@@ -417,6 +450,176 @@ static void products_come_back_or_are_refused(void **state)
     }
 }
 
+/* The largest calloc since it was set to 0. */
+static size_t calloc_bytes_max;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    calloc_bytes_max = count * size > calloc_bytes_max ? count * size : calloc_bytes_max;
+    return __real_calloc(count, size);
+}
+
+/* Counts of assets and chunks that the bytes behind them could not hold. */
+static void a_forged_count_costs_no_more_than_its_entry(void **state)
+{
+    (void)state;
+    enum { ENTRY_SIZE = 1 << 20, ASSET_SIZE = 72, CHUNK_SIZE = 25 };
+    uint8_t *bytes = calloc(1, ENTRY_SIZE);
+    product none = { 0 };
+    for (uint32_t count = 1; count < UINT32_MAX / 2; count *= 2) {
+        for (uint32_t level = 0; level < 2; ++level) { /* the number of assets; of chunks in the first one */
+            const uint32_t one = 1;
+            memset(bytes, 0, ENTRY_SIZE);
+            memcpy(bytes, level == 0 ? &count : &one, sizeof(count));
+            memcpy(bytes + 4 + ASSET_SIZE - 12, level == 0 ? &(uint32_t){ 0 } : &count, sizeof(count));
+            calloc_bytes_max = 0;
+            assert_false(product_load(bytes, ENTRY_SIZE, &none));
+            assert_true(calloc_bytes_max <= ENTRY_SIZE * 2);
+            uint32_t fitting = level == 0 ? ENTRY_SIZE / ASSET_SIZE : ENTRY_SIZE / CHUNK_SIZE;
+            assert_true(count > fitting || calloc_bytes_max >= (size_t)count * sizeof(packed_chunk));
+        }
+    }
+    free(bytes);
+}
+
+/* ---- Keys ---- */
+
+typedef enum changed {
+    CHANGED_NOTHING = 0,
+    CHANGED_BYTES,
+    CHANGED_SHAPE, /* the same texels, 64 x 16 and not 16 x 64 */
+    CHANGED_USAGE,
+    CHANGED_NAME_OF_USAGE, /* its name says that it is a normal map */
+    CHANGED_FORMAT,
+    CHANGED_LEVEL,
+    CHANGED_ENCODER_LOW,
+    CHANGED_ENCODER_HIGH,
+    CHANGED_COUNT
+} changed;
+
+/* Whether the image, with one thing changed, comes from the cache. */
+static bool image_is_cached(const fixture *f, changed what)
+{
+    enum { TEXELS = 64 * 16 };
+    product_maker maker = { .cache = f->cache, .format = TEXTURE_FORMAT_RGBA8, .level = 3, .encoder = { 1, 2 } };
+    uint8_t texels[TEXELS * 4];
+    for (uint32_t i = 0; i < sizeof(texels); ++i) {
+        texels[i] = (uint8_t)(i * i >> 3);
+    }
+    import_image image = { .name = "a.png", .bytes = texels, .size = sizeof(texels), .width = 16, .height = 64 };
+    texels[0] ^= what == CHANGED_BYTES;
+    image.width = what == CHANGED_SHAPE ? 64 : image.width;
+    image.height = what == CHANGED_SHAPE ? 16 : image.height;
+    image.usage = what == CHANGED_USAGE ? TEXTURE_USAGE_DATA : TEXTURE_USAGE_UNKNOWN;
+    image.name = what == CHANGED_NAME_OF_USAGE ? "a_normal.png" : "a.png";
+    maker.format = what == CHANGED_FORMAT ? TEXTURE_FORMAT_BC : maker.format;
+    maker.level += what == CHANGED_LEVEL;
+    maker.encoder[0] += what == CHANGED_ENCODER_LOW;
+    maker.encoder[1] += what == CHANGED_ENCODER_HIGH;
+    product *p = product_of_image(&maker, &image);
+    assert_non_null(p);
+    assert_int_equal(p->asset_count, 1);
+    const leat_pack_texture_metadata *m = p->assets[0].asset.metadata;
+    assert_int_equal(m->width, image.width);
+    bool cached = p->from_cache;
+    product_free(p);
+    return cached;
+}
+
+static void a_key_differs_with_all_that_decides(void **state)
+{
+    fixture *f = *state;
+    for (changed what = CHANGED_NOTHING; what < CHANGED_COUNT; ++what) {
+        assert_false(image_is_cached(f, what));
+    }
+    for (changed what = CHANGED_NOTHING; what < CHANGED_COUNT; ++what) {
+        assert_true(image_is_cached(f, what));
+    }
+}
+
+/* A model importer without Assimp: one blob that says what m.mtl, beside the source, holds. */
+static bool scripted_import(const import_job *job, import_result *result)
+{
+    char path[300];
+    uint8_t bytes[64];
+    snprintf(path, sizeof(path), "%s", job->path);
+    strcpy(strrchr(path, '/'), "/m.mtl");
+    size_t size = file_load(path, bytes, sizeof(bytes));
+    XXH128_hash_t hash = XXH3_128bits(bytes, size);
+    import_add_lookup(result, LOOKUP_BESIDE, "m.mtl", (const uint64_t[2]){ hash.low64, hash.high64 });
+    import_asset asset = { .name = strdup(job->name), .type = LEAT_ASSET_BLOB, .raw = malloc(size), .raw_size = size };
+    memcpy(asset.raw, bytes, size);
+    return import_add_asset(result, &asset);
+}
+
+typedef struct model_change {
+    const char *source, *name, *library; /* what the model's file and m.mtl hold; its name in the pack */
+    uint64_t encoder;
+    int level;
+} model_change;
+
+static bool model_is_cached(const fixture *f, model_change change)
+{
+    char path[256], library[256];
+    snprintf(path, sizeof(path), "%s/m.obj", f->base);
+    snprintf(library, sizeof(library), "%s/m.mtl", f->base);
+    file_store(path, (const uint8_t *)change.source, strlen(change.source));
+    file_store(library, (const uint8_t *)change.library, strlen(change.library));
+    import_process importer = { .channel = -1, .server = -1, .import = scripted_import };
+    product_maker maker = {
+        .importer = &importer, .cache = f->cache, .level = change.level, .encoder = { 1, change.encoder }
+    };
+    product *p = product_of_model(
+        &maker, &(import_job){ .path = path, .name = change.name, .root = f->base, .bytes_max = 1 << 20 });
+    assert_non_null(p);
+    assert_int_equal(p->asset_count, 1);
+    assert_string_equal(p->assets[0].asset.name, change.name);
+    assert_int_equal(p->assets[0].asset.raw_size, strlen(change.library));
+    assert_memory_equal(p->assets[0].asset.raw, change.library, strlen(change.library));
+    bool cached = p->from_cache;
+    product_free(p);
+    return cached;
+}
+
+static void a_models_key_differs_with_all_that_decides(void **state)
+{
+    fixture *f = *state;
+    static const model_change changes[] = { { "v", "m.obj", "d 1", 0, 3 },   { "v 0", "m.obj", "d 1", 0, 3 },
+                                            { "v", "n/m.obj", "d 1", 0, 3 }, { "v", "m.obj", "d 1", 1, 3 },
+                                            { "v", "m.obj", "d 1", 0, 4 },   { "v", "m.obj", "d 0", 0, 3 } };
+    for (uint32_t round = 0; round < 2; ++round) {
+        for (uint32_t i = 0; i < sizeof(changes) / sizeof(changes[0]); ++i) {
+            assert_int_equal(model_is_cached(f, changes[i]), round == 1);
+        }
+    }
+}
+
+static void versions_of_a_model_are_kept(void **state)
+{
+    fixture *f = *state;
+    static const char *const libraries[] = { "d 0.1", "d 0.2", "d 0.3", "d 0.4", "d 0.5" };
+    model_change change = { .source = "v", .name = "m.obj", .level = 3 };
+    for (uint32_t round = 0; round < 3; ++round) {
+        for (uint32_t i = 0; i < 4; ++i) {
+            change.library = libraries[i];
+            assert_int_equal(model_is_cached(f, change), round > 0);
+        }
+    }
+    change.library = libraries[4]; /* in the place of one of them */
+    assert_false(model_is_cached(f, change));
+    assert_true(model_is_cached(f, change));
+    assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 4);
+    uint32_t found = 0;
+    for (uint32_t i = 5; i-- > 0;) { /* what is missing, by its answers, may take another's place once more */
+        change.library = libraries[i];
+        found += model_is_cached(f, change);
+    }
+    assert_true(found >= 3);
+    assert_int_equal(cache_trim(f->cache, UINT64_MAX).entry_count, 4);
+}
+
 static void the_encoder_is_known(void **state)
 {
     (void)state;
@@ -436,8 +639,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_a_folder_of_its_own_is_tagged, setup, teardown),
         cmocka_unit_test_setup_teardown(the_longest_unused_goes_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_adds_no_more_than_the_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_that_are_killed_stay_below_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(many_use_one_folder, setup, teardown),
         cmocka_unit_test(products_come_back_or_are_refused),
+        cmocka_unit_test(a_forged_count_costs_no_more_than_its_entry),
+        cmocka_unit_test_setup_teardown(a_key_differs_with_all_that_decides, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_models_key_differs_with_all_that_decides, setup, teardown),
+        cmocka_unit_test_setup_teardown(versions_of_a_model_are_kept, setup, teardown),
         cmocka_unit_test(the_encoder_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
