@@ -33,7 +33,8 @@ uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_
     if (fd < 0 || fstat(fd, &info) != 0) {
         import_add_message(result, IMPORT_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
     } else if (!S_ISREG(info.st_mode) || info.st_size == 0) {
-        import_add_message(result, IMPORT_ERROR, "%s: is %s", path, info.st_size == 0 ? "empty" : "not a regular file");
+        import_add_message(result, IMPORT_ERROR, "%s: is %s", path,
+                           S_ISREG(info.st_mode) ? "empty" : "not a regular file");
     } else if ((uint64_t)info.st_size > bytes_max) {
         import_add_message(result, IMPORT_ERROR, "%s: has %llu bytes; at most %llu go in", path,
                            (unsigned long long)info.st_size, (unsigned long long)bytes_max);

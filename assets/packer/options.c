@@ -257,9 +257,12 @@ static int help_print(const char *name)
 /* `leat trace top FILE` or `leat trace why FILE --request ID`. */
 static int trace_arguments_check(const command_text *text, const options *o)
 {
-    bool why = o->argument_count > 0 && strcmp(o->arguments[0], "why") == 0;
-    if (o->argument_count == 0 || (!why && strcmp(o->arguments[0], "top") != 0)) {
-        return usage_error(text->name, "say top or why", o->argument_count == 0 ? "" : ", not something else");
+    if (o->argument_count == 0) {
+        return usage_error(text->name, "say top or why", "");
+    }
+    bool why = strcmp(o->arguments[0], "why") == 0;
+    if (!why && strcmp(o->arguments[0], "top") != 0) {
+        return usage_error(text->name, "say top or why, not ", o->arguments[0]);
     }
     if (o->argument_count == 1) {
         return usage_error(text->name, "there is no FILE", "");

@@ -339,4 +339,22 @@ expect 0 "$leat" verify one.leat --quiet
 for command in pack list info verify extract diff doctor trace cache; do
     expect 0 "$leat" $command --help
 done
+expect 2 "$leat" trace tpo x.json
+said "say top or why, not tpo"
+
+echo "output that cannot be written, and none at all"
+# More than a buffer of JSON in one piece, and less.
+for arguments in --help --version "list one.leat" "diff first.leat one.leat --json" "doctor --json"; do
+    got=0
+    # shellcheck disable=SC2086
+    "$leat" $arguments >/dev/full 2>err || got=$?
+    [ "$got" = 1 ] || fail "exit $got, not 1: leat $arguments, and nowhere to write to"
+    said "standard output cannot be written"
+done
+expect 0 "$leat" pack "$good" -o single.leat
+for closed in '>&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+    rm -f closed.leat
+    bash -c "\"\$0\" pack \"\$1\" -o closed.leat --quiet $closed" "$leat" "$good" || true
+    cmp single.leat closed.leat || fail "another pack with $closed"
+done
 echo "packer: all passed"
