@@ -263,14 +263,9 @@ void test_pack_free(test_pack *pack)
     *pack = (test_pack){ 0 };
 }
 
-void test_pack_write(const test_pack *pack, char *path)
+void test_pack_write(const test_pack *pack, char path[SCRATCH_SIZE])
 {
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, 256, "%s/leat-test-XXXXXX", folder != NULL ? folder : "/tmp");
-    int fd = mkstemp(path);
-    if (fd < 0) {
-        abort();
-    }
+    int fd = scratch_file_make("leat-test", path);
     for (uint64_t done = 0; done < pack->size;) {
         ssize_t wrote = write(fd, pack->bytes + done, pack->size - done);
         if (wrote <= 0) {

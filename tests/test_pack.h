@@ -6,6 +6,7 @@
 #define LEAT_TEST_PACK_H
 
 #include "base.h"
+#include "scratch.h"
 
 #include <leat/pack_format.h>
 
@@ -38,7 +39,7 @@ void test_pack_make(const test_pack_desc *desc, test_pack *pack);
 void test_pack_free(test_pack *pack);
 /* Makes the hashes of index and header right again after a change of their bytes. */
 void test_pack_rehash(uint8_t *bytes);
-/* Writes the bytes to a new file in TMPDIR or /tmp; path has room for 256 bytes. Aborts on failure. */
-void test_pack_write(const test_pack *pack, char *path);
+/* Writes the bytes to a new scratch file. Aborts on failure. */
+void test_pack_write(const test_pack *pack, char path[SCRATCH_SIZE]);
 
 #endif

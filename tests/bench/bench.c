@@ -396,7 +396,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    char synthetic[256] = "";
+    char synthetic[SCRATCH_SIZE] = "";
     bool ok = b.pack_path != NULL || !needs_pack(argv + optind, argc - optind) || make_synthetic(&b, synthetic);
     ok = ok && run_suites(&b, argv + optind, argc - optind);
     if (ok && b.json_path != NULL) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ typedef struct cell {
 typedef struct methods_run {
     bench *b;
     const char *path;
-    char made[256]; /* the temporary file; "": it was given */
+    char made[PATH_MAX]; /* the temporary file; "": it was given */
     uint64_t file_size;
     uint32_t depth, batch;
     uint64_t seed;

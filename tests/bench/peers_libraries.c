@@ -10,6 +10,7 @@
 #include "region.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,7 +196,7 @@ typedef struct zip_entry {
 } zip_entry;
 
 static struct {
-    char path[256]; /* of the zip; "": none was made */
+    char path[PATH_MAX]; /* of the zip; "": none was made */
     uint32_t count;
 } zip_made;
 

@@ -13,7 +13,7 @@
 static bool measure_open(bench *b, uint32_t count, samples *ms)
 {
     test_pack pack;
-    char path[256];
+    char path[SCRATCH_SIZE];
     test_pack_make(
         &(test_pack_desc){
             .seed = count, .asset_count = count, .size_min = SMALL_ASSET_BYTES, .size_max = SMALL_ASSET_BYTES },

@@ -272,10 +272,9 @@ static bool start_server(fault_fs *fs, served *s, char *reason, size_t reason_si
 bool fault_fs_start(fault_fs *fs, const void *bytes, uint64_t size, char *reason, size_t reason_size)
 {
     *fs = (fault_fs){ .server = -1 };
-    const char *base = getenv("TMPDIR");
-    snprintf(fs->folder, sizeof(fs->folder), "%.90s/leat-fault-fs-XXXXXX", base != NULL ? base : "/tmp");
+    scratch_folder_make("leat-fault-fs", fs->folder);
     fs->shared = mmap(NULL, sizeof(*fs->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (fs->shared == MAP_FAILED || mkdtemp(fs->folder) == NULL) {
+    if (fs->shared == MAP_FAILED) {
         abort();
     }
     snprintf(fs->path, sizeof(fs->path), "%s/" FAULT_FS_NAME, fs->folder);

@@ -7,6 +7,7 @@
 #define LEAT_FAULT_FS_H
 
 #include "base.h"
+#include "scratch.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -38,8 +39,8 @@ typedef struct fault_fs_shared {
 typedef struct fault_fs {
     fault_fs_shared *shared;
     pid_t server;
-    char folder[128]; /* where it is mounted */
-    char path[160]; /* of the file */
+    char folder[SCRATCH_SIZE]; /* where it is mounted */
+    char path[SCRATCH_PATH_SIZE]; /* of the file */
 } fault_fs;
 
 /* Serves `bytes` under fs->path. Call while the process has one thread. False: it cannot be had here, and reason says

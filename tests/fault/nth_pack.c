@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "pack_file.h"
+#include "scratch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,18 +36,18 @@ typedef struct content {
 
 typedef struct fixture {
     const char *only; /* the plan to run; NULL: all */
-    char folder[128]; /* SRC is in src/, the pack is out/new.leat, what is said goes to out.txt and err.txt */
+    char folder[SCRATCH_SIZE]; /* SRC is in src/, the pack is out/new.leat, what is said goes to out.txt and err.txt */
     content old_pack, new_pack;
 } fixture;
 
 static void path_of(const fixture *f, const char *name, char *path)
 {
-    snprintf(path, 256, "%s/%s", f->folder, name);
+    snprintf(path, SCRATCH_PATH_SIZE, "%s/%s", f->folder, name);
 }
 
 static void write_file(const fixture *f, const char *name, const void *bytes, size_t size)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     path_of(f, name, path);
     FILE *file = fopen(path, "wbe");
     if (file == NULL || fwrite(bytes, 1, size, file) != size || fclose(file) != 0) {
@@ -56,7 +57,7 @@ static void write_file(const fixture *f, const char *name, const void *bytes, si
 
 static content read_file(const fixture *f, const char *name)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     path_of(f, name, path);
     FILE *file = fopen(path, "rbe");
     content c = { .bytes = malloc(FILE_SIZE_MAX) };
@@ -91,7 +92,7 @@ static void write_sources(const fixture *f)
     static const char object[] = "mtllib box.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
                                  "usemtl wood\nf 1/1 2/2 3/3\nf 1/1 3/3 4/4\n";
     static const char material[] = "newmtl wood\nKd 1 1 1\nmap_Kd wood.ppm\n";
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     path_of(f, "src", path);
     mkdir(path, 0700);
     path_of(f, "out", path);
@@ -106,7 +107,7 @@ static void write_sources(const fixture *f)
 
 static int pack(const fixture *f)
 {
-    char source[256], output[256];
+    char source[SCRATCH_PATH_SIZE], output[SCRATCH_PATH_SIZE];
     path_of(f, "src", source);
     path_of(f, "out/new.leat", output);
     options o = { .command = COMMAND_PACK,
@@ -122,7 +123,7 @@ static int pack(const fixture *f)
 
 static void redirect(const fixture *f, const char *name, int fd)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     path_of(f, name, path);
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0 || dup2(file, fd) < 0) {
@@ -133,7 +134,7 @@ static void redirect(const fixture *f, const char *name, int fd)
 
 static bool temporary_left(const fixture *f)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     path_of(f, "out", path);
     DIR *folder = opendir(path);
     if (folder == NULL) {
@@ -149,7 +150,7 @@ static bool temporary_left(const fixture *f)
 
 static void output_remove(const fixture *f)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     path_of(f, "out", path);
     DIR *folder = opendir(path);
     if (folder == NULL) {
@@ -165,7 +166,7 @@ static void output_remove(const fixture *f)
 
 static bool is_valid(const fixture *f)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     static uint8_t raw[LEAT_PACK_CHUNK_RAW_MAX];
     path_of(f, "out/new.leat", path);
     pack_file file;
@@ -404,15 +405,10 @@ int main(int argc, char **argv)
 {
     static fixture f;
     f.only = argc > 1 ? argv[1] : NULL;
-    const char *base = getenv("TMPDIR");
-    if (base == NULL) {
-        base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* hundreds of fsync, for nothing */
+    if (access("/dev/shm", W_OK) == 0) {
+        setenv("TMPDIR", "/dev/shm", 0); /* hundreds of fsync, for nothing */
     }
-    snprintf(f.folder, sizeof(f.folder), "%.90s/leat-nth-pack-XXXXXX", base);
-    if (mkdtemp(f.folder) == NULL) {
-        perror(f.folder);
-        return 1;
-    }
+    scratch_folder_make("leat-nth-pack", f.folder);
     write_sources(&f);
     f.new_pack = pack_reference(&f);
     write_picture(&f, "src/wood.ppm", 13);
@@ -423,11 +419,7 @@ int main(int argc, char **argv)
         int bad = run_storm(&f);
         failures = bad == 0 ? failures : failures > 0 ? failures + bad : bad;
     }
-    char remove[160];
-    snprintf(remove, sizeof(remove), "rm -rf '%s'", f.folder);
-    if (system(remove) != 0) {
-        perror(f.folder);
-    }
+    scratch_folder_remove(f.folder);
     free(f.new_pack.bytes);
     free(f.old_pack.bytes);
     printf("%d failures\n", failures > 0 ? failures : 0);

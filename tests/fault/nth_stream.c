@@ -21,7 +21,7 @@
 
 typedef struct fixture {
     test_pack pack;
-    char path[256];
+    char path[SCRATCH_SIZE];
     leat_backend backend;
     leat_sim_desc sim;
     bool may_fail; /* a single fault may fail a request: it is final at once */

@@ -34,7 +34,7 @@
 
 typedef struct fixture {
     test_pack pack;
-    char path[256];
+    char path[SCRATCH_SIZE];
     leat_backend backend;
     leat_sim_desc sim;
 } fixture;
@@ -94,7 +94,7 @@ typedef enum change { CHANGE_DELETED, CHANGE_REPLACED, CHANGE_TRUNCATED, CHANGE_
 
 static void make_change(const fixture *f, change what)
 {
-    char other[300];
+    char other[SCRATCH_PATH_SIZE];
     int fd = -1;
     switch (what) {
     case CHANGE_DELETED:

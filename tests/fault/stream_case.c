@@ -50,7 +50,7 @@ void stream_pack_fill(test_pack *pack)
     test_pack_make(&desc, pack);
 }
 
-void stream_pack_make(test_pack *pack, char *path)
+void stream_pack_make(test_pack *pack, char path[SCRATCH_SIZE])
 {
     stream_pack_fill(pack);
     test_pack_write(pack, path);

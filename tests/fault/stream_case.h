@@ -28,7 +28,7 @@ typedef struct stream_case {
 } stream_case;
 
 /* A small pack whose requests need all that there is: chunks that are shared, stored, and read alone. */
-void stream_pack_make(test_pack *pack, char *path);
+void stream_pack_make(test_pack *pack, char path[SCRATCH_SIZE]);
 /* The same, in memory only: what was written before can be read with it. */
 void stream_pack_fill(test_pack *pack);
 

@@ -35,7 +35,7 @@ static int stream(stream_case *c)
 int main(int argc, char **argv)
 {
     static test_pack pack;
-    char path[256];
+    char path[SCRATCH_SIZE];
     if (argc == 2 && strcmp(argv[1], "make") == 0) {
         stream_pack_make(&pack, path);
         puts(path);

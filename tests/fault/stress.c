@@ -44,7 +44,7 @@ typedef struct wish {
 typedef struct world {
     leat_streamer *s;
     test_pack pack;
-    char path[256], damaged_path[256];
+    char path[SCRATCH_SIZE], damaged_path[SCRATCH_SIZE];
     _Atomic uint64_t packs[PACK_COUNT]; /* handles, as generation << 32 | index; all of the same content */
     _Atomic bool stop;
     _Atomic uint64_t submitted;

@@ -194,7 +194,7 @@ int main(void)
 {
     static guard g;
     test_pack content;
-    char path[256];
+    char path[SCRATCH_SIZE];
     test_pack_make(&(test_pack_desc){ .seed = 1,
                                       .asset_count = REQUEST_COUNT,
                                       .size_min = ASSET_BYTES,

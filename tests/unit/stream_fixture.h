@@ -13,7 +13,7 @@
 
 typedef struct stream_fixture {
     test_pack pack;
-    char path[256]; /* of its file */
+    char path[SCRATCH_SIZE]; /* of its file */
     leat_streamer *s;
     leat_pack handle;
     /* for tests that choose: */

@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "encoder_id.h"
 #include "product.h"
+#include "scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,16 +28,14 @@
 static const cache_limits defaults = { .bytes = CACHE_LIMIT_DEFAULT, .free_bytes_min = 0 };
 
 typedef struct fixture {
-    char base[192], folder[208];
+    char base[SCRATCH_SIZE], folder[SCRATCH_SIZE + 16];
     cache *cache;
 } fixture;
 
 static int setup(void **state)
 {
     fixture *f = calloc(1, sizeof(*f));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->base, sizeof(f->base), "%s/leat-cache-XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
-    assert_non_null(mkdtemp(f->base));
+    scratch_folder_make("leat-cache", f->base);
     snprintf(f->folder, sizeof(f->folder), "%s/deep/er", f->base);
     f->cache = cache_open(f->folder, defaults);
     *state = f;
@@ -46,10 +45,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fixture *f = *state;
-    char line[256];
     cache_close(f->cache);
-    snprintf(line, sizeof(line), "rm -rf '%s'", f->base);
-    assert_int_equal(system(line), 0);
+    scratch_folder_remove(f->base);
     free(f);
     return 0;
 }
@@ -66,7 +63,7 @@ static void entry_path(const fixture *f, uint64_t number, char *path)
     char digits[33];
     snprintf(digits, sizeof(digits), "%016llx%016llx", (unsigned long long)key.hash[1],
              (unsigned long long)key.hash[0]);
-    snprintf(path, 256, "%s/%.2s/%s", f->folder, digits, digits + 2);
+    snprintf(path, SCRATCH_PATH_SIZE, "%s/%.2s/%s", f->folder, digits, digits + 2);
 }
 
 static void put(const fixture *f, uint64_t number, const char *text)
@@ -116,10 +113,9 @@ static void age(const char *path, int64_t days)
 
 static uint32_t count_temporary(const fixture *f)
 {
-    char line[256];
     uint32_t count = 0;
-    snprintf(line, sizeof(line), "find '%s' -name 'tmp-*' | wc -l", f->folder);
-    FILE *pipe = popen(line, "re");
+    setenv("FOLDER", f->folder, 1); /* whatever its name has for a shell */
+    FILE *pipe = popen("find \"$FOLDER\" -name 'tmp-*' | wc -l", "re");
     assert_non_null(pipe);
     assert_int_equal(fscanf(pipe, "%u", &count), 1);
     pclose(pipe);
@@ -146,7 +142,7 @@ static void damage_is_a_miss_and_is_replaced(void **state)
 {
     fixture *f = *state;
     uint8_t good[256], bad[256];
-    char path[256], other[256];
+    char path[SCRATCH_PATH_SIZE], other[SCRATCH_PATH_SIZE];
     put(f, 1, "the bytes of an entry");
     put(f, 2, "the bytes of another");
     entry_path(f, 1, path);
@@ -187,7 +183,7 @@ static void damage_is_a_miss_and_is_replaced(void **state)
 static void folders_of_others_are_not_used(void **state)
 {
     fixture *f = *state;
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     put(f, 1, "one");
     assert_int_equal(chmod(f->folder, 0777), 0);
     cache *c = cache_open(f->folder, defaults);
@@ -231,7 +227,7 @@ static void folders_of_others_are_not_used(void **state)
 static void only_a_folder_of_its_own_is_tagged(void **state)
 {
     fixture *f = *state;
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/CACHEDIR.TAG", f->folder);
     assert_int_equal(access(path, F_OK), 0);
     cache *c = cache_open(f->base, defaults);
@@ -244,7 +240,7 @@ static void only_a_folder_of_its_own_is_tagged(void **state)
 static void the_longest_unused_goes_first(void **state)
 {
     fixture *f = *state;
-    char path[256], temporary[300], bystander[256];
+    char path[SCRATCH_PATH_SIZE], temporary[SCRATCH_PATH_SIZE], bystander[SCRATCH_PATH_SIZE];
     for (uint64_t i = 1; i <= 8; ++i) {
         put(f, i, "an entry of one block");
         entry_path(f, i, path);
@@ -542,7 +538,7 @@ static void a_key_differs_with_all_that_decides(void **state)
 /* A model importer without Assimp: one blob that says what m.mtl, beside the source, holds. */
 static bool scripted_import(const import_job *job, import_result *result)
 {
-    char path[300];
+    char path[SCRATCH_PATH_SIZE];
     uint8_t bytes[64];
     snprintf(path, sizeof(path), "%s", job->path);
     strcpy(strrchr(path, '/'), "/m.mtl");
@@ -562,7 +558,7 @@ typedef struct model_change {
 
 static bool model_is_cached(const fixture *f, model_change change)
 {
-    char path[256], library[256];
+    char path[SCRATCH_PATH_SIZE], library[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/m.obj", f->base);
     snprintf(library, sizeof(library), "%s/m.mtl", f->base);
     file_store(path, (const uint8_t *)change.source, strlen(change.source));

@@ -72,7 +72,7 @@ static void take(leat_streamer *s, leat_events events, wish *wishes, uint64_t no
 static void run(double load, uint64_t seconds, tally *t)
 {
     test_pack pack;
-    char path[256];
+    char path[SCRATCH_SIZE];
     test_pack_make(
         &(test_pack_desc){
             .seed = 3, .asset_count = 400, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES, .stored_every = 1 },
@@ -146,7 +146,7 @@ static void a_request_may_degrade(void **state)
 {
     (void)state;
     test_pack pack;
-    char path[256];
+    char path[SCRATCH_SIZE];
     test_pack_make(&(test_pack_desc){ .seed = 3,
                                       .asset_count = 20,
                                       .size_min = 10,

@@ -104,7 +104,7 @@ static io_read by_path(const unit_io *u, const char *path, uint32_t size)
 
 static void make_loose_files(const unit_io *u)
 {
-    char path[256];
+    char path[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/in", u->folder);
     assert_int_equal(mkdir(path, 0700), 0);
     unit_io_write_file(u->folder, "in/small", "0123456789", 10);

@@ -25,7 +25,7 @@
 
 typedef struct fixture {
     leat_backend backend;
-    char root[128];
+    char root[SCRATCH_SIZE];
     leat_streamer *s;
     leat_pack handle;
     struct leat_sim_desc sim;
@@ -61,9 +61,7 @@ static leat_desc desc_of(fixture *f)
 
 static void setup(fixture *f)
 {
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f->root, sizeof(f->root), "%.90s/leat_loose_XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(f->root));
+    scratch_folder_make("leat-loose", f->root);
     leat_desc desc = desc_of(f);
     f->log_count = 0;
     assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
@@ -72,16 +70,14 @@ static void setup(fixture *f)
 static void teardown(fixture *f)
 {
     leat_destroy(f->s);
-    char command[200];
-    snprintf(command, sizeof(command), "rm -rf '%s'", f->root);
-    assert_int_equal(system(command), 0);
+    scratch_folder_remove(f->root);
 }
 
 /* ---- Files ---- */
 
 static const char *path_of(const fixture *f, const char *name)
 {
-    static _Thread_local char path[1400];
+    static _Thread_local char path[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/%s", f->root, name);
     return path;
 }
@@ -111,7 +107,7 @@ static void write_file(const fixture *f, const char *name, uint32_t seed, size_t
 
 static void move(const fixture *f, const char *from, const char *to)
 {
-    char source[300];
+    char source[SCRATCH_PATH_SIZE];
     snprintf(source, sizeof(source), "%s/%s", f->root, from);
     assert_int_equal(rename(source, path_of(f, to)), 0);
 }
@@ -453,7 +449,7 @@ static void a_watched_pack_is_swapped(void **state)
     test_pack pack;
     test_pack_make(&desc, &pack);
     write_bytes(f, "world.leat", pack.bytes, pack.size);
-    char path[300];
+    char path[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/world.leat", f->root);
     assert_int_equal(leat_pack_open(f->s, path, &(leat_pack_desc){ .watch = LEAT_ON }, &f->handle), LEAT_OK);
     test_pack_free(&pack);

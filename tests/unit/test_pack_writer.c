@@ -8,6 +8,7 @@
 #include "jobs.h"
 #include "pack_file.h"
 #include "pack_writer.h"
+#include "scratch.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -18,17 +19,17 @@
 #define ASSETS 120u
 
 typedef struct place {
-    char folder[64];
-    char path[96];
+    char folder[SCRATCH_SIZE];
+    char path[SCRATCH_PATH_SIZE];
 } place;
 
 static int place_make(void **state)
 {
     place *p = calloc(1, sizeof(*p));
-    snprintf(p->folder, sizeof(p->folder), "/tmp/leat-writer-XXXXXX");
-    if (p == NULL || mkdtemp(p->folder) == NULL) {
+    if (p == NULL) {
         return -1;
     }
+    scratch_folder_make("leat-writer", p->folder);
     snprintf(p->path, sizeof(p->path), "%s/out.leat", p->folder);
     *state = p;
     return 0;

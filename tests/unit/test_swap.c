@@ -25,7 +25,7 @@ enum { OLD, NEW, VERSION_COUNT };
 typedef struct fixture {
     leat_backend backend;
     test_pack packs[VERSION_COUNT];
-    char paths[VERSION_COUNT][256];
+    char paths[VERSION_COUNT][SCRATCH_SIZE];
     leat_streamer *s;
     leat_pack handle;
     struct leat_sim_desc sim;
@@ -228,7 +228,7 @@ static void a_bad_file_is_refused(void **state)
 {
     fixture *f = *state;
     setup(f);
-    char bad[300];
+    char bad[SCRATCH_PATH_SIZE];
     snprintf(bad, sizeof(bad), "%s.bad", f->paths[NEW]);
     FILE *file = fopen(bad, "wb");
     assert_non_null(file);

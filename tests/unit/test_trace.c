@@ -93,7 +93,7 @@ static void writers_do_not_mix(void **state)
 
 typedef struct run {
     stream_fixture f;
-    char path[300]; /* of the trace */
+    char path[SCRATCH_PATH_SIZE]; /* of the trace */
 } run;
 
 static void run_begin(run *r, uint32_t records)

@@ -6,6 +6,7 @@
  * before those of the C library: they do what those do, until a test says that a limit is reached. */
 #include "unit.h"
 
+#include "scratch.h"
 #include "streamer.h"
 #include "watch.h"
 
@@ -60,7 +61,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 /* ---- The streamer ---- */
 
 typedef struct fixture {
-    char root[128]; /* holds what is mounted */
+    char root[SCRATCH_SIZE]; /* holds what is mounted */
     struct leat_sim_desc sim;
     leat_streamer *s;
     leat_pack pack;
@@ -83,8 +84,7 @@ static int setup(void **state)
     f = (fixture){ .now_ns = NS_PER_S, .sim = { .seed = 1 } };
     *state = &f;
     memset(&kernel, 0, sizeof(kernel));
-    const char *tmp = getenv("TMPDIR");
-    snprintf(f.root, sizeof(f.root), "%.90s/leat_watch_XXXXXX", tmp != NULL ? tmp : "/tmp");
+    scratch_folder_make("leat-watch", f.root);
     leat_desc desc = { .backend = LEAT_BACKEND_SIM,
                        .sim = &f.sim,
                        .stepped = true,
@@ -93,21 +93,20 @@ static int setup(void **state)
                        .lent_bytes = MIB(8),
                        .pack_count_max = 2,
                        .logger = { .log = take_log, .user = &f, .level = LEAT_LOG_WARNING } };
-    return mkdtemp(f.root) == NULL || leat_create(&desc, &f.s) != LEAT_OK;
+    return leat_create(&desc, &f.s) != LEAT_OK;
 }
 
 static int teardown(void **state)
 {
     fixture *f = *state;
     leat_destroy(f->s);
-    char line[200];
-    snprintf(line, sizeof(line), "rm -rf '%s'", f->root);
-    return system(line);
+    scratch_folder_remove(f->root);
+    return 0;
 }
 
 static const char *path_of(const fixture *f, const char *name)
 {
-    static char paths[2][400]; /* for two at once */
+    static char paths[2][SCRATCH_PATH_SIZE]; /* for two at once */
     static uint32_t turn;
     turn ^= 1;
     snprintf(paths[turn], sizeof(paths[turn]), "%s/%s", f->root, name);
@@ -136,9 +135,7 @@ static void move(const fixture *f, const char *from, const char *to)
 
 static void remove_folder(const fixture *f, const char *name)
 {
-    char line[500];
-    snprintf(line, sizeof(line), "rm -rf '%s'", path_of(f, name));
-    assert_int_equal(system(line), 0);
+    scratch_folder_remove(path_of(f, name));
 }
 
 static void mount(fixture *f, const char *name)

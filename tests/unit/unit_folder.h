@@ -2,30 +2,28 @@
 #ifndef LEAT_TEST_UNIT_FOLDER_H
 #define LEAT_TEST_UNIT_FOLDER_H
 
+#include "scratch.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char unit_root[128];
+static char unit_root[SCRATCH_SIZE];
 
 static inline void unit_folder_make(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    snprintf(unit_root, sizeof(unit_root), "%.90s/leat_unit_XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(unit_root));
+    scratch_folder_make("leat-unit", unit_root);
 }
 
 static inline void unit_folder_remove(void)
 {
-    char command[200];
-    snprintf(command, sizeof(command), "rm -rf '%s'", unit_root);
-    assert_int_equal(system(command), 0);
+    scratch_folder_remove(unit_root);
 }
 
 /* Valid until the next call. */
 static inline const char *unit_path(const char *name)
 {
-    static char path[sizeof(unit_root) + 300];
+    static char path[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/%s", unit_root, name);
     return path;
 }

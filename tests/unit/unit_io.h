@@ -8,6 +8,7 @@
 
 #include "io.h"
 #include "region.h"
+#include "scratch.h"
 
 #include <leat/sim.h>
 
@@ -33,7 +34,7 @@ typedef struct unit_io {
     io_backend *io;
     uint64_t now_ns; /* of the simulated device */
     struct leat_sim_desc sim;
-    char folder[64];
+    char folder[SCRATCH_SIZE];
     int folder_fd;
     io_file_desc file; /* UNIT_FILE_SIZE bytes at "big" in the folder */
     uint8_t *bytes; /* what is in it */
@@ -51,7 +52,7 @@ static inline void unit_io_log(leat_log_level level, const char *text, void *use
 
 static inline void unit_io_write_file(const char *folder, const char *name, const void *bytes, size_t size)
 {
-    char path[512];
+    char path[SCRATCH_PATH_SIZE];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
@@ -62,9 +63,7 @@ static inline void unit_io_write_file(const char *folder, const char *name, cons
 /* A folder with one file of random bytes. */
 static inline void unit_io_make_folder(unit_io *u)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(u->folder, sizeof(u->folder), "%.40s/leat-io.XXXXXX", base != NULL ? base : "/tmp");
-    assert_non_null(mkdtemp(u->folder));
+    scratch_folder_make("leat-io", u->folder);
     u->folder_fd = open(u->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(u->folder_fd >= 0);
     u->bytes = malloc(UNIT_FILE_SIZE);
@@ -123,15 +122,13 @@ static inline void unit_io_close(unit_io *u)
 
 static inline void unit_io_remove_folder(unit_io *u)
 {
-    char command[128];
     close(u->file.fd_buffered);
     if (u->file.fd_direct >= 0) {
         close(u->file.fd_direct);
     }
     close(u->folder_fd);
     free(u->bytes);
-    snprintf(command, sizeof(command), "rm -rf '%s'", u->folder);
-    assert_int_equal(system(command), 0);
+    scratch_folder_remove(u->folder);
 }
 
 /* Waits for up to `count` completions; at least one. */
