@@ -6,10 +6,13 @@
  * "idle". The closed loop and the fixed windows take turns. A host that is shared takes processors away for
  * milliseconds; so each turn has a p99 of its own, and the median of them counts. "busy machine" is idle once more,
  * with a thread per core that only computes, and plain threads that read from the disk: what of the tail is the
- * machine's, whoever keeps it busy. The same small reads in the class high, and of the normal class with a deadline,
- * show what others wait who are in a hurry; also from the page cache ("warm"), where reads cost nothing and the workers
- * are what all wait for. */
+ * machine's, whoever keeps it busy; and where threads above all others may be had (witness.h), how long some core was
+ * away, and the p99 of the reads that met none of it. The same small reads in the class high, and of the normal class
+ * with a deadline, show what others wait who are in a hurry; also from the page cache ("warm"), where reads cost
+ * nothing and the workers are what all wait for. */
 #include "bench.h"
+
+#include "witness.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -30,6 +33,8 @@ typedef struct outcome {
     samples bandwidth; /* packed bytes per second, per turn */
     samples p99; /* per turn */
     samples window;
+    samples undisturbed_ms; /* of latency_ms, those during which no core was away */
+    samples away; /* share of the time, per turn */
 } outcome;
 
 /* What a turn is to be. */
@@ -52,6 +57,7 @@ typedef struct turn {
     uint32_t background; /* in flight */
     bool urgent_out;
     uint64_t urgent_at_ns;
+    samples urgent_began; /* of each that has ended, in seconds, beside its latency */
     void *urgent_memory;
     uint64_t random;
 } turn;
@@ -99,6 +105,7 @@ static void take(turn *t, leat_events events, samples *latency_ms)
         }
         if (e->user == 1) {
             samples_add(latency_ms, (double)(bench_now_ns() - t->urgent_at_ns) / 1e6);
+            samples_add(&t->urgent_began, (double)t->urgent_at_ns);
             t->urgent_out = false;
         } else {
             --t->background;
@@ -130,6 +137,19 @@ static void close_turn(turn *t)
     bench_pack_close(&t->plain);
     free(t->assets);
     free(t->urgent_memory);
+    samples_free(&t->urgent_began);
+}
+
+/* Before `latency_ms` is sorted. */
+static void keep_undisturbed(const turn *t, const samples *latency_ms, const witness *w, outcome *o)
+{
+    for (uint32_t i = 0; i < latency_ms->count; ++i) {
+        uint64_t begin_ns = (uint64_t)t->urgent_began.values[i];
+        if (!witness_saw_absence(w, begin_ns, begin_ns + (uint64_t)(latency_ms->values[i] * 1e6))) {
+            samples_add(&o->undisturbed_ms, latency_ms->values[i]);
+        }
+    }
+    samples_add(&o->away, witness_share_away(w));
 }
 
 /* One contestant's turn of `seconds`, after a warm-up of a fifth of that. */
@@ -145,6 +165,7 @@ static bool run_turn(bench *b, const setting *is, outcome *o)
         return false;
     }
     samples mine = { 0 };
+    witness *w = witness_start();
     uint64_t begin_ns = bench_now_ns();
     uint64_t measure_ns = begin_ns + (uint64_t)(seconds * 0.2e9), end_ns = begin_ns + (uint64_t)(seconds * 1.2e9);
     uint64_t next_ns = measure_ns;
@@ -176,6 +197,11 @@ static bool run_turn(bench *b, const setting *is, outcome *o)
     leat_stats_get(t.s, &after);
     samples_add(&o->bandwidth, (double)(after.bytes_read - before.bytes_read) * 1e9 / (double)passed_ns);
     samples_add(&o->window, (double)after.window_bytes);
+    witness_stop(w);
+    if (w != NULL) {
+        keep_undisturbed(&t, &mine, w, o);
+        witness_free(w);
+    }
     samples_add(&o->p99, samples_quantile(&mine, 0.99));
     for (uint32_t i = 0; i < mine.count; ++i) {
         samples_add(&o->latency_ms, mine.values[i]);
@@ -244,11 +270,20 @@ static bool run_busy_turn(bench *b, outcome *o)
     return ok;
 }
 
+static double undisturbed_p99(outcome *o)
+{
+    return samples_quantile(&o->undisturbed_ms, 0.99);
+}
+
 static void print_row(const char *name, outcome *o)
 {
-    printf("  %-16s urgent p50 %7.3f p90 %7.3f p99 %7.3f ms   background %8.1f MB/s   window %7.2f MiB\n", name,
+    printf("  %-16s urgent p50 %7.3f p90 %7.3f p99 %7.3f ms   background %8.1f MB/s   window %7.2f MiB", name,
            samples_median(&o->latency_ms), samples_quantile(&o->latency_ms, 0.9), samples_median(&o->p99),
            samples_median(&o->bandwidth) / 1e6, samples_median(&o->window) / (1 << 20));
+    if (o->away.count > 0) {
+        printf("   away %2.0f %%, else p99 %7.3f ms", samples_median(&o->away) * 100, undisturbed_p99(o));
+    }
+    printf("\n");
 }
 
 static void free_outcome(outcome *o)
@@ -257,6 +292,8 @@ static void free_outcome(outcome *o)
     samples_free(&o->bandwidth);
     samples_free(&o->p99);
     samples_free(&o->window);
+    samples_free(&o->undisturbed_ms);
+    samples_free(&o->away);
 }
 
 /* Who else is in a hurry. */
@@ -296,8 +333,8 @@ bool suite_urgent(bench *b)
 {
     static const uint64_t windows[WINDOW_COUNT] = { 256u << 10, 512u << 10, 1u << 20,  3u << 19,  2u << 20,
                                                     4u << 20,   8u << 20,   16u << 20, 32u << 20, 64u << 20 };
-    outcome idle = { 0 }, busy = { 0 }, closed = { 0 }, fixed[WINDOW_COUNT] = { { { 0 }, { 0 }, { 0 }, { 0 } } };
-    outcome hurried[HURRIED_COUNT] = { { { 0 }, { 0 }, { 0 }, { 0 } } };
+    outcome idle = { 0 }, busy = { 0 }, closed = { 0 }, fixed[WINDOW_COUNT] = { { .latency_ms = { 0 } } };
+    outcome hurried[HURRIED_COUNT] = { { .latency_ms = { 0 } } };
     uint32_t fixed_count = b->quick ? 2 : WINDOW_COUNT;
     for (uint32_t round = 0; round < b->rounds; ++round) {
         uint32_t turn_count = fixed_count + 3;
@@ -342,6 +379,12 @@ bool suite_urgent(bench *b)
                  samples_quantile(&closed.latency_ms, 0.9) / samples_quantile(&idle.latency_ms, 0.9), "", GOAL_NONE, 0);
     bench_figure(b, "urgent_p99_ratio_to_busy_machine", p99 / samples_median(&busy.p99), "", GOAL_NONE, 0);
     bench_figure(b, "urgent_p99_ratio_to_idle", p99 / idle_p99, "", GOAL_AT_MOST, 1.5);
+    if (closed.away.count > 0 && idle.away.count > 0) {
+        bench_figure(b, "urgent_cores_away", samples_median(&closed.away), "of the time", GOAL_NONE, 0);
+        bench_figure(b, "urgent_p99_undisturbed", undisturbed_p99(&closed), "ms", GOAL_NONE, 0);
+        bench_figure(b, "urgent_p99_undisturbed_ratio_to_idle", undisturbed_p99(&closed) / undisturbed_p99(&idle), "",
+                     GOAL_NONE, 0);
+    }
     bench_figure(b, "background_ratio_to_best", bandwidth / best, "", GOAL_AT_LEAST, 0.9);
     bench_figure(b, "fixed_windows_better_in_both", better, "", GOAL_AT_MOST, 0);
     report_hurried(b, hurried);
