@@ -7,10 +7,18 @@
 #define ERROR_NS UINT64_C(8000000000)
 #define RATE_NS UINT64_C(250000000)
 
-static const uint8_t ink[4] = { 244, 240, 232, 255 }, dim[4] = { 186, 180, 170, 255 }, gold[4] = { 248, 206, 120, 255 };
-static const uint8_t panel[4] = { 26, 25, 27, 226 }, track[4] = { 96, 94, 96, 190 };
-static const uint8_t teal[4] = { 96, 214, 196, 255 }, rose[4] = { 240, 110, 110, 255 },
-                     blue[4] = { 120, 170, 240, 255 };
+/* Where the panel does not fit above the foot, its charts are left out, and the panel at the right becomes a line. */
+#define PANEL_WIDTH 320.0f
+#define PANEL_HEIGHT 490.0f
+#define CHARTS_HEIGHT 96.0f /* of it */
+#define FOOT_HEIGHT 35.0f
+#define FOCUS_WIDTH_MIN 820.0f /* for both panels and something between them */
+
+const uint8_t hud_ink[4] = { 244, 240, 232, 255 }, hud_dim[4] = { 186, 180, 170, 255 };
+const uint8_t hud_gold[4] = { 248, 206, 120, 255 }, hud_teal[4] = { 96, 214, 196, 255 };
+const uint8_t hud_rose[4] = { 240, 110, 110, 255 }, hud_blue[4] = { 120, 170, 240, 255 };
+const uint8_t hud_panel[4] = { 26, 25, 27, 226 };
+static const uint8_t track[4] = { 96, 94, 96, 190 };
 
 void hud_frame(hud *h, uint64_t frame_ns, const stream *s)
 {
@@ -60,12 +68,13 @@ static float largest(const float *values)
 typedef struct column {
     text *t;
     float x, y, width, unit;
+    bool charts;
 } column;
 
 static void row(column *c, const char *name, const char *value)
 {
-    text_screen(c->t, c->x, c->y, 15 * c->unit, dim, name);
-    text_screen(c->t, c->x + c->width - text_width(value, 15 * c->unit), c->y, 15 * c->unit, ink, value);
+    text_screen(c->t, c->x, c->y, 15 * c->unit, hud_dim, name);
+    text_screen(c->t, c->x + c->width - text_width(value, 15 * c->unit), c->y, 15 * c->unit, hud_ink, value);
     c->y += 18 * c->unit;
 }
 
@@ -79,6 +88,14 @@ static void bar(column *c, const char *name, double value, double full, const ui
     c->y += 11 * c->unit;
 }
 
+static void chart(column *c, float height, const float *values, uint32_t next, float full, const uint8_t tint[4])
+{
+    if (c->charts) {
+        graph(c->t, c->x, c->y, c->width, height * c->unit, values, next, full, tint);
+        c->y += (height + 6) * c->unit;
+    }
+}
+
 static void times_draw(hud *h, column *c, const hud_context *context)
 {
     uint32_t last = (h->frame_next + HUD_FRAMES - 1) % HUD_FRAMES;
@@ -86,8 +103,7 @@ static void times_draw(hud *h, column *c, const hud_context *context)
     float most = largest(h->frame_ms), full = most > 66 ? most : most > 33 ? 66.7f : 33.3f;
     snprintf(value, sizeof value, "%.1f ms  (max %.0f)", (double)h->frame_ms[last], (double)most);
     row(c, "frame", value);
-    graph(c->t, c->x, c->y, c->width, 34 * c->unit, h->frame_ms, h->frame_next, full, gold);
-    c->y += 40 * c->unit;
+    chart(c, 34, h->frame_ms, h->frame_next, full, hud_gold);
     snprintf(value, sizeof value, "%.3f ms  (max %.2f)", (double)h->update_ms[last], (double)largest(h->update_ms));
     row(c, "of that in Leat", value);
     snprintf(value, sizeof value, "%.2f ms", (double)context->s->counts.upload_ns_last * 1e-6);
@@ -102,14 +118,11 @@ static void flow_draw(hud *h, column *c, const hud_context *context, const leat_
     row(c, "read", value);
     snprintf(value, sizeof value, "%.1f MB/s", (double)h->delivered_rate * 1e-6);
     row(c, "decoded", value);
-    graph(c->t, c->x, c->y, c->width, 22 * c->unit, h->read_history, h->read_next,
-          f_max(largest(h->read_history), 1e6f), teal);
-    c->y += 28 * c->unit;
+    chart(c, 22, h->read_history, h->read_next, f_max(largest(h->read_history), 1e6f), hud_teal);
     float slowest = largest(h->latency_ms);
     snprintf(value, sizeof value, "at most %.1f ms", (double)slowest);
     row(c, "request to ready", value);
-    graph(c->t, c->x, c->y, c->width, 22 * c->unit, h->latency_ms, h->frame_next, f_max(slowest, 1), blue);
-    c->y += 28 * c->unit;
+    chart(c, 22, h->latency_ms, h->frame_next, f_max(slowest, 1), hud_blue);
     snprintf(value, sizeof value, "%u reads, %.2f of %.2f MiB", stats->reads_in_flight,
              (double)stats->bytes_in_flight / 1048576.0, (double)stats->window_bytes / 1048576.0);
     row(c, "in flight", value);
@@ -126,10 +139,10 @@ static void memory_draw(column *c, const hud_context *context, const leat_stats 
     const residency_budget *textures = &context->r->budgets[RESIDENCY_TEXTURES];
     const residency_budget *meshes = &context->r->budgets[RESIDENCY_MESHES];
     bar(c, textures->bias > 0 ? "textures (over budget)" : "textures", (double)textures->bytes,
-        (double)textures->bytes_max, textures->bias > 0 ? rose : gold);
-    bar(c, "meshes", (double)meshes->bytes, (double)meshes->bytes_max, gold);
-    bar(c, "read pool", (double)stats->pool_bytes_used, (double)info.pool_bytes, blue);
-    bar(c, "lent by Leat", (double)stats->lent_bytes_used, (double)info.lent_bytes, blue);
+        (double)textures->bytes_max, textures->bias > 0 ? hud_rose : hud_gold);
+    bar(c, "meshes", (double)meshes->bytes, (double)meshes->bytes_max, hud_gold);
+    bar(c, "read pool", (double)stats->pool_bytes_used, (double)info.pool_bytes, hud_blue);
+    bar(c, "lent by Leat", (double)stats->lent_bytes_used, (double)info.lent_bytes, hud_blue);
     c->y += 3 * c->unit;
 }
 
@@ -172,43 +185,72 @@ static void help_draw(text *t, const hud_context *context, float unit)
     float x = f_max(((float)context->width - width) * 0.5f, 348 * unit), y = ((float)context->height - height) * 0.5f;
     text_box(t, x, y, width, height, (const uint8_t[]){ 26, 26, 30, 242 });
     for (uint32_t i = 0; i < count; ++i) {
-        text_screen(t, x + 22 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, gold, keys[i][0]);
-        text_screen(t, x + 160 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, ink, keys[i][1]);
+        text_screen(t, x + 22 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, hud_gold, keys[i][0]);
+        text_screen(t, x + 160 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, hud_ink, keys[i][1]);
+    }
+}
+
+static void figures_draw(hud *h, text *t, const hud_context *context, float unit, bool charts)
+{
+    leat_stats stats;
+    leat_info info;
+    leat_stats_get(context->streamer, &stats);
+    leat_info_get(context->streamer, &info);
+    float margin = 14 * unit, width = (PANEL_WIDTH - 24) * unit;
+    text_box(t, margin, margin, PANEL_WIDTH * unit, (PANEL_HEIGHT - (charts ? 0 : CHARTS_HEIGHT)) * unit, hud_panel);
+    column c = { t, margin + 12 * unit, margin + 8 * unit, width, unit, charts };
+    text_screen(t, c.x, c.y, 22 * unit, hud_gold, "Leat");
+    const char *backend = info.backend == LEAT_BACKEND_URING ? "io_uring" : "pread threads";
+    char state[80];
+    snprintf(state, sizeof state, "%s%s", backend, context->paused ? ", PAUSED" : "");
+    text_screen(t, c.x + width - text_width(state, 15 * unit), c.y + 4 * unit, 15 * unit,
+                context->paused ? hud_rose : hud_dim, state);
+    c.y += 30 * unit;
+    times_draw(h, &c, context);
+    flow_draw(h, &c, context, &stats);
+    memory_draw(&c, context, &stats);
+    states_draw(&c, context);
+}
+
+/* Where one is, at the left; at the right what there is room for. */
+static void foot_draw(text *t, const hud_context *context, float unit, bool explain)
+{
+    float margin = 14 * unit, size = 14 * unit, y = (float)context->height - 30 * unit;
+    float room = (float)context->width - 4 * margin - text_width(context->place, 18 * unit);
+    text_box(t, 0, y - 5 * unit, (float)context->width, FOOT_HEIGHT * unit, hud_panel);
+    text_screen_within(t, margin, y, 18 * unit, (float)context->width - 2 * margin, hud_ink, context->place);
+    char right[256], focus[160] = "";
+    snprintf(right, sizeof right, "%s     F1: keys", context->renderer);
+    if (explain) {
+        hud_focus_line(context, focus, sizeof focus);
+        snprintf(right, sizeof right, "%s", focus);
+    }
+    if (text_width(right, size) > room && !explain) {
+        snprintf(right, sizeof right, "F1: keys");
+    }
+    float width = f_min(text_width(right, size), room);
+    if (room > 60 * unit) {
+        text_screen_within(t, (float)context->width - margin - width, y + 2 * unit, size, width,
+                           explain ? hud_ink : hud_dim, right);
+    }
+    if (context->s->error_text[0] != '\0' && clock_ns() - context->s->error_ns < ERROR_NS) {
+        text_box(t, 0, y - 29 * unit, (float)context->width, 24 * unit, (const uint8_t[]){ 150, 40, 50, 210 });
+        text_screen_within(t, margin, y - 26 * unit, size, (float)context->width - 2 * margin, hud_ink,
+                           context->s->error_text);
     }
 }
 
 void hud_draw(hud *h, text *t, const hud_context *context)
 {
     float unit = f_max((float)context->height / 720.0f, 0.75f);
-    leat_stats stats;
-    leat_info info;
-    leat_stats_get(context->streamer, &stats);
-    leat_info_get(context->streamer, &info);
-    float margin = 14 * unit, width = 296 * unit;
-    text_box(t, margin, margin, width + 24 * unit, 490 * unit, panel);
-    column c = { t, margin + 12 * unit, margin + 8 * unit, width, unit };
-    text_screen(t, c.x, c.y, 22 * unit, gold, "Leat");
-    const char *backend = info.backend == LEAT_BACKEND_URING ? "io_uring" : "pread threads";
-    char state[80];
-    snprintf(state, sizeof state, "%s%s", backend, context->paused ? ", PAUSED" : "");
-    text_screen(t, c.x + width - text_width(state, 15 * unit), c.y + 4 * unit, 15 * unit, context->paused ? rose : dim,
-                state);
-    c.y += 30 * unit;
-    times_draw(h, &c, context);
-    flow_draw(h, &c, context, &stats);
-    memory_draw(&c, context, &stats);
-    states_draw(&c, context);
-
-    float foot = (float)context->height - 30 * unit;
-    text_box(t, 0, foot - 5 * unit, (float)context->width, 35 * unit, panel);
-    text_screen(t, margin, foot, 18 * unit, ink, context->place);
-    char right[256];
-    snprintf(right, sizeof right, "%s     F1: keys", context->renderer);
-    text_screen(t, (float)context->width - margin - text_width(right, 14 * unit), foot + 2 * unit, 14 * unit, dim,
-                right);
-    if (context->s->error_text[0] != '\0' && clock_ns() - context->s->error_ns < ERROR_NS) {
-        text_box(t, 0, foot - 29 * unit, (float)context->width, 24 * unit, (const uint8_t[]){ 150, 40, 50, 210 });
-        text_screen(t, margin, foot - 26 * unit, 14 * unit, ink, context->s->error_text);
+    bool charts = (PANEL_HEIGHT + FOOT_HEIGHT + 20) * unit <= (float)context->height;
+    bool panels = charts && FOCUS_WIDTH_MIN * unit <= (float)context->width;
+    if (context->figures) {
+        figures_draw(h, t, context, unit, charts);
+        if (panels) {
+            hud_focus_draw(t, context, unit);
+        }
+        foot_draw(t, context, unit, !panels);
     }
     if (context->help) {
         help_draw(t, context, unit);

@@ -1,9 +1,11 @@
-/* hud.h - figures over the picture: frame times, streams of bytes, queues, memory, states; and the list of keys. */
+/* hud.h - figures over the picture: frame times, streams of bytes, queues, memory, states; what is looked at, and why
+ * it looks as it does; what is streamed now; and the list of keys. */
 #ifndef VIEW_HUD_H
 #define VIEW_HUD_H
 
 #include "stream.h"
 #include "text.h"
+#include "wants.h"
 
 #define HUD_FRAMES 240u
 
@@ -22,12 +24,26 @@ typedef struct hud_context {
     const char *place, *renderer;
     const stream *s;
     const residency *r;
+    const catalog *c;
+    const world *w;
+    const wants *wants;
+    const view_camera *camera;
     const leat_streamer *streamer;
-    uint32_t width, height, draw_count, triangle_count, drawn_count;
-    bool paused, help, flying;
+    uint32_t width, height, draw_count, triangle_count;
+    bool paused, figures, help;
 } hud_context;
 
 void hud_frame(hud *h, uint64_t frame_ns, const stream *s);
 void hud_draw(hud *h, text *t, const hud_context *context);
+
+/* ---- Inside: between hud.c and hud_focus.c ---- */
+
+extern const uint8_t hud_ink[4], hud_dim[4], hud_gold[4], hud_teal[4], hud_rose[4], hud_blue[4], hud_panel[4];
+
+/* The exhibit that is looked at: marked in the picture, and explained in a panel at the top right, with what is
+ * streamed now below it. */
+void hud_focus_draw(text *t, const hud_context *context, float unit);
+/* The same of the exhibit in one line, for pictures that have no room for a panel. "": nothing is looked at. */
+void hud_focus_line(const hud_context *context, char *line, size_t line_size);
 
 #endif

@@ -16,6 +16,7 @@
 #include "window.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,11 +55,15 @@ typedef struct view {
     bool failed; /* a screenshot could not be written */
 } view;
 
-static bool say(const char *format, const char *what)
+/* One line on stderr. Always false, so that whoever gives up does so in one line. */
+__attribute__((format(printf, 1, 2))) static bool say(const char *format, ...)
 {
-    fprintf(stderr, "leat-view: ");
-    fprintf(stderr, format, what);
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("leat-view: ", stderr);
+    vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
+    va_end(arguments);
     return false;
 }
 
@@ -84,11 +89,8 @@ static bool packs_open(view *v)
         error = (leat_error){ 0 };
         result = leat_pack_open(v->streamer, v->o.packs[i], &pack_desc, &v->packs[i]);
         if (result != LEAT_OK) {
-            if (error.text[0] != '\0') {
-                return say("%s", error.text);
-            }
-            fprintf(stderr, "leat-view: %s: %s\n", v->o.packs[i], leat_result_text(result));
-            return false;
+            return error.text[0] != '\0' ? say("%s", error.text)
+                                         : say("%s: %s", v->o.packs[i], leat_result_text(result));
         }
     }
     return true;
@@ -207,6 +209,8 @@ static void camera_place(view *v)
     v->yaw = v->pitch = 0;
     v->flying = v->o.autofly;
     v->hud_on = !v->o.hud_off;
+    v->mips = v->o.mips;
+    v->lods = v->o.lods;
 }
 
 /* ---- A frame ---- */
@@ -293,15 +297,18 @@ static void frame_draw(view *v, float seconds)
                                 .renderer = v->window.renderer,
                                 .s = &v->s,
                                 .r = &v->r,
+                                .c = &v->c,
+                                .w = &v->w,
+                                .wants = &v->wants,
+                                .camera = &v->camera,
                                 .streamer = v->streamer,
                                 .width = v->renderer.width,
                                 .height = v->renderer.height,
                                 .draw_count = v->renderer.draw_count,
                                 .triangle_count = v->renderer.triangle_count,
-                                .drawn_count = v->wants.drawn_count,
                                 .paused = v->paused,
-                                .help = v->help,
-                                .flying = v->flying };
+                                .figures = v->hud_on,
+                                .help = v->help };
         hud_draw(&v->hud, &v->renderer.text, &context);
         renderer_draw_screen(&v->renderer);
     }
@@ -315,8 +322,7 @@ static void screenshot_take(view *v, const char *path)
         renderer_read(&v->renderer, pixels);
     }
     if (pixels == NULL || !screenshot_write(path, v->renderer.width, v->renderer.height, pixels)) {
-        fprintf(stderr, "leat-view: %s cannot be written: %s\n", path, strerror(errno));
-        v->failed = true;
+        v->failed = !say("%s cannot be written: %s", path, strerror(errno));
     } else {
         ++v->screenshot_count;
     }
@@ -344,7 +350,7 @@ static void screenshots_due(view *v, bool last, bool key)
     if (key) {
         screenshot_name("leat-view.png", v->screenshot_count + 1, name, sizeof name);
         screenshot_take(v, name);
-        fprintf(stderr, "leat-view: wrote %s\n", name);
+        (void)say("wrote %s", name);
     }
 }
 
@@ -422,8 +428,7 @@ static bool finish(view *v)
                                .samples = v->renderer.samples,
                                .budget_bytes = v->o.budget_bytes };
     if (!report_write(&v->report, &context, v->o.report)) {
-        fprintf(stderr, "leat-view: %s cannot be written: %s\n", v->o.report, strerror(errno));
-        return false;
+        return say("%s cannot be written: %s", v->o.report, strerror(errno));
     }
     return !v->failed;
 }

@@ -22,6 +22,7 @@ static const char help_text[] =
     "      --msaa N              samples a pixel; 1 is none (default 4, on software GL 1)\n"
     "      --no-watch            do not look out for packs and files that change\n"
     "      --no-hud              start without the figures\n"
+    "      --overlay NAME        start with an overlay: mips (key M) or lods (key L)\n"
     "      --headless            no window: render off the screen, 30 frames a virtual second\n"
     "      --screenshot F.png    write the last frame; with --screenshot-every, F-0001.png and so on\n"
     "      --screenshot-every N  write every Nth frame\n"
@@ -42,6 +43,7 @@ enum {
     OPTION_SPEED,
     OPTION_MSAA,
     OPTION_NO_HUD,
+    OPTION_OVERLAY,
     OPTION_NO_WATCH,
     OPTION_HEADLESS,
     OPTION_SCREENSHOT,
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
     { "msaa", required_argument, NULL, OPTION_MSAA },
     { "no-watch", no_argument, NULL, OPTION_NO_WATCH },
     { "no-hud", no_argument, NULL, OPTION_NO_HUD },
+    { "overlay", required_argument, NULL, OPTION_OVERLAY },
     { "headless", no_argument, NULL, OPTION_HEADLESS },
     { "screenshot", required_argument, NULL, OPTION_SCREENSHOT },
     { "screenshot-every", required_argument, NULL, OPTION_SCREENSHOT_EVERY },
@@ -122,6 +125,17 @@ static bool backend_parse(const char *string, options *o)
     return false;
 }
 
+static bool overlay_parse(const char *string, options *o)
+{
+    bool mips = strcmp(string, "mips") == 0, lods = strcmp(string, "lods") == 0;
+    o->mips |= mips;
+    o->lods |= lods;
+    if (!mips && !lods) {
+        fprintf(stderr, "leat-view: --overlay is mips or lods, not \"%s\"\n", string);
+    }
+    return mips || lods;
+}
+
 static bool speed_parse(const char *string, options *o)
 {
     char *end = NULL;
@@ -162,6 +176,8 @@ static bool option_take(int option, const char *value, options *o)
         return o->watch_off = true;
     case OPTION_NO_HUD:
         return o->hud_off = true;
+    case OPTION_OVERLAY:
+        return overlay_parse(value, o);
     case OPTION_HEADLESS:
         return o->headless = true;
     case OPTION_SCREENSHOT:

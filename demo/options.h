@@ -9,7 +9,8 @@
 typedef struct options {
     const char *packs[OPTIONS_PACKS_MAX];
     uint32_t pack_count;
-    bool headless, autofly, hud_off, vsync_off, watch_off;
+    bool headless, autofly, hud_off, watch_off;
+    bool mips, lods; /* overlays to start with */
     uint32_t frames; /* 0: until closed */
     uint32_t width, height;
     const char *screenshot;

@@ -367,6 +367,58 @@ void residency_forget(residency *r, uint32_t index)
     }
 }
 
+residency_reason residency_reason_of(const residency *r, uint32_t index, bool paused)
+{
+    const residency_item *item = &r->items[index];
+    if (item->failed) {
+        return RESIDENCY_FAILED;
+    }
+    if (item->target < item->resident) {
+        return item->reading ? RESIDENCY_READING : RESIDENCY_UPLOADING;
+    }
+    if (item->resident > item->desired) {
+        return paused ? RESIDENCY_PAUSED : RESIDENCY_WAITING;
+    }
+    if (item->resident > item->wanted) {
+        return RESIDENCY_OVER_BUDGET;
+    }
+    if (item->resident == 0) {
+        return RESIDENCY_FINEST;
+    }
+    return item->resident == item->level_finest ? RESIDENCY_LIMITED : RESIDENCY_SHARP;
+}
+
+const char *residency_reason_text(residency_reason reason)
+{
+    static const char *const texts[RESIDENCY_REASON_COUNT] = {
+        [RESIDENCY_FINEST] = "as fine as it is packed",
+        [RESIDENCY_SHARP] = "as fine as its size on screen needs",
+        [RESIDENCY_READING] = "finer: being read",
+        [RESIDENCY_UPLOADING] = "finer: read, going to the GPU",
+        [RESIDENCY_WAITING] = "finer: waits, nearer things go first",
+        [RESIDENCY_OVER_BUDGET] = "held coarse by the budget (+ raises it)",
+        [RESIDENCY_PAUSED] = "finer: streaming is paused (P)",
+        [RESIDENCY_LIMITED] = "finer cannot be had: damaged or too large",
+        [RESIDENCY_FAILED] = "cannot be read: damaged or unknown",
+    };
+    return (uint32_t)reason < RESIDENCY_REASON_COUNT ? texts[reason] : "?";
+}
+
+uint32_t residency_under_way(const residency *r, uint32_t *items, uint32_t count_max)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < r->wanted_count; ++i) {
+        const residency_item *item = &r->items[r->wanted[i]];
+        if (item->target < item->resident) {
+            if (count < count_max) {
+                items[count] = r->wanted[i];
+            }
+            ++count;
+        }
+    }
+    return count;
+}
+
 uint32_t residency_mip_for(uint32_t width, uint32_t height, uint32_t mip_count, float pixels)
 {
     uint32_t side = width > height ? width : height, mip = 0;

@@ -110,6 +110,26 @@ void residency_ended(residency *r, uint32_t item, bool damaged);
 /* Everything is gone (a reset): counts as nothing resident. No read may be under way. */
 void residency_forget(residency *r, uint32_t item);
 
+/* Why an item that is wanted in this frame looks as it does. */
+typedef enum residency_reason {
+    RESIDENCY_FINEST = 0, /* there is nothing finer */
+    RESIDENCY_SHARP, /* as fine as its size on the screen needs */
+    RESIDENCY_READING, /* more of it is queued or under way */
+    RESIDENCY_UPLOADING, /* more of it has been read, and is on its way to the GPU */
+    RESIDENCY_WAITING, /* its turn has not come: reads under way are at their limit, or there is no room yet */
+    RESIDENCY_OVER_BUDGET, /* as fine as the budget allows */
+    RESIDENCY_PAUSED,
+    RESIDENCY_LIMITED, /* what is finer cannot be had: damage, or larger than a read or the GPU takes */
+    RESIDENCY_FAILED, /* nothing of it can be had */
+    RESIDENCY_REASON_COUNT
+} residency_reason;
+residency_reason residency_reason_of(const residency *r, uint32_t item, bool paused);
+/* In words, for people. */
+const char *residency_reason_text(residency_reason reason);
+/* Items that are wanted and being read or uploaded, most urgent first; writes count_max at most, returns all there are.
+ */
+uint32_t residency_under_way(const residency *r, uint32_t *items, uint32_t count_max);
+
 /* The mip of a texture whose longer side covers `pixels` on the screen. */
 uint32_t residency_mip_for(uint32_t width, uint32_t height, uint32_t mip_count, float pixels);
 

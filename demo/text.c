@@ -155,23 +155,38 @@ void text_box(text *t, float x, float y, float width, float height, const uint8_
     }
 }
 
+/* The string, or one in `shortened` that has lost its middle, so that it is about width_max wide. */
+#define SHORTENED_SIZE 128u
+static const char *shorten(const char *string, float size, float width_max, char shortened[SHORTENED_SIZE])
+{
+    size_t length = strlen(string);
+    float width = text_width(string, size);
+    if (width <= width_max || length <= 8) {
+        return string;
+    }
+    size_t keep = (size_t)((float)length * f_max(width_max, 0) / width);
+    keep = keep < 8 ? 8 : keep > SHORTENED_SIZE - 1 ? SHORTENED_SIZE - 1 : keep;
+    size_t head = (keep - 2) / 2, tail = keep - 2 - head;
+    memcpy(shortened, string, head);
+    memcpy(shortened + head, "..", 2);
+    memcpy(shortened + head + 2, string + length - tail, tail);
+    shortened[keep] = '\0';
+    return shortened;
+}
+
+void text_screen_within(text *t, float x, float y, float size, float width_max, const uint8_t tint[4],
+                        const char *string)
+{
+    char shortened[SHORTENED_SIZE];
+    text_screen(t, x, y, size, tint, shorten(string, size, width_max, shortened));
+}
+
 void text_world(text *t, vec3 center, vec3 right, vec3 up, float size, float width_max, const uint8_t tint[4],
                 const char *string)
 {
-    char shortened[128];
-    size_t length = strlen(string);
+    char shortened[SHORTENED_SIZE];
+    string = shorten(string, size, width_max, shortened);
     float width = text_width(string, size);
-    if (width > width_max && length > 8) {
-        size_t keep = (size_t)((float)length * width_max / width);
-        keep = keep < 8 ? 8 : keep > sizeof shortened - 1 ? sizeof shortened - 1 : keep;
-        size_t head = (keep - 2) / 2, tail = keep - 2 - head;
-        memcpy(shortened, string, head);
-        memcpy(shortened + head, "..", 2);
-        memcpy(shortened + head + 2, string + length - tail, tail);
-        shortened[keep] = '\0';
-        string = shortened;
-        width = text_width(string, size);
-    }
     float scale = size / FONT_LINE_HEIGHT;
     vec3 down = v3_scale(up, -1);
     vec3 pen = v3_add(v3_sub(center, v3_scale(right, width * 0.5f)), v3_scale(up, size * 0.5f));

@@ -30,6 +30,9 @@ void text_destroy(text *t);
 float text_width(const char *string, float size);
 /* (x, y) is the top left of the line; size is its height in pixels. */
 void text_screen(text *t, float x, float y, float size, const uint8_t tint[4], const char *string);
+/* The same, shortened in the middle to width_max. */
+void text_screen_within(text *t, float x, float y, float size, float width_max, const uint8_t tint[4],
+                        const char *string);
 void text_box(text *t, float x, float y, float width, float height, const uint8_t tint[4]);
 /* A centred line in the world: `right` and `up` are unit vectors, size is metres. Shortened in the middle to width_max.
  */

@@ -7,6 +7,7 @@
 #define AHEAD_DISTANCE 26.0f /* metres; beyond, what is out of view is not prefetched */
 #define AHEAD_MIPS 1u /* coarser than if it were in view */
 #define LOD_ERROR_PIXELS 0.8f
+#define FOCUS_OFFSET_MAX 0.6f /* from the middle of the picture, of half its width or height */
 
 uint32_t wants_lod_for(const catalog_mesh *mesh, float pixels)
 {
@@ -113,4 +114,48 @@ void wants_collect(const world *w, const catalog *c, const view_camera *camera, 
             hall_collect(w, c, camera, &w->halls[hall], NULL, r, out);
         }
     }
+}
+
+/* The part of the screen that a picture covers: tighter than its sphere's. */
+static screen_rect picture_rect(const view_camera *camera, const world_exhibit *e, screen_rect sphere)
+{
+    vec3 corners[4];
+    world_picture_corners(e, corners);
+    screen_rect box = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+    for (int i = 0; i < 4; ++i) {
+        float clip[4];
+        mat4_project(&camera->view_projection, corners[i], clip);
+        if (clip[3] < 0.05f) {
+            return sphere;
+        }
+        box.x0 = f_min(box.x0, clip[0] / clip[3]);
+        box.x1 = f_max(box.x1, clip[0] / clip[3]);
+        box.y0 = f_min(box.y0, clip[1] / clip[3]);
+        box.y1 = f_max(box.y1, clip[1] / clip[3]);
+    }
+    return box;
+}
+
+uint32_t wants_focus(const world *w, const view_camera *camera, const wants *seen, screen_rect *rect)
+{
+    vec3 right = v3_normalize(v3_cross(camera->forward, v3(0, 1, 0))), up = v3_cross(right, camera->forward);
+    uint32_t found = WORLD_NONE;
+    float nearest = FOCUS_OFFSET_MAX * FOCUS_OFFSET_MAX;
+    for (uint32_t i = 0; i < seen->drawn_count; ++i) {
+        const world_exhibit *e = &w->exhibits[seen->drawn[i].exhibit];
+        screen_rect box = world_sphere_rect(&camera->view_projection, e->center, e->radius, right, up);
+        box = e->kind == WORLD_TEXTURE ? picture_rect(camera, e, box) : box;
+        float clip[4];
+        mat4_project(&camera->view_projection, e->center, clip);
+        if (screen_rect_empty(box) || clip[3] <= 0) {
+            continue;
+        }
+        float x = clip[0] / clip[3], y = clip[1] / clip[3];
+        if (x * x + y * y < nearest) {
+            nearest = x * x + y * y;
+            found = seen->drawn[i].exhibit;
+            *rect = box;
+        }
+    }
+    return found;
 }

@@ -32,6 +32,10 @@ typedef struct wants {
 /* Finds what is in view, and tells residency of it and of what is near or ahead. */
 void wants_collect(const world *w, const catalog *c, const view_camera *camera, residency *r, wants *out);
 
+/* What one looks at: of what is drawn, the exhibit nearest to the middle of the picture, and the part of the screen
+ * that it covers. WORLD_NONE: nothing is near it. */
+uint32_t wants_focus(const world *w, const view_camera *camera, const wants *seen, screen_rect *rect);
+
 /* The finest LOD whose error stays below a pixel's worth when the mesh's diameter covers `pixels`. */
 uint32_t wants_lod_for(const catalog_mesh *mesh, float pixels);
 

@@ -16,7 +16,13 @@ static bool video_init(bool headless, window *w)
     }
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "0");
     if (SDL_Init(SDL_INIT_VIDEO) == 0) {
-        return true;
+        const char *driver = SDL_GetCurrentVideoDriver();
+        bool unseen = driver != NULL && (strcmp(driver, "offscreen") == 0 || strcmp(driver, "dummy") == 0);
+        if (headless || !unseen || getenv("SDL_VIDEODRIVER") != NULL) {
+            return true;
+        }
+        SDL_Quit(); /* what SDL falls back to without a display: a window that nobody sees, and nobody can close */
+        SDL_SetError("neither X11 nor Wayland can be reached");
     }
     if (headless) {
         snprintf(w->error, sizeof w->error, "no OpenGL off the screen (%s); install libegl1 and libgl1-mesa-dri",

@@ -139,6 +139,32 @@ changing live change_pack "$work/live.leat"
 exactly "$work/live.json" rebuilds 0
 expect 1 'no DDS textures' "a folder without textures" "${small[@]}" "$(dirname "$view")/CMakeFiles"
 
+# The figures and both overlays, in pictures with room for all panels and for hardly any.
+for size in 64x64 640x360 1280x720; do
+    expect 0 '' "overlays at $size" --headless --size "$size" --frames 4 --overlay mips --overlay lods "$work/textures.leat"
+done
+
+# Who is told to end writes what was measured, and has not failed.
+"$view" --headless --size 320x180 --frames 1000000 --screenshot "$work/ended.png" --screenshot-every 5 \
+    --report "$work/ended.json" "$work/textures.leat" >"$work/out" 2>&1 &
+viewer=$!
+while [ ! -e "$work/ended-0005.png" ] && kill -0 "$viewer" 2>/dev/null; do
+    sleep 0.01
+done
+kill -TERM "$viewer"
+wait "$viewer" || fail "SIGTERM: exit $?: $(cat "$work/out")"
+at_least "$work/ended.json" frames 5
+[ -s "$work/ended.png" ] || fail "SIGTERM: the last frame was not written"
+
+# Without a display SDL has a window that nobody sees. It is not taken for one. (A console with a screen would be.)
+if [ ! -e /dev/dri/card0 ]; then
+    status=0
+    env -u DISPLAY -u WAYLAND_DISPLAY -u SDL_VIDEODRIVER "$view" --frames 1 "$work/textures.leat" >"$work/out" 2>&1 || status=$?
+    [ "$status" = 1 ] && grep -q 'no display' "$work/out" || fail "no display: exit $status: $(cat "$work/out")"
+else
+    echo "not shown here: that no display is said to be none (/dev/dri/card0 may be one)"
+fi
+
 expect 1 'cannot be written' "screenshot into nowhere" "${small[@]}" --screenshot "$work/no/such/folder.png" "$work/textures.leat"
 
 printf 'not a pack, but long enough to be read as one%.0s' {1..200} >"$work/foreign.leat"
@@ -151,6 +177,7 @@ expect 1 'cut\.leat' "cut short" "${small[@]}" "$work/cut.leat"
 expect 2 'no pack' "no argument"
 expect 2 'not "big"' "bad size" --size big "$work/textures.leat"
 expect 2 'help' "unknown option" --frobnicate "$work/textures.leat"
+expect 2 'mips or lods' "unknown overlay" --overlay big "$work/textures.leat"
 expect 0 'Usage' "help" --help
 expect 0 'leat-view [0-9]' "version" --version
 

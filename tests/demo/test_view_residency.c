@@ -272,13 +272,73 @@ static void test_mip_for(void **state)
     assert_int_equal(residency_mip_for(64, 64, 7, 1e9f), 0);
 }
 
+/* One frame in which item 0 is wanted at a level. */
+static residency_reason reason_after(residency *r, uint32_t level, bool paused)
+{
+    residency_begin(r);
+    residency_want(r, 0, level, RESIDENCY_VISIBLE, 1);
+    residency_plan(r, paused);
+    return residency_reason_of(r, 0, paused);
+}
+
+/* Each reason why something looks as it does, in the order in which it goes through them. */
+static void test_reasons(void **state)
+{
+    (void)state;
+    residency r;
+    assert_true(residency_create(&r, 2, 64 << 20, 1 << 20));
+    items_fill(&r, RESIDENCY_TEXTURES);
+    uint32_t way[1] = { 77 };
+    assert_int_equal(reason_after(&r, 2, true), RESIDENCY_PAUSED);
+    assert_int_equal(residency_under_way(&r, way, 1), 0);
+    assert_int_equal(reason_after(&r, 2, false), RESIDENCY_READING);
+    assert_int_equal(residency_under_way(&r, way, 1), 1);
+    assert_int_equal(way[0], 0);
+    assert_int_equal(residency_under_way(&r, way, 0), 1); /* counted, not written */
+    residency_arrived(&r, 0);
+    assert_int_equal(residency_reason_of(&r, 0, false), RESIDENCY_UPLOADING);
+    residency_uploaded(&r, 0);
+    r.bytes_reading = r.bytes_reading_max; /* of others */
+    assert_int_equal(reason_after(&r, 2, false), RESIDENCY_WAITING);
+    r.bytes_reading = 0;
+    for (uint32_t frame = 0; frame < 5 && r.items[0].resident > 2; ++frame) {
+        (void)reason_after(&r, 2, false);
+        residency_uploaded(&r, 0);
+    }
+    assert_int_equal(reason_after(&r, 2, false), RESIDENCY_SHARP);
+    r.budgets[RESIDENCY_TEXTURES].bytes_max = r.items[0].bytes_from[2];
+    assert_int_equal(reason_after(&r, 0, false), RESIDENCY_OVER_BUDGET);
+    r.budgets[RESIDENCY_TEXTURES].bytes_max = 64 << 20;
+    r.budgets[RESIDENCY_TEXTURES].bias = 0;
+    assert_int_equal(reason_after(&r, 0, false), RESIDENCY_READING);
+    residency_ended(&r, 0, true); /* what is finer is damaged */
+    assert_int_equal(reason_after(&r, 0, false), RESIDENCY_LIMITED);
+    r.items[0].level_finest = 0;
+    for (uint32_t frame = 0; frame < 9 && r.items[0].resident > 0; ++frame) {
+        (void)reason_after(&r, 0, false);
+        residency_uploaded(&r, 0);
+    }
+    assert_int_equal(reason_after(&r, 0, false), RESIDENCY_FINEST);
+    residency_begin(&r);
+    residency_want(&r, 1, 0, RESIDENCY_VISIBLE, 1);
+    residency_plan(&r, false);
+    residency_ended(&r, 1, true);
+    assert_int_equal(residency_reason_of(&r, 1, false), RESIDENCY_FAILED);
+    for (uint32_t i = 0; i < RESIDENCY_REASON_COUNT; ++i) {
+        assert_string_not_equal(residency_reason_text((residency_reason)i), "?");
+    }
+    assert_string_equal(residency_reason_text(RESIDENCY_REASON_COUNT), "?");
+    residency_destroy(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_coarse_first),       cmocka_unit_test(test_order),
-        cmocka_unit_test(test_cancel_and_promote), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_random_walk),        cmocka_unit_test(test_comes_to_rest),
-        cmocka_unit_test(test_budget_shrinks),     cmocka_unit_test(test_mip_for),
+        cmocka_unit_test(test_coarse_first),  cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_cancel_and_promote),
+        cmocka_unit_test(test_damage),        cmocka_unit_test(test_random_walk),
+        cmocka_unit_test(test_comes_to_rest), cmocka_unit_test(test_budget_shrinks),
+        cmocka_unit_test(test_mip_for),
     };
     return cmocka_run_group_tests_name("view.residency", tests, NULL, NULL);
 }

@@ -1,0 +1,189 @@
+/* hud_focus.c - why is this blurry, and what is streaming now.
+ *
+ * What is looked at is what is in the middle of the picture. A mesh is explained together with that of its textures
+ * which is furthest from what it should be. */
+#include "hud.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROW_HEIGHT 18
+#define LETTER_SIZE 15
+#define PANEL_WIDTH 356
+#define UNDER_WAY_ROWS 6u
+
+static const uint8_t *tint_of(residency_reason reason)
+{
+    static const uint8_t *const tints[RESIDENCY_REASON_COUNT] = {
+        [RESIDENCY_FINEST] = hud_teal,    [RESIDENCY_SHARP] = hud_teal,   [RESIDENCY_READING] = hud_blue,
+        [RESIDENCY_UPLOADING] = hud_blue, [RESIDENCY_WAITING] = hud_gold, [RESIDENCY_OVER_BUDGET] = hud_rose,
+        [RESIDENCY_PAUSED] = hud_rose,    [RESIDENCY_LIMITED] = hud_rose, [RESIDENCY_FAILED] = hud_rose,
+    };
+    return tints[reason];
+}
+
+static const char *name_of(const hud_context *context, uint32_t item)
+{
+    const catalog *c = context->c;
+    return catalog_name_tail(item < c->texture_count ? c->textures[item].name
+                                                     : c->meshes[item - c->texture_count].name);
+}
+
+static bool is_texture(const hud_context *context, uint32_t item)
+{
+    return item < context->c->texture_count;
+}
+
+/* "mip 2: 256 x 256 of 1024 x 1024", or "LOD 1 of 0 to 4". */
+static void state_text(const hud_context *context, uint32_t item, char *state, size_t state_size)
+{
+    const residency_item *i = &context->r->items[item];
+    if (i->failed || i->resident >= i->level_count) {
+        snprintf(state, state_size, "nothing to show%s", i->failed ? "" : " yet");
+    } else if (is_texture(context, item)) {
+        const leat_texture_info *info = &context->c->textures[item].info;
+        uint32_t width = info->width >> i->resident, height = info->height >> i->resident;
+        snprintf(state, state_size, "mip %u: %u x %u of %u x %u", i->resident, width > 0 ? width : 1,
+                 height > 0 ? height : 1, info->width, info->height);
+    } else {
+        snprintf(state, state_size, "LOD %u of 0 to %u", i->resident, i->level_count - 1u);
+    }
+}
+
+/* How many levels are missing to what its size on the screen needs; 99: all. */
+static uint32_t levels_missing(const hud_context *context, uint32_t item)
+{
+    const residency_item *i = &context->r->items[item];
+    if (i->failed || i->resident >= i->level_count) {
+        return 99;
+    }
+    return i->resident > i->wanted ? (uint32_t)i->resident - i->wanted : 0;
+}
+
+/* The texture of a mesh that is furthest from what it should be, the first of equals; CATALOG_NONE: it has none. */
+static uint32_t worst_texture(const hud_context *context, const catalog_mesh *mesh)
+{
+    uint32_t worst = CATALOG_NONE;
+    for (uint32_t slot = 0; slot < mesh->info.material_count; ++slot) {
+        if (mesh->materials[slot] == CATALOG_NONE) {
+            continue;
+        }
+        const catalog_material *m = &context->c->materials[mesh->materials[slot]];
+        const uint32_t textures[] = { m->base_color, m->normal, m->metallic_roughness, m->emissive };
+        for (uint32_t i = 0; i < sizeof textures / sizeof *textures; ++i) {
+            if (textures[i] != CATALOG_NONE &&
+                (worst == CATALOG_NONE || levels_missing(context, textures[i]) > levels_missing(context, worst))) {
+                worst = textures[i];
+            }
+        }
+    }
+    return worst;
+}
+
+/* The items that explain an exhibit: itself, and for a mesh its worst texture. Returns how many. */
+static uint32_t focus_items(const hud_context *context, const world_exhibit *e, uint32_t items[2])
+{
+    items[0] = e->item;
+    items[1] = e->kind == WORLD_MESH ? worst_texture(context, &context->c->meshes[e->item - context->c->texture_count])
+                                     : CATALOG_NONE;
+    return items[1] != CATALOG_NONE ? 2 : 1;
+}
+
+/* The corners of a frame around it. */
+static void mark_draw(text *t, const hud_context *context, screen_rect rect, float unit, const uint8_t tint[4])
+{
+    float width = (float)context->width, height = (float)context->height, margin = 6 * unit;
+    float x0 = f_clamp((rect.x0 + 1) * 0.5f * width, margin, width - margin);
+    float x1 = f_clamp((rect.x1 + 1) * 0.5f * width, margin, width - margin);
+    float y0 = f_clamp((1 - rect.y1) * 0.5f * height, margin, height - margin);
+    float y1 = f_clamp((1 - rect.y0) * 0.5f * height, margin, height - margin);
+    float line = f_max(2 * unit, 1), length = f_min(16 * unit, f_min(x1 - x0, y1 - y0) * 0.3f);
+    for (int corner = 0; corner < 4; ++corner) {
+        float x = corner & 1 ? x1 : x0, y = corner & 2 ? y1 : y0;
+        text_box(t, corner & 1 ? x - length : x, corner & 2 ? y - line : y, length, line, tint);
+        text_box(t, corner & 1 ? x - line : x, corner & 2 ? y - length : y, line, length, tint);
+    }
+}
+
+static float explain_draw(text *t, const hud_context *context, const world_exhibit *e, float x, float y, float unit)
+{
+    uint32_t items[2], count = focus_items(context, e, items);
+    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, inside = width - 24 * unit;
+    float height = ((float)count * (3 * ROW_HEIGHT + 4) + 12) * unit;
+    text_box(t, x, y, width, height, hud_panel);
+    float row = y + 7 * unit;
+    for (uint32_t i = 0; i < count; ++i) {
+        char state[96];
+        state_text(context, items[i], state, sizeof state);
+        residency_reason reason = residency_reason_of(context->r, items[i], context->paused);
+        text_screen_within(t, x + 12 * unit, row, size, inside, hud_gold, name_of(context, items[i]));
+        text_screen(t, x + 12 * unit, row + ROW_HEIGHT * unit, size, hud_ink, state);
+        text_screen(t, x + 12 * unit, row + 2 * ROW_HEIGHT * unit, size, tint_of(reason),
+                    residency_reason_text(reason));
+        row += (3 * ROW_HEIGHT + 4) * unit;
+    }
+    return y + height;
+}
+
+static void under_way_draw(text *t, const hud_context *context, float x, float y, float unit)
+{
+    uint32_t items[UNDER_WAY_ROWS], all = residency_under_way(context->r, items, UNDER_WAY_ROWS);
+    uint32_t rows = all < UNDER_WAY_ROWS ? all : UNDER_WAY_ROWS;
+    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit;
+    text_box(t, x, y, width, ((float)(rows + 1) * ROW_HEIGHT + 14) * unit, hud_panel);
+    y += 7 * unit;
+    char right[64];
+    snprintf(right, sizeof right, all > rows ? "%u in view or near, first %u:" : all > 0 ? "%u" : "nothing", all, rows);
+    text_screen(t, x + 12 * unit, y, size, hud_dim, "streaming now");
+    text_screen(t, x + width - 12 * unit - text_width(right, size), y, size, hud_dim, right);
+    for (uint32_t i = 0; i < rows; ++i) {
+        y += ROW_HEIGHT * unit;
+        const residency_item *item = &context->r->items[items[i]];
+        char state[64];
+        snprintf(state, sizeof state, "%s %u, %.0f KiB, %s", is_texture(context, items[i]) ? "mip" : "LOD",
+                 item->target, (double)(item->bytes_from[item->target] - item->bytes_from[item->resident]) / 1024.0,
+                 item->reading ? "read" : "upload");
+        float state_width = text_width(state, size);
+        text_screen(t, x + width - 12 * unit - state_width, y, size, item->reading ? hud_blue : hud_teal, state);
+        text_screen_within(t, x + 12 * unit, y, size, width - 36 * unit - state_width, hud_ink,
+                           name_of(context, items[i]));
+    }
+}
+
+/* The exhibit, and why it looks as it does: the worse of its items speaks. NULL: nothing is looked at. */
+static const world_exhibit *focus_of(const hud_context *context, screen_rect *rect, uint32_t *speaks)
+{
+    uint32_t index = wants_focus(context->w, context->camera, context->wants, rect);
+    if (index == WORLD_NONE) {
+        return NULL;
+    }
+    const world_exhibit *e = &context->w->exhibits[index];
+    uint32_t items[2], count = focus_items(context, e, items);
+    bool texture = count == 2 && levels_missing(context, items[1]) > levels_missing(context, items[0]);
+    *speaks = items[texture ? 1 : 0];
+    return e;
+}
+
+void hud_focus_draw(text *t, const hud_context *context, float unit)
+{
+    float x = (float)context->width - (14 + PANEL_WIDTH) * unit, y = 14 * unit;
+    screen_rect rect;
+    uint32_t speaks;
+    const world_exhibit *e = focus_of(context, &rect, &speaks);
+    if (e != NULL) {
+        mark_draw(t, context, rect, unit, tint_of(residency_reason_of(context->r, speaks, context->paused)));
+        y = explain_draw(t, context, e, x, y, unit) + 8 * unit;
+    }
+    under_way_draw(t, context, x, y, unit);
+}
+
+void hud_focus_line(const hud_context *context, char *line, size_t line_size)
+{
+    screen_rect rect;
+    uint32_t speaks;
+    line[0] = '\0';
+    if (focus_of(context, &rect, &speaks) != NULL) {
+        snprintf(line, line_size, "%s: %s", name_of(context, speaks),
+                 residency_reason_text(residency_reason_of(context->r, speaks, context->paused)));
+    }
+}
