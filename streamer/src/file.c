@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define OPEN_TRIES_MAX 64u /* of a path with .. in it, while others rename and mount */
+#define OPEN_TRIES_MAX 64u /* of a path beneath a folder, while others rename and mount, or signals come */
 #define DIRECT_ALIGNMENT 4096u /* what packs are laid out for; file systems that ask for more are read buffered */
 
 #ifndef RWF_NOWAIT
@@ -27,6 +27,25 @@ typedef struct cachestat_range {
 typedef struct cachestat_answer {
     uint64_t cached, dirty, writeback, evicted, recently_evicted;
 } cachestat_answer;
+
+/* EINTR: where the file system is on a network or in a process, a signal to the caller ends what waits for it. */
+static int open_again(const char *path, int flags)
+{
+    int fd;
+    do {
+        fd = open(path, flags);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+ssize_t file_read_at(int fd, void *into, size_t size, uint64_t offset)
+{
+    ssize_t got;
+    do {
+        got = pread(fd, into, size, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
 
 static void close_fd(int *fd)
 {
@@ -47,8 +66,8 @@ static bool direct_works(const disk_file *file)
     bool same = false;
     if (posix_memalign(&direct, DIRECT_ALIGNMENT, DIRECT_ALIGNMENT) == 0 &&
         posix_memalign(&buffered, DIRECT_ALIGNMENT, DIRECT_ALIGNMENT) == 0) {
-        ssize_t got = pread(file->fd_direct, direct, DIRECT_ALIGNMENT, 0);
-        same = got > 0 && pread(file->fd_buffered, buffered, DIRECT_ALIGNMENT, 0) == got &&
+        ssize_t got = file_read_at(file->fd_direct, direct, DIRECT_ALIGNMENT, 0);
+        same = got > 0 && file_read_at(file->fd_buffered, buffered, DIRECT_ALIGNMENT, 0) == got &&
                memcmp(direct, buffered, (size_t)got) == 0;
     }
     free(direct);
@@ -58,7 +77,7 @@ static bool direct_works(const disk_file *file)
 
 static void open_direct(const char *path, const leat_logger *log, disk_file *file)
 {
-    file->fd_direct = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOCTTY);
+    file->fd_direct = open_again(path, O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOCTTY);
     int cause = errno;
     struct stat a, b;
     if (file->fd_direct >= 0 && (fstat(file->fd_direct, &a) != 0 || fstat(file->fd_buffered, &b) != 0 ||
@@ -80,7 +99,7 @@ leat_result file_open(const char *path, bool direct, const leat_logger *log, dis
 {
     *file = (disk_file){ .fd_buffered = -1, .fd_direct = -1 };
     /* O_NONBLOCK: a FIFO under this name must not hang us. It changes nothing for regular files. */
-    file->fd_buffered = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    file->fd_buffered = open_again(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->fd_buffered < 0) {
         leat_result result = errno == ENOENT || errno == ENOTDIR ? LEAT_ERROR_NOT_FOUND : LEAT_ERROR_OS;
         return error_set(error, result, errno, "%s: cannot be opened: %s", path, strerror(errno));
@@ -162,7 +181,7 @@ int file_open_beneath(int folder_fd, const char *path)
     struct open_how how = { .flags = FILE_BENEATH_FLAGS, .resolve = FILE_BENEATH_RESOLVE };
     long fd = -1;
     /* EAGAIN: somebody renamed or mounted something, anywhere, while the kernel went up through "..". */
-    for (uint32_t i = 0; i < OPEN_TRIES_MAX && fd < 0 && (i == 0 || errno == EAGAIN); ++i) {
+    for (uint32_t i = 0; i < OPEN_TRIES_MAX && fd < 0 && (i == 0 || errno == EAGAIN || errno == EINTR); ++i) {
         fd = syscall(SYS_openat2, folder_fd, path, &how, sizeof(how));
     }
     if (fd >= 0) {

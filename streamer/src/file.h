@@ -29,6 +29,9 @@ void file_close(disk_file *file);
 #define FILE_BENEATH_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 int file_open_beneath(int folder_fd, const char *path);
 
+/* pread, again where a signal has interrupted it. May be short. */
+ssize_t file_read_at(int fd, void *into, size_t size, uint64_t offset);
+
 /* Whether the file still has all bytes before `end`: one system call. */
 bool file_reaches(const disk_file *file, uint64_t end);
 

@@ -120,7 +120,7 @@ static void look_at_texture(const scan *sc, loose_file *file)
     if (fd < 0) {
         return;
     }
-    ssize_t got = pread(fd, header, sizeof(header), 0);
+    ssize_t got = file_read_at(fd, header, sizeof(header), 0);
     close(fd);
     file->texture = got == (ssize_t)u64_min(sizeof(header), file->stamp.size) &&
                     dds_header_read(header, file->stamp.size, true, &file->texels) == NULL && !file->texels.swap;

@@ -291,7 +291,7 @@ static uint32_t uring_file_add(io_backend *io, const io_file_desc *file)
         ASSERT(twin == i); /* both take the first that is free */
         advise(io, file);
         int fds[2] = { file->fd_buffered, file->fd_direct };
-        if (io->fixed_files && !io->dead && io_uring_register_files_update(&io->ring, i * 2, fds, 2) < 0) {
+        if (io->fixed_files && !io->dead && io_uring_register_files_update(&io->ring, i * 2, fds, 2) != 2) {
             io->fixed_files = false;
             mode_set(io, LEAT_MODE_FIXED_FILES, "a file was refused");
         }
@@ -305,7 +305,7 @@ static void uring_file_remove(io_backend *io, uint32_t file)
     io->files[file].fds.fd_buffered = -1;
     io_threads_ops.file_remove(io->reserve, file);
     int none[2] = { -1, -1 };
-    if (io->fixed_files && !io->dead) {
+    if (io->table_made && !io->dead) { /* what stays in the table stays open */
         io_uring_register_files_update(&io->ring, file * 2, none, 2);
     }
 }
@@ -483,6 +483,10 @@ static void wait_for(io_backend *io, uint64_t deadline_ns, uint64_t batch_ns)
         return;
     }
     arm_wake(io);
+    if (!io->poll_armed && !io->dead) { /* no entry was left: in the ring we would sleep past a wake */
+        wait_without_ring(io, clock_now_ns() + BUSY_PAUSE_NS);
+        return;
+    }
     if (io_uring_cq_ready(&io->ring) > 0 && io_uring_sq_ready(&io->ring) == 0) {
         return;
     }

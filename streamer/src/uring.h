@@ -67,6 +67,7 @@ struct io_backend {
     /* what was granted */
     bool event_fd_full; /* it was not emptied after the last wake: a multishot poll tells of each write anyway */
     bool event_fd_read; /* it was emptied before the ring has told of the write */
+    bool table_made; /* files are registered; fixed_files: and reads name them by their places there */
     bool sqpoll, iopoll, fixed_files, chains, statx, fadvise, ext_arg, min_wait, multishot;
     bool iopoll_tried, dont_cache_tried;
     uint64_t fixed_size; /* the first bytes of the pool that are registered */

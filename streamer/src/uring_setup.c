@@ -293,7 +293,7 @@ static void register_files(io_backend *io)
             result = io_uring_register_files(&io->ring, io->table, own + 1);
         }
     }
-    io->fixed_files = result == 0;
+    io->table_made = io->fixed_files = result == 0;
     mode_set(io, LEAT_MODE_FIXED_FILES,
              result == 0         ? NULL
              : result == -EMFILE ? "RLIMIT_NOFILE is too low for the ring's table"

@@ -127,6 +127,12 @@ static void direct_reads_are_tried_first(void **state)
         assert_false(opens_direct());
         assert_true(unit_calls_done());
     }
+    for (int signals = 1; signals <= 3; signals += 2) {
+        unit_calls_fail(CALL_OPEN, signals, EINTR);
+        unit_calls_fail(CALL_PREAD, signals, EINTR);
+        assert_true(opens_direct());
+        assert_true(unit_calls_done());
+    }
     unit_calls.scrambles = true;
     assert_false(opens_direct());
     unit_calls.on_fstat = other_device;
@@ -259,6 +265,7 @@ static void paths_do_not_lead_out(void **state)
         assert_int_equal(opened(rows[i].path, EPERM), rows[i].without);
         /* Somebody has renamed something meanwhile: asked again. */
         assert_int_equal(opened_after(rows[i].path, EAGAIN, 63), rows[i].with);
+        assert_int_equal(opened_after(rows[i].path, EINTR, 63), rows[i].with);
     }
     assert_int_equal(opened_after("folder/../file", EAGAIN, 64), EAGAIN); /* but not for ever */
     assert_int_equal(opened("folder/", ENOSYS), EISDIR);

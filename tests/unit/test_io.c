@@ -68,33 +68,6 @@ static uint32_t count_descriptors(void)
     return count;
 }
 
-/* Files in the ring's own table, which only the kernel can count; 0 without a ring. */
-static uint32_t count_registered(void)
-{
-    uint32_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        char path[300], target[64] = "", line[512];
-        snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
-        if (readlink(path, target, sizeof(target) - 1) < 0 || strcmp(target, "anon_inode:[io_uring]") != 0) {
-            continue;
-        }
-        snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
-        FILE *f = fopen(path, "r");
-        bool files = false;
-        while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-            count += files && line[0] == ' ';
-            files = strncmp(line, "UserFiles:", 10) == 0 || (files && line[0] == ' ');
-        }
-        if (f != NULL) {
-            fclose(f);
-        }
-    }
-    closedir(folder);
-    return count;
-}
-
 static io_read by_path(const unit_io *u, const char *path, uint32_t size)
 {
     return (io_read){
@@ -158,7 +131,7 @@ static void a_path_that_fails_says_where_and_why(void **state)
         { "outside", IO_STEP_OPEN, -EXDEV },   { "up/x", IO_STEP_OPEN, -EXDEV },
         { "loop", IO_STEP_OPEN, -ELOOP },      { "in", IO_STEP_READ, -EISDIR },
     };
-    uint32_t registered = count_registered();
+    uint32_t registered = unit_io_count_registered();
     for (uint32_t round = 0; round < 20; ++round) { /* more rounds than places: none is lost */
         io_read reads[COUNT_OF(paths)];
         io_completion completions[COUNT_OF(paths)];
@@ -175,7 +148,7 @@ static void a_path_that_fails_says_where_and_why(void **state)
     /* A FIFO without a writer neither blocks nor brings anything (what it answers depends on offset and backend). */
     assert_true(unit_io_read_one(u, by_path(u, "fifo", 10)).result <= 0);
     assert_int_equal(unit_io_read_one(u, by_path(u, "in/small", 10)).result, 10);
-    assert_int_equal(count_registered(), registered);
+    assert_int_equal(unit_io_count_registered(), registered);
 }
 
 /* Files and paths mixed, far more than entries or slots: order and number of completions are the backend's affair, the

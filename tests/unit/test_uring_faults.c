@@ -37,6 +37,69 @@ static void calls_that_fail_are_made_again(void **state)
     }
 }
 
+/* The poll on the eventfd has to be armed again, the queue is full of reads that take their time, and the kernel takes
+ * nothing; but by the next call it does. Fails by never coming to an end. */
+static void a_wake_is_heard_though_its_poll_has_no_entry(void **state)
+{
+    unit_io *u = *state;
+    uint8_t bytes[9];
+    io_completion completion;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    u->desc.uring.entries = 8;
+    u->desc.uring.multishot_poll = LEAT_OFF;
+    unit_ring_open(u);
+    uint32_t empty = u->ops->file_add(u->io, &(io_file_desc){ .fd_buffered = ends[0], .fd_direct = -1, .size = 9 });
+    u->ops->wake(u->io);
+    u->ops->wait(u->io, IO_WAIT_FOREVER);
+    io_read reads[COUNT_OF(bytes)];
+    for (uint32_t i = 0; i < COUNT_OF(reads); ++i) {
+        reads[i] = (io_read){ .op = IO_OP_READ, .file = empty, .size = 1, .memory = &bytes[i] };
+    }
+    shim.fail_first = shim.calls + 1;
+    shim.fail_count = 3;
+    shim.fail_with = -EBUSY;
+    assert_int_equal(u->ops->submit(u->io, reads, COUNT_OF(reads), 0), 8);
+    assert_int_equal(u->ops->reap(u->io, &completion, 1, 0), 0); /* takes the poll's completion */
+    assert_int_equal(shim.fail_count, 1);
+    u->ops->wake(u->io);
+    u->ops->wait(u->io, IO_WAIT_FOREVER);
+    assert_int_equal(shim.fail_count, 0);
+    u->ops->wake(u->io);
+    u->ops->wait(u->io, IO_WAIT_FOREVER);
+    assert_int_equal(write(ends[1], "12345678", 8), 8);
+    for (uint32_t i = 0; i < 8; ++i) {
+        assert_int_equal(unit_io_reap(u, &completion, 1), 1);
+        assert_int_equal(completion.result, 1);
+    }
+    u->ops->file_remove(u->io, empty);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* ---- The ring's table of files ---- */
+
+static void a_table_that_refuses_a_file_keeps_no_other_open(void **state)
+{
+    unit_io *u = *state;
+    static const int answers[] = { -EMFILE, 1 }; /* 1: the buffered descriptor, but not the direct one */
+    for (size_t i = 0; i < COUNT_OF(answers); ++i) {
+        unit_ring_open(u);
+        uint32_t without = unit_io_count_registered();
+        shim.update_gives = answers[i];
+        uint32_t second = u->ops->file_add(u->io, &u->file);
+        shim.update_gives = 0;
+        assert_false(unit_ring_info(u).fixed_files);
+        uint32_t first = u->file_number;
+        unit_ring_exercise(u);
+        u->file_number = second;
+        unit_ring_exercise(u);
+        u->ops->file_remove(u->io, first);
+        assert_int_equal(unit_io_count_registered(), without - 1 - (u->file.fd_direct >= 0) + (answers[i] > 0));
+        unit_io_close(u);
+    }
+}
+
 /* ---- Completions ---- */
 
 static void cancelled_entries_are_read_again(void **state)
@@ -350,6 +413,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(calls_that_fail_are_made_again),
+        TEST(a_wake_is_heard_though_its_poll_has_no_entry),
+        TEST(a_table_that_refuses_a_file_keeps_no_other_open),
         TEST(cancelled_entries_are_read_again),
         TEST(a_chain_that_would_block_is_read_by_a_thread),
         TEST(a_short_queue_of_completions_loses_none),

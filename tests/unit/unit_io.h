@@ -12,6 +12,7 @@
 
 #include <leat/sim.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,6 +170,33 @@ static inline void unit_io_run(unit_io *u, const io_read *reads, uint32_t count,
     }
     assert_int_equal(u->ops->reap(u->io, &(io_completion){ 0 }, 1, u->now_ns), 0);
     free(seen);
+}
+
+/* Files in the ring's own table, which only the kernel can count; 0 without a ring. */
+static inline uint32_t unit_io_count_registered(void)
+{
+    uint32_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        char path[300], target[64] = "", line[512];
+        snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+        if (readlink(path, target, sizeof(target) - 1) < 0 || strcmp(target, "anon_inode:[io_uring]") != 0) {
+            continue;
+        }
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
+        FILE *f = fopen(path, "r");
+        bool files = false;
+        while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+            count += files && line[0] == ' ';
+            files = strncmp(line, "UserFiles:", 10) == 0 || (files && line[0] == ' ');
+        }
+        if (f != NULL) {
+            fclose(f);
+        }
+    }
+    closedir(folder);
+    return count;
 }
 
 static inline io_completion unit_io_read_one(unit_io *u, io_read item)

@@ -40,6 +40,7 @@ typedef struct ring_shim {
     uint32_t features_hidden;
     uint64_t opcodes_hidden; /* bit per opcode */
     int setup_fails, files_fail, buffers_fail, workers_fail; /* -errno; 0: they do not */
+    int update_gives; /* how many of the files that are put into the table it takes, or -errno; 0: it is asked */
     uint32_t files_max; /* a larger table is refused with EMFILE; 0: any */
     uint64_t buffers_max; /* a larger buffer is refused with ENOMEM; 0: any */
     uint32_t entries_max; /* more entries are refused with ENOMEM; 0: any */
@@ -56,6 +57,8 @@ struct io_uring_probe *__real_io_uring_get_probe_ring(struct io_uring *ring);
 struct io_uring_probe *__wrap_io_uring_get_probe_ring(struct io_uring *ring);
 int __real_io_uring_register_files(struct io_uring *ring, const int *files, unsigned count);
 int __wrap_io_uring_register_files(struct io_uring *ring, const int *files, unsigned count);
+int __real_io_uring_register_files_update(struct io_uring *ring, unsigned at, const int *files, unsigned count);
+int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned at, const int *files, unsigned count);
 int __real_io_uring_register_buffers(struct io_uring *ring, const struct iovec *buffers, unsigned count);
 int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *buffers, unsigned count);
 int __real_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned int *values);
@@ -158,6 +161,15 @@ int __wrap_io_uring_register_files(struct io_uring *ring, const int *files, unsi
         return shim.files_fail;
     }
     return shim.files_max > 0 && count > shim.files_max ? -EMFILE : __real_io_uring_register_files(ring, files, count);
+}
+
+int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned at, const int *files, unsigned count)
+{
+    if (shim.update_gives < 0) {
+        return shim.update_gives;
+    }
+    unsigned taken = shim.update_gives > 0 ? (unsigned)shim.update_gives : count;
+    return __real_io_uring_register_files_update(ring, at, files, taken);
 }
 
 int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *buffers, unsigned count)
