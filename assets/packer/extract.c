@@ -85,6 +85,9 @@ static void file_write(extraction *x, const char *name, const char *extension, c
         ok = false;
         number = errno;
     }
+    if (fd >= 0 && !ok) { /* half a file would be taken for a whole one */
+        unlinkat(folder, base, 0);
+    }
     if (folder >= 0) {
         close(folder);
     }

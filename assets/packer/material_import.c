@@ -173,8 +173,9 @@ static void embedded_name(const import_job *job, const struct aiScene *scene, ui
 static bool embedded_index(const struct aiScene *scene, const char *path, uint32_t *index)
 {
     if (path[0] == '*') {
-        *index = (uint32_t)strtoul(path + 1, NULL, 10);
-        return *index < scene->mNumTextures;
+        unsigned long number = strtoul(path + 1, NULL, 10);
+        *index = (uint32_t)number;
+        return number < scene->mNumTextures;
     }
     for (uint32_t i = 0; i < scene->mNumTextures; ++i) {
         if (scene->mTextures[i]->mFilename.length > 0 && strcmp(scene->mTextures[i]->mFilename.data, path) == 0) {
@@ -354,7 +355,7 @@ static void fill_factors(const struct aiMaterial *m, bool gltf, bool textured, l
 
 /* ---- Names ---- */
 
-/* "MODEL#NAME": printable, no slashes in NAME, numbered where the model uses a name twice. */
+/* "MODEL#INDEX.NAME": a model may use a name twice. NAME is printable, without slashes. */
 static void material_name(const import_job *job, const struct aiScene *scene, uint32_t index, char *name, size_t size)
 {
     struct aiString given;

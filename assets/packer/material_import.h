@@ -6,8 +6,8 @@
 
 #include <assimp/scene.h>
 
-/* Adds a material asset for every material that `used` marks, "MODEL#NAME"; its name's hash goes to hashes[i]. Adds the
- * images that the scene embeds. False: out of memory. */
+/* Adds a material asset for every material that `used` marks, "MODEL#INDEX.NAME"; its name's hash goes to hashes[i].
+ * Adds the images that the scene embeds. False: out of memory. */
 bool materials_import(const import_job *job, const struct aiScene *scene, const bool *used, uint64_t *hashes,
                       import_result *result);
 /* Asks again what a LOOKUP_TEXTURE has asked. Any thread. */

@@ -16,6 +16,7 @@
 #include <assimp/scene.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,8 +239,13 @@ static bool convert(const import_job *job, const struct aiScene *scene, import_r
 bool mesh_import(const import_job *job, import_result *result)
 {
     struct stat status;
-    if (stat(job->path, &status) != 0 || (job->bytes_max != 0 && (uint64_t)status.st_size > job->bytes_max)) {
-        import_add_message(result, IMPORT_ERROR, "%s: is larger than a model may be", job->name);
+    if (stat(job->path, &status) != 0) {
+        import_add_message(result, IMPORT_ERROR, "%s: cannot be opened: %s", job->path, strerror(errno));
+        return false;
+    }
+    if (job->bytes_max != 0 && (uint64_t)status.st_size > job->bytes_max) {
+        import_add_message(result, IMPORT_ERROR, "%s: has %llu bytes; at most %llu go in", job->path,
+                           (unsigned long long)status.st_size, (unsigned long long)job->bytes_max);
         return false;
     }
     source_files files;

@@ -229,6 +229,17 @@ static int option_take(int option, const command_text *text, options *o)
     }
 }
 
+/* What getopt_long() did not take; last: the argument before the one that it looks at next. Of several short options in
+ * one argument (-dash.png) only the letter is known. */
+static int option_unknown(const command_text *text, const char *last)
+{
+    const char short_name[] = { '-', (char)optopt, '\0' };
+    if (strncmp(last, "--", 2) == 0 && last[2] != '\0') {
+        return usage_error(text->name, optopt != 0 ? "the option takes no value: " : "does not know the option ", last);
+    }
+    return usage_error(text->name, "does not know the option ", short_name);
+}
+
 static int command_find(const char *name)
 {
     for (uint32_t i = 0; i < sizeof(commands) / sizeof(commands[0]); ++i) {
@@ -339,7 +350,7 @@ int options_parse(int argc, char **argv, options *o)
             return usage_error(text->name, "a value is missing after ", argv[optind - 1]);
         }
         if (option == '?') {
-            return usage_error(text->name, "does not know the option ", argv[optind - 1]);
+            return option_unknown(text, argv[optind - 1]);
         }
         if (strchr(text->short_options, option) == NULL) { /* one of another command's, which may have a value */
             const char short_name[] = { '-', (char)option, '\0' };

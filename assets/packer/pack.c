@@ -16,11 +16,14 @@
 #include "sources.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SOURCE_BYTES_MAX (UINT64_C(1) << 30)
+#define BLOCK_KEPT_MAX (32 << 20) /* bytes: larger blocks of memory come from the kernel and go back to it */
+#define FREE_KEPT_MAX (64 << 20) /* bytes at the end of a heap */
 
 /* One thing to do in the second pass: a texture source, a model's product, or an image out of a model. */
 typedef struct unit {
@@ -348,8 +351,19 @@ static void cache_end(packing *k)
     cache_close(k->maker.cache);
 }
 
+/* Sources and results come and go by the megabyte. Given back to the kernel each time, their memory is faulted in each
+ * time: a sixth of the time of a run that finds all in the cache (against 10 MiB more that it holds). */
+static void memory_keep(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, BLOCK_KEPT_MAX);
+    mallopt(M_TRIM_THRESHOLD, FREE_KEPT_MAX);
+#endif
+}
+
 int command_pack(const options *o)
 {
+    memory_keep();
     packing k = { .options = o, .summary = { .output = o->output } };
     k.maker = (product_maker){ .importer = &k.importer, .format = o->format, .level = o->level };
     import_process_start(&k.importer, mesh_import); /* first: it forks, and there are no threads yet */

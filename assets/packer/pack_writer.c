@@ -254,6 +254,40 @@ static FILE *temporary_make(pack_writer *w)
     return file;
 }
 
+/* A link stays one, and the pack goes to where it leads. malloc'ed. */
+static char *path_resolve(const char *path)
+{
+    struct stat info;
+    char *target = lstat(path, &info) == 0 && S_ISLNK(info.st_mode) ? realpath(path, NULL) : NULL;
+    return target != NULL ? target : strdup(path);
+}
+
+/* Whether what is there now may go: nothing, an empty file, a pack. Anything else was not meant: a source, where -o has
+ * got the wrong argument, exists nowhere else. */
+static bool may_replace(const char *path, leat_error *error)
+{
+    struct stat info;
+    char magic[LEAT_PACK_MAGIC_SIZE] = "";
+    if (stat(path, &info) != 0) {
+        return true;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        error_set(error, LEAT_ERROR_ARGUMENT, 0, "%s: exists and is not a file; name another output", path);
+        return false;
+    }
+    int fd = info.st_size > 0 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    ssize_t got = fd >= 0 ? pread(fd, magic, sizeof(magic), 0) : 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (info.st_size == 0 || (got == (ssize_t)sizeof(magic) && memcmp(magic, LEAT_PACK_MAGIC, sizeof(magic)) == 0)) {
+        return true;
+    }
+    error_set(error, LEAT_ERROR_ARGUMENT, 0,
+              "%s: exists and is not a pack (or cannot be read); name another output, or remove it first", path);
+    return false;
+}
+
 pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_error *error)
 {
     static const uint8_t room[LEAT_PACK_ALIGNMENT]; /* the header's, filled in at the end */
@@ -264,15 +298,13 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
     }
     w->level = level;
     w->interrupt = i;
-    w->path = strdup(path);
+    w->path = path_resolve(path);
     w->group = malloc(LEAT_PACK_CHUNK_RAW_DEFAULT);
     if (w->path == NULL || w->group == NULL) {
         error_set(error, LEAT_ERROR_MEMORY, 0, "%s: out of memory", path);
         goto failed;
     }
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-        error_set(error, LEAT_ERROR_ARGUMENT, 0, "%s: exists and is not a file; name another output", path);
+    if (!may_replace(path, error)) {
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */

@@ -65,12 +65,14 @@ void progress_add(progress *p, uint64_t amount)
     }
 }
 
-/* File names may hold anything, also what moves a terminal's cursor. */
+/* File names may hold anything, also what moves a terminal's cursor: controls below 0x20, and those from U+0080 to
+ * U+009F, which are two bytes. */
 static void text_print(const char *text)
 {
-    for (; *text != '\0'; ++text) {
-        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
-        fputc(control ? '?' : *text, stderr);
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; ++at) {
+        bool two = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+        fputc(two || *at < 0x20 || *at == 0x7f ? '?' : *at, stderr);
+        at += two;
     }
 }
 

@@ -53,6 +53,7 @@ echo hello >bad/text.png
 : >bad/empty.png
 truncate -s 2G bad/big.png
 printf 'DDS and no more' >bad/short.dds
+echo hello >$'bad/red\xc2\x9b31m.png' # U+009B begins a command to the terminal
 echo '{' >bad/model.gltf
 ln -s nowhere bad/dangling.png
 ln -s .. bad/sub/loop
@@ -62,6 +63,7 @@ expect 3 "$leat" pack bad -o bad.leat --quiet
 for name in bad/back bad/cut text empty big short.dds model.gltf dangling loop pipe; do
     said "$name"
 done
+[ -z "$(LC_ALL=C grep -l $'\xc2\x9b' err)" ] || fail "a file's name has given the terminal a command"
 cp "$good" $'bad/latin\xe9.png' # no UTF-8: named, and not put into JSON as it is
 expect 3 "$leat" pack bad -o bad.leat --quiet --json
 grep -qF 'bad/latin?.png: cannot be the asset' out || fail "the name that is not UTF-8 is not told"
@@ -236,6 +238,24 @@ expect 2 "$leat" list --level 3 kept.leat
 said "does not know the option --level;"
 expect 2 "$leat" list -j 3 kept.leat
 said "does not know the option -j;"
+cp "$good" precious.png
+expect 1 "$leat" pack content -o precious.png --quiet
+said "precious.png: exists and is not a pack"
+cmp "$good" precious.png || fail "a source was taken for the output"
+expect 1 "$leat" diff one.leat bad.leat -o precious.png
+cmp "$good" precious.png || fail "a source was taken for the patch"
+: >fresh.leat # as mktemp leaves one
+expect 0 "$leat" pack content -o fresh.leat --quiet
+mkdir real
+ln -s real/fresh.leat link.leat
+mv fresh.leat real
+expect 0 "$leat" pack model -o link.leat --quiet
+[ -L link.leat ] || fail "the link to the pack is gone"
+cmp model.leat real/fresh.leat || fail "the pack did not go to where the link leads"
+expect 2 "$leat" pack content -o x.leat -dash.png
+said "does not know the option -d;"
+expect 2 "$leat" pack content -o x.leat --quiet=5
+said "takes no value: --quiet=5;"
 mkdir void
 expect 1 "$leat" pack void -o kept.leat
 said "nothing to pack"
