@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-/* ---- Time, samples ---- */
+/* ---- Time ---- */
 
 uint64_t bench_now_ns(void)
 {
@@ -42,57 +42,29 @@ uint64_t bench_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-void samples_add(samples *s, double value)
-{
-    if (s->count == s->capacity) {
-        s->capacity = s->capacity == 0 ? 256 : s->capacity * 2;
-        double *grown = realloc(s->values, s->capacity * sizeof(*grown));
-        if (grown == NULL) {
-            abort();
-        }
-        s->values = grown;
-    }
-    s->values[s->count++] = value;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-double samples_quantile(samples *s, double q)
-{
-    if (s->count == 0) {
-        return 0;
-    }
-    qsort(s->values, s->count, sizeof(*s->values), by_value);
-    uint32_t at = (uint32_t)(q * (double)(s->count - 1) + 0.5);
-    return s->values[at];
-}
-
-double samples_median(samples *s)
-{
-    return samples_quantile(s, 0.5);
-}
-
-void samples_free(samples *s)
-{
-    free(s->values);
-    *s = (samples){ 0 };
-}
+/* ---- Figures ---- */
 
 void bench_raw(bench *b, const char *name, const samples *s)
 {
     cJSON_AddItemToObject(b->raw, name, cJSON_CreateDoubleArray(s->values, (int)s->count));
 }
 
-/* ---- Figures ---- */
+void bench_round_by_round(const char *name, const samples *over, const samples *under)
+{
+    samples ratios = { 0 };
+    for (uint32_t i = 0; i < over->count && i < under->count; ++i) {
+        samples_add(&ratios, over->values[i] / under->values[i]);
+    }
+    printf("  %-40s %12.3f            quartiles %.3f and %.3f over %u rounds\n", name, samples_median(&ratios),
+           samples_quantile(&ratios, 0.25), samples_quantile(&ratios, 0.75), ratios.count);
+    samples_free(&ratios);
+}
 
 void bench_figure(bench *b, const char *name, double value, const char *unit, goal_kind kind, double goal)
 {
     bool met = kind == GOAL_NONE || (kind == GOAL_AT_MOST ? value <= goal : value >= goal);
     cJSON *figure = cJSON_CreateObject();
+    cJSON_AddStringToObject(figure, "suite", b->suite);
     cJSON_AddStringToObject(figure, "name", name);
     cJSON_AddNumberToObject(figure, "value", value);
     cJSON_AddStringToObject(figure, "unit", unit);
@@ -116,9 +88,12 @@ bool bench_pack_open(const char *path, bench_pack *pack)
 {
     static const pack_limits no_limits = { .index_bytes_max = UINT64_MAX, .asset_bytes_max = UINT64_MAX };
     *pack = (bench_pack){ .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC) };
-    leat_error error = { .text = "cannot be read" };
-    if (pack->fd < 0 || pread(pack->fd, &pack->header, sizeof(pack->header), 0) != sizeof(pack->header)) {
-        fprintf(stderr, "leat-bench: %s: %s\n", path, strerror(errno));
+    leat_error error = { .text = "the index cannot be read" };
+    ssize_t header_size = pack->fd < 0 ? -1 : pread(pack->fd, &pack->header, sizeof(pack->header), 0);
+    if (header_size != sizeof(pack->header)) {
+        fprintf(stderr, "leat-bench: %s: %s\n", path,
+                header_size < 0 ? strerror(errno) : "is not a Leat pack (it is shorter than a header)");
+        bench_pack_close(pack);
         return false;
     }
     pack->file_size = (uint64_t)lseek(pack->fd, 0, SEEK_END);
@@ -135,7 +110,10 @@ bool bench_pack_open(const char *path, bench_pack *pack)
         }
         if (done == pack->header.index_size && pack_index_check(&pack->header, pack->index_bytes, &no_limits, NULL,
                                                                 &pack->index, path, &error) == LEAT_OK) {
-            return true;
+            if (pack->index.raw_size > 0) {
+                return true;
+            }
+            snprintf(error.text, sizeof(error.text), "%s: holds no bytes, so there is nothing to measure", path);
         }
     }
     fprintf(stderr, "leat-bench: %s\n", error.text);
@@ -195,6 +173,48 @@ uint32_t *bench_pick(const pack_index *index, uint32_t count, uint64_t seed)
     return picked;
 }
 
+typedef struct place {
+    uint64_t raw_offset;
+    uint32_t position;
+} place;
+
+static int by_offset(const void *a, const void *b)
+{
+    const place *x = a, *y = b;
+    return x->raw_offset != y->raw_offset ? (x->raw_offset < y->raw_offset ? -1 : 1)
+                                          : (x->position > y->position) - (x->position < y->position);
+}
+
+static int by_position(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+uint32_t *bench_distinct(const pack_index *index, uint32_t *count)
+{
+    place *places = malloc(((size_t)index->asset_count + 1) * sizeof(*places));
+    uint32_t *distinct = malloc(((size_t)index->asset_count + 1) * sizeof(*distinct)), all = 0;
+    if (places == NULL || distinct == NULL) {
+        abort();
+    }
+    for (uint32_t i = 0; i < index->asset_count; ++i) {
+        if (index->assets[i].raw_size > 0) {
+            places[all++] = (place){ index->assets[i].raw_offset, i };
+        }
+    }
+    qsort(places, all, sizeof(*places), by_offset);
+    *count = 0;
+    for (uint32_t i = 0; i < all; ++i) {
+        if (i == 0 || places[i].raw_offset != places[i - 1].raw_offset) {
+            distinct[(*count)++] = places[i].position;
+        }
+    }
+    qsort(distinct, *count, sizeof(*distinct), by_position);
+    free(places);
+    return distinct;
+}
+
 /* ---- A trace of one turn ---- */
 
 bool bench_trace_stop(bench *b, leat_streamer *s)
@@ -251,14 +271,16 @@ static void usage(FILE *out)
         "  --rounds N    turns of each contestant (default 5)\n"
         "  --seconds S   length of measurements that last (default 5)\n"
         "  --quick       small and short: shows that it works, measures nothing worth keeping\n"
-        "  --help        this text\n\n"
+        "  --help, --version\n\n"
         "Exit codes: 0 ran, 1 could not run, 2 usage. Goals that are missed are printed; they fail nothing.\n");
 }
 
-static bool write_json(const bench *b, const char *names)
+static bool write_json(const bench *b, char **names, int count)
 {
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "suites", names);
+    cJSON_AddItemToObject(root, "suites", cJSON_CreateStringArray((const char *const *)names, count));
+    cJSON_AddNumberToObject(root, "rounds", b->rounds);
+    cJSON_AddNumberToObject(root, "seconds", b->seconds);
     cJSON_AddStringToObject(root, "pack", b->pack_path != NULL ? b->pack_path : "");
     cJSON_AddItemReferenceToObject(root, "figures", b->figures);
     cJSON_AddItemReferenceToObject(root, "raw", b->raw);
@@ -312,6 +334,7 @@ static bool run_suites(bench *b, char **names, int count)
         }
         if (wanted) {
             printf("%s: %s\n", suites[i].name, suites[i].text);
+            b->suite = suites[i].name;
             ok &= suites[i].run(b);
         }
     }
@@ -327,22 +350,66 @@ static bool known(const char *name)
     return found;
 }
 
+/* The share of the pack that stays in the page cache when it is put out; -1: unknown. */
+static double cached_share(const char *path)
+{
+    bench_cold(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    size_t pages = ((size_t)size + 4095) / 4096, cached = 0;
+    void *mapped = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    unsigned char *states = malloc(pages + 1);
+    bool known = mapped != MAP_FAILED && states != NULL && mincore(mapped, (size_t)size, states) == 0;
+    for (size_t i = 0; i < pages && known; ++i) {
+        cached += states[i] & 1;
+    }
+    free(states);
+    if (mapped != MAP_FAILED) {
+        munmap(mapped, (size_t)size);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return known ? (double)cached / (double)pages : -1;
+}
+
+/* In tmpfs, or held by somebody else, it stays in memory, and no figure that is called cold would be. */
+static void say_if_never_cold(const bench *b)
+{
+    double share = b->pack_path != NULL ? cached_share(b->pack_path) : 0;
+    if (share > 0.01) {
+        printf("%s: %.0f %% of it cannot be put out of the page cache: figures that are called cold are not\n",
+               b->pack_path, share * 100);
+    }
+}
+
+/* A number from an option. False, and a line, if it is none, or not in (0, most]. */
+static bool number_parse(const char *name, const char *string, double most, double *value)
+{
+    char *end = NULL;
+    *value = strtod(string, &end);
+    if (end == string || *end != '\0' || !(*value > 0 && *value <= most)) {
+        fprintf(stderr, "leat-bench: --%s is a number above 0, at most %.0f, not \"%s\"\n", name, most, string);
+        return false;
+    }
+    return true;
+}
+
+#define ROUNDS_MAX 100000.0
+#define SECONDS_MAX 1e6
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "pack", required_argument, NULL, 'p' },
-        { "sources", required_argument, NULL, 'S' },
-        { "json", required_argument, NULL, 'j' },
-        { "file", required_argument, NULL, 'f' },
-        { "method", required_argument, NULL, 'm' },
-        { "trace", required_argument, NULL, 't' },
-        { "rounds", required_argument, NULL, 'r' },
-        { "seconds", required_argument, NULL, 's' },
-        { "quick", no_argument, NULL, 'q' },
-        { "help", no_argument, NULL, 'h' },
-        { 0 },
+        { "pack", required_argument, NULL, 'p' },   { "sources", required_argument, NULL, 'S' },
+        { "json", required_argument, NULL, 'j' },   { "file", required_argument, NULL, 'f' },
+        { "method", required_argument, NULL, 'm' }, { "trace", required_argument, NULL, 't' },
+        { "rounds", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 's' },
+        { "quick", no_argument, NULL, 'q' },        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },      { 0 },
     };
-    bench b = { .rounds = 5, .seconds = 5, .figures = cJSON_CreateArray(), .raw = cJSON_CreateObject() };
+    bench b = { .rounds = 5, .seconds = 5, .suite = "", .figures = cJSON_CreateArray(), .raw = cJSON_CreateObject() };
+    double number = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         switch (option) {
         case 'p':
@@ -364,10 +431,15 @@ int main(int argc, char **argv)
             b.trace_path = optarg;
             break;
         case 'r':
-            b.rounds = (uint32_t)strtoul(optarg, NULL, 10);
+            if (!number_parse("rounds", optarg, ROUNDS_MAX, &number) || number < 1) {
+                return 2;
+            }
+            b.rounds = (uint32_t)number;
             break;
         case 's':
-            b.seconds = strtod(optarg, NULL);
+            if (!number_parse("seconds", optarg, SECONDS_MAX, &b.seconds)) {
+                return 2;
+            }
             break;
         case 'q':
             b.quick = true;
@@ -377,12 +449,15 @@ int main(int argc, char **argv)
         case 'h':
             usage(stdout);
             return 0;
+        case 'V':
+            printf("leat-bench %d.%d.%d\n", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR, LEAT_VERSION_PATCH);
+            return 0;
         default:
             usage(stderr);
             return 2;
         }
     }
-    bool good = optind < argc && b.rounds > 0 && b.seconds > 0;
+    bool good = optind < argc;
     if (b.method != NULL && !methods_known(b.method)) {
         return 2;
     }
@@ -398,9 +473,12 @@ int main(int argc, char **argv)
     }
     char synthetic[SCRATCH_SIZE] = "";
     bool ok = b.pack_path != NULL || !needs_pack(argv + optind, argc - optind) || make_synthetic(&b, synthetic);
+    if (ok) {
+        say_if_never_cold(&b);
+    }
     ok = ok && run_suites(&b, argv + optind, argc - optind);
     if (ok && b.json_path != NULL) {
-        ok = write_json(&b, argv[optind]);
+        ok = write_json(&b, argv + optind, argc - optind);
     }
     if (synthetic[0] != '\0') {
         unlink(synthetic);

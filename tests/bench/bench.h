@@ -8,6 +8,7 @@
 #include <leat/leat.h>
 
 #include "pack_index.h"
+#include "samples.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -24,29 +25,26 @@ typedef struct bench {
     bool trace_written;
     const char *assets_path; /* of peers that read sources: a folder of PNGs */
     cJSON *figures, *raw;
+    const char *suite; /* that runs */
     uint32_t missed; /* goals */
 } bench;
 
-/* ---- Time, samples ---- */
+/* ---- Time ---- */
 uint64_t bench_now_ns(void);
 uint64_t bench_cpu_ns(void); /* of the whole process, user and system */
 void bench_sleep_ns(uint64_t ns);
 
-typedef struct samples {
-    double *values;
-    uint32_t count, capacity;
-} samples;
-void samples_add(samples *s, double value);
-double samples_quantile(samples *s, double q); /* sorts; 0 if empty */
-double samples_median(samples *s);
-void samples_free(samples *s);
-/* Puts a list of numbers under `name` into the raw part of the report. */
+/* ---- Figures ---- */
+/* Puts a list of numbers under `name` into the raw part of the report, in the order in which they were measured: what
+ * has the same place in two lists is of the same round. */
 void bench_raw(bench *b, const char *name, const samples *s);
 
-/* ---- Figures ---- */
 typedef enum goal_kind { GOAL_NONE, GOAL_AT_MOST, GOAL_AT_LEAST } goal_kind;
 /* Prints a line and notes it for the report. */
 void bench_figure(bench *b, const char *name, double value, const char *unit, goal_kind kind, double goal);
+
+/* Prints how the ratio of two contestants differs from round to round: its median, and the quartiles of it. */
+void bench_round_by_round(const char *name, const samples *over, const samples *under);
 
 /* ---- A trace of one turn ---- */
 #define BENCH_TRACE_RECORDS (1u << 18) /* for leat_desc.trace_event_count, where --trace was given */
@@ -62,6 +60,7 @@ typedef struct bench_pack {
     pack_index index;
     uint64_t file_size;
 } bench_pack;
+/* False, and a line that says why, if it cannot be read or holds no bytes that could be. */
 bool bench_pack_open(const char *path, bench_pack *pack);
 void bench_pack_close(bench_pack *pack);
 /* Puts the file out of the page cache; or into it, anew, so that it lies there alike for all, whatever was read before.
@@ -72,6 +71,10 @@ void bench_warm(const char *path);
 void bench_asset_chunks(const pack_index *index, uint32_t asset, uint32_t *first, uint32_t *end);
 /* Positions of `count` assets with bytes, at random, from a seed; malloc'ed. */
 uint32_t *bench_pick(const pack_index *index, uint32_t count, uint64_t seed);
+
+/* Positions of all assets with bytes, in table order, each content once; malloc'ed. Who decodes all chunks of a pack
+ * has as many bytes, which who reads all assets has not: their content may be shared. */
+uint32_t *bench_distinct(const pack_index *index, uint32_t *count);
 
 uint64_t bench_random(uint64_t *state);
 

@@ -107,7 +107,9 @@ static void *decode_main(void *argument)
     for (uint32_t at; (at = (*job->next)++) < job->count_all;) {
         uint32_t i = at % job->count;
         const uint8_t *packed = job->packed + (chunks[i].file_offset - base);
-        if (job->lz4_only && chunks[i].codec == LEAT_PACK_CODEC_LZ4) {
+        if (job->lz4_only && chunks[i].codec == LEAT_PACK_CODEC_STORED) {
+            memcpy(raw, packed, chunks[i].raw_size);
+        } else if (job->lz4_only) {
             LZ4_decompress_safe((const char *)packed, (char *)raw, (int)chunks[i].packed_size, (int)chunks[i].raw_size);
         } else if (pack_chunk_decode(&chunks[i], packed, raw) != LEAT_OK) {
             abort();

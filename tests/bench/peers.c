@@ -18,6 +18,7 @@
 
 #define UNIT_BYTES (256u << 10) /* of packed neighbours, for those that do not read whole assets */
 #define SCRATCH_BYTES (4u << 20)
+#define AHEAD 8u /* units of 2 MiB that are announced to the kernel before they are touched */
 #define THREADS_MAX 16u
 
 typedef enum peer_kind {
@@ -39,6 +40,7 @@ static const peer peers[] = {
     { "fread + LZ4, one thread", PEER_FREAD, 1 },
     { "pread pool, buffered, 2 threads", PEER_POOL_BUFFERED, 2 },
     { "pread pool, buffered, 4 threads", PEER_POOL_BUFFERED, 4 },
+    { "pread pool, buffered, 8 threads", PEER_POOL_BUFFERED, 8 },
     { "pread pool, O_DIRECT, 8 threads", PEER_POOL_DIRECT, 8 },
     { "pread pool, O_DIRECT, 16 threads", PEER_POOL_DIRECT, 16 },
     { "mmap", PEER_MMAP, 2 },
@@ -77,13 +79,19 @@ unit *make_units(const pack_index *index, uint64_t bytes_max, uint32_t *count)
     return units;
 }
 
+/* Says that a unit will be needed. Just before it is touched would be too late: nothing would be read beside it. */
+static void announce(const work *w, uint32_t number)
+{
+    if (w->kind == PEER_MMAP_WILLNEED && number < w->unit_count) {
+        uint64_t page = align_down(unit_begin(&w->pack->index, w->units[number]), 4096);
+        uint64_t end = unit_end(&w->pack->index, w->units[number]);
+        madvise((void *)(uintptr_t)(w->mapped + page), end - page, MADV_WILLNEED);
+    }
+}
+
 static const uint8_t *fetch(work *w, uint64_t begin, uint64_t end)
 {
     if (w->mapped != NULL) {
-        if (w->kind == PEER_MMAP_WILLNEED) {
-            uint64_t page = align_down(begin, 4096);
-            madvise((void *)(uintptr_t)(w->mapped + page), end - page, MADV_WILLNEED);
-        }
         return w->mapped + begin;
     }
     uint64_t from = w->kind == PEER_POOL_DIRECT ? align_down(begin, 4096) : begin;
@@ -103,6 +111,7 @@ static void *work_main(void *argument)
     work *w = argument;
     const pack_index *index = &w->pack->index;
     for (uint32_t i; (i = (*w->next)++) < w->unit_count && !w->failed;) {
+        announce(w, i + AHEAD);
         uint64_t begin = unit_begin(index, w->units[i]);
         const uint8_t *packed = fetch(w, begin, unit_end(index, w->units[i]));
         for (uint32_t c = w->units[i].first; c < w->units[i].end && !w->failed; ++c) {
@@ -168,6 +177,9 @@ static bool run_plain(const peer *p, const bench_pack *pack, uint64_t *bytes, st
     if (ok && p->kind == PEER_FREAD) {
         ok = run_fread(pack, units, unit_count, &works[0]);
     } else if (ok) {
+        for (uint32_t i = 0; i < AHEAD; ++i) {
+            announce(&works[0], i);
+        }
         for (uint32_t i = 0; i < p->threads; ++i) {
             pthread_create(&threads[i], NULL, work_main, &works[i]);
         }
@@ -201,13 +213,14 @@ static bool run_leat(const bench_pack *pack, uint64_t *bytes, stopwatch *watch)
         leat_destroy(s);
         return false;
     }
-    uint32_t submitted = 0, ended = 0;
+    uint32_t submitted = 0, ended = 0, count, *assets = bench_distinct(&pack->index, &count);
     bool ok = true;
     *bytes = 0;
     watch_start(watch);
-    while (ended < pack->index.asset_count && ok) {
-        while (submitted < pack->index.asset_count &&
-               leat_read(s, &(leat_read_desc){ .asset = leat_asset_at(s, handle, submitted) }, NULL) == LEAT_OK) {
+    while (ended < count && ok) {
+        while (submitted < count &&
+               leat_read(s, &(leat_read_desc){ .asset = leat_asset_at(s, handle, assets[submitted]) }, NULL) ==
+                   LEAT_OK) {
             ++submitted;
         }
         leat_events events = leat_wait(s, NS_PER_S);
@@ -218,6 +231,7 @@ static bool run_leat(const bench_pack *pack, uint64_t *bytes, stopwatch *watch)
         }
     }
     watch_stop(watch);
+    free(assets);
     leat_destroy(s);
     return ok;
 }
@@ -253,6 +267,7 @@ static bool run_turn(bench *b, const bench_pack *pack, bool warm, outcome *o)
 /* Who takes part: the plain ones, and the libraries that are in this build and have what they read. Leat is the last.
  */
 #define CONTESTANTS_MAX 32u
+#define TURN_STRIDE 5u /* of the rotation, from round to round: nobody has always the same one before it */
 static uint32_t contestants(bench *b, const bench_pack *pack, outcome *o)
 {
     uint32_t count = 0;
@@ -295,7 +310,8 @@ bool suite_peers(bench *b)
     bool ok = true;
     for (uint32_t round = 0; round < b->rounds && ok; ++round) {
         for (uint32_t i = 0; i < count && ok; ++i) {
-            ok = run_turn(b, &pack, false, &outcomes[i]) && run_turn(b, &pack, true, &outcomes[i]);
+            outcome *o = &outcomes[(i + round * TURN_STRIDE) % count];
+            ok = run_turn(b, &pack, false, o) && run_turn(b, &pack, true, o);
         }
     }
     bench_pack_close(&pack);
@@ -304,6 +320,7 @@ bool suite_peers(bench *b)
         return false;
     }
     double best[2] = { 0 }, best_cpu[2] = { 1e9, 1e9 }, mine[2] = { 0 }, mine_cpu[2] = { 0 };
+    const outcome *leat = &outcomes[count - 1], *first[2] = { leat, leat }; /* the fastest of the others */
     printf("  %-36s %14s %10s %14s %10s\n", "", "cold MB/s", "CPU s/GB", "warm MB/s", "CPU s/GB");
     for (uint32_t i = 0; i < count; ++i) {
         double rate[2], cpu[2];
@@ -315,6 +332,7 @@ bool suite_peers(bench *b)
                 mine_cpu[w] = cpu[w];
             } else {
                 best_cpu[w] = rate[w] > best[w] ? cpu[w] : best_cpu[w];
+                first[w] = rate[w] > best[w] ? &outcomes[i] : first[w];
                 best[w] = rate[w] > best[w] ? rate[w] : best[w];
             }
         }
@@ -325,5 +343,10 @@ bool suite_peers(bench *b)
     bench_figure(b, "warm_ratio_to_best_peer", mine[1] / best[1], "", GOAL_AT_LEAST, 1.05);
     bench_figure(b, "cold_cpu_ratio_to_best_peer", mine_cpu[0] / best_cpu[0], "", GOAL_AT_MOST, 1);
     bench_figure(b, "warm_cpu_ratio_to_best_peer", mine_cpu[1] / best_cpu[1], "", GOAL_AT_MOST, 1);
+    for (uint32_t w = 0; w < 2; ++w) {
+        char name[96];
+        snprintf(name, sizeof(name), "%s to %s", w ? "warm" : "cold", first[w]->name);
+        bench_round_by_round(name, &leat->rate[w], &first[w]->rate[w]);
+    }
     return true;
 }

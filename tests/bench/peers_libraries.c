@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define RUN_BYTES_MAX (2u << 20) /* of packed neighbours in one read: whole assets */
+#define READ_BYTES                                                                                                     \
+    ((uint64_t)HUGE_PAGE_SIZE * 2) /* room for one, or for a single chunk that is larger, on huge pages */
 #define ZIP_BYTES_MAX (96u << 20)
 #define ZIP_BYTES_MAX_QUICK (4u << 20)
 #define PNG_COUNT_MAX 200u
@@ -114,19 +116,16 @@ static bool run_uv(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch 
     unit *units = make_units(&pack->index, RUN_BYTES_MAX, &count);
     uv_race race = { .pack = pack, .units = units, .count = count, .fd = open(pack->path, O_RDONLY | O_CLOEXEC) };
     uv_lane lanes[UV_DEPTH] = { 0 };
-    region sinks = { 0 };
-    race.failed = units == NULL || race.fd < 0 || !region_create(SINK_BYTES, true, &sinks);
+    region sinks = { 0 }, reads = { 0 };
+    race.failed = units == NULL || race.fd < 0 || !region_create(SINK_BYTES, true, &sinks) ||
+                  !region_create(UV_DEPTH * READ_BYTES, true, &reads);
     for (uint32_t i = 0; i < UV_DEPTH; ++i) {
         uv_lane *lane = &lanes[i];
         *lane =
             (uv_lane){ .race = &race,
-                       .packed = malloc(RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX),
+                       .packed = (uint8_t *)reads.memory + (size_t)i * READ_BYTES,
                        .sink = { (uint8_t *)sinks.memory + i * (SINK_BYTES / UV_DEPTH), SINK_BYTES / UV_DEPTH, 0 } };
         lane->read.data = lane->work.data = lane;
-        race.failed |= lane->packed == NULL;
-        if (!race.failed) { /* touched, as the memory of the others is */
-            memset(lane->packed, 1, RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX);
-        }
     }
     watch_start(watch);
     for (uint32_t i = 0; i < UV_DEPTH; ++i) {
@@ -137,8 +136,8 @@ static bool run_uv(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch 
     *bytes = 0;
     for (uint32_t i = 0; i < UV_DEPTH; ++i) {
         *bytes += lanes[i].bytes;
-        free(lanes[i].packed);
     }
+    region_destroy(&reads);
     region_destroy(&sinks);
     if (race.fd >= 0) {
         close(race.fd);
@@ -159,15 +158,13 @@ static bool run_sdl(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch
     (void)b;
     uint32_t count;
     unit *units = make_units(&pack->index, RUN_BYTES_MAX, &count);
-    uint8_t *packed = malloc(RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX);
-    region sinks = { 0 };
+    region sinks = { 0 }, reads = { 0 };
     SDL_RWops *file = SDL_RWFromFile(pack->path, "rb");
-    bool ok = units != NULL && packed != NULL && file != NULL && region_create(SINK_BYTES, true, &sinks);
+    bool ok = units != NULL && file != NULL && region_create(SINK_BYTES, true, &sinks) &&
+              region_create(READ_BYTES, true, &reads);
+    uint8_t *packed = reads.memory;
     sink to = { sinks.memory, SINK_BYTES, 0 };
     *bytes = 0;
-    if (ok) {
-        memset(packed, 1, RUN_BYTES_MAX + LEAT_PACK_CHUNK_RAW_MAX);
-    }
     watch_start(watch);
     for (uint32_t i = 0; i < count && ok; ++i) {
         uint64_t begin = unit_begin(&pack->index, units[i]), size = unit_end(&pack->index, units[i]) - begin;
@@ -178,8 +175,8 @@ static bool run_sdl(bench *b, const bench_pack *pack, uint64_t *bytes, stopwatch
     if (file != NULL) {
         SDL_RWclose(file);
     }
+    region_destroy(&reads);
     region_destroy(&sinks);
-    free(packed);
     free(units);
     return ok;
 }

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define RANDOM_COUNT 1000u
@@ -15,7 +14,7 @@ typedef struct pass {
     double raw_per_s, cpu_s_per_gb, copied_ratio, calls_per_read;
 } pass;
 
-/* Loads assets[0 .. count), or, with NULL, all in table order. False if one failed. */
+/* Loads assets[0 .. count). False if one failed. */
 static bool load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint32_t count, uint64_t *bytes)
 {
     uint32_t submitted = 0, ended = 0;
@@ -24,8 +23,7 @@ static bool load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint3
         leat_read_desc reads[BATCH];
         uint32_t fill = u32_min(BATCH, count - submitted), taken = 0;
         for (uint32_t i = 0; i < fill; ++i) {
-            uint32_t position = assets != NULL ? assets[submitted + i] : submitted + i;
-            reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, position) };
+            reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, assets[submitted + i]) };
         }
         if (fill > 0) {
             leat_result result = leat_submit(s, reads, fill, NULL, &taken);
@@ -139,6 +137,7 @@ bool suite_throughput(bench *b)
     if (!bench_pack_open(b->pack_path, &pack)) {
         return false;
     }
+    uint32_t all_count, *all = bench_distinct(&pack.index, &all_count);
     uint32_t *random = bench_pick(&pack.index, RANDOM_COUNT, 17);
     qsort(random, RANDOM_COUNT, sizeof(*random), by_number); /* as a set; the scheduler makes its own order */
     series cold = { 0 }, warm = { 0 }, cold_random = { 0 }, cold_threads = { 0 };
@@ -147,10 +146,10 @@ bool suite_throughput(bench *b)
     double ratio = 1;
     for (uint32_t round = 0; round < b->rounds && ok; ++round) {
         limits l;
-        ok = limits_measure(b, &l) && add(b, NULL, pack.index.asset_count, LEAT_BACKEND_AUTO, true, &cold) &&
+        ok = limits_measure(b, &l) && add(b, all, all_count, LEAT_BACKEND_AUTO, true, &cold) &&
              add(b, random, RANDOM_COUNT, LEAT_BACKEND_AUTO, true, &cold_random) &&
-             add(b, NULL, pack.index.asset_count, LEAT_BACKEND_THREADS, true, &cold_threads) &&
-             add(b, NULL, pack.index.asset_count, LEAT_BACKEND_AUTO, false, &warm);
+             add(b, all, all_count, LEAT_BACKEND_THREADS, true, &cold_threads) &&
+             add(b, all, all_count, LEAT_BACKEND_AUTO, false, &warm);
         rings_here = ok && rings_here && add_ring_per_worker(&pack, &rings, &rings_cpu);
         ratio = l.ratio;
         samples_add(&device, l.device_packed_per_s);
@@ -184,14 +183,14 @@ bool suite_throughput(bench *b)
         bench_figure(b, "cpu_ratio_to_lz4", samples_median(&cold.cpu) / 1e9 / samples_median(&lz4), "", GOAL_AT_MOST,
                      1.15);
         bench_figure(b, "copied_bytes_per_byte", samples_median(&cold.copied), "", GOAL_NONE, 0);
-        struct rusage usage;
-        getrusage(RUSAGE_SELF, &usage);
-        bench_figure(b, "peak_rss", (double)usage.ru_maxrss / 1024, "MiB", GOAL_NONE, 0);
+        bench_round_by_round("cold to the limit, round by round", &cold.rate, &limit);
+        bench_round_by_round("warm to the limit, round by round", &warm.rate, &decode);
         bench_raw(b, "cold_raw_per_s", &cold.rate);
         bench_raw(b, "warm_raw_per_s", &warm.rate);
         bench_raw(b, "limit_raw_per_s", &limit);
     }
     free(random);
+    free(all);
     bench_pack_close(&pack);
     return ok;
 }

@@ -60,7 +60,19 @@ typedef struct turn {
     samples urgent_began; /* of each that has ended, in seconds, beside its latency */
     void *urgent_memory;
     uint64_t random;
+    bool failed; /* a request did not become ready */
 } turn;
+
+/* Whether there is something to ask urgent reads of. */
+static bool has_large_asset(const pack_index *index)
+{
+    for (uint32_t i = 0; i < index->asset_count; ++i) {
+        if (index->assets[i].raw_size >= URGENT_BYTES) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool submit_urgent(turn *t)
 {
@@ -103,6 +115,7 @@ static void take(turn *t, leat_events events, samples *latency_ms)
         if (e->type == LEAT_EVENT_LATE) {
             continue;
         }
+        t->failed |= e->type != LEAT_EVENT_READY; /* which takes another time, and is no read */
         if (e->user == 1) {
             samples_add(latency_ms, (double)(bench_now_ns() - t->urgent_at_ns) / 1e6);
             samples_add(&t->urgent_began, (double)t->urgent_at_ns);
@@ -123,6 +136,12 @@ static bool open_turn(bench *b, const setting *is, turn *t)
     *t = (turn){ .is = is, .random = bench_now_ns(), .asset_count = 4096 };
     if (leat_create(&desc, &t->s) != LEAT_OK || leat_pack_open(t->s, b->pack_path, NULL, &t->pack) != LEAT_OK ||
         !bench_pack_open(b->pack_path, &t->plain)) {
+        leat_destroy(t->s);
+        return false;
+    }
+    if (!has_large_asset(&t->plain.index)) {
+        fprintf(stderr, "leat-bench: urgent: %s: no asset has %u KiB\n", b->pack_path, URGENT_BYTES >> 10);
+        bench_pack_close(&t->plain);
         leat_destroy(t->s);
         return false;
     }
@@ -207,8 +226,11 @@ static bool run_turn(bench *b, const setting *is, outcome *o)
         samples_add(&o->latency_ms, mine.values[i]);
     }
     samples_free(&mine);
+    if (t.failed) {
+        fprintf(stderr, "leat-bench: urgent: %s: a read failed\n", b->pack_path);
+    }
     close_turn(&t);
-    return true;
+    return !t.failed;
 }
 
 #define CORE_COUNT_MAX 64u

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# What leat-bench answers to options and packs that are wrong, and that the report says what ran.
+#
+#   check_options.sh LEAT_BENCH
+set -euo pipefail
+
+bench=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+# expect CODE PATTERN ARGUMENT...
+expect()
+{
+    local code=$1 pattern=$2 status=0
+    shift 2
+    "$bench" "$@" >"$work/out" 2>&1 || status=$?
+    if [ "$status" != "$code" ] || ! grep -Eq -- "$pattern" "$work/out"; then
+        echo "FAILED: $*: exit $status instead of $code, or no match for /$pattern/ in:" >&2
+        cat "$work/out" >&2
+        failures=$((failures + 1))
+    fi
+}
+
+expect 0 '^leat-bench [0-9]+\.[0-9]+\.[0-9]+$' --version
+expect 0 '^usage' --help
+expect 2 '^usage'
+expect 2 'no suite "nope"' nope
+for number in abc 0 -1 5x nan ''; do
+    expect 2 "rounds is a number.*\"$number\"" limits --rounds "$number"
+    expect 2 "seconds is a number.*\"$number\"" limits --seconds "$number"
+done
+expect 2 'seconds is a number' limits --seconds inf
+expect 1 'missing: No such file' limits --pack "$work/missing"
+printf 'short' >"$work/short"
+expect 1 'shorter than a header' limits --pack "$work/short"
+head -c 8192 /dev/zero >"$work/foreign"
+expect 1 'is not a Leat pack' limits --pack "$work/foreign"
+
+[ "$failures" = 0 ] || exit 1
+echo "all as expected"
