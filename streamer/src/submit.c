@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SUBMIT_GROUP 16u /* requests whose slots are taken together */
+#define FETCH_AHEAD 64u /* handles of an array whose slots are fetched while one is looked at */
 
 static leat_result check_batch(leat_streamer *s, const leat_read_desc *desc)
 {
@@ -63,11 +64,35 @@ static leat_result check(leat_streamer *s, const leat_read_desc *desc, const pac
     return result == LEAT_OK ? check_batch(s, desc) : result;
 }
 
-/* What the descs of one leat_submit have in common, and the chain of its mail. */
+/* Mail that is pushed all at once. Zero: none. */
+typedef struct mail_chain {
+    uint32_t first; /* newest first */
+    mpsc_link *last; /* NULL: it is empty */
+} mail_chain;
+
+static inline void chain_add(leat_streamer *s, mail_chain *chain, uint32_t index, uint32_t reason)
+{
+    mpsc_link *mail = mail_link(s, index);
+    if (mpsc_mark(mail, reason)) {
+        mail->next = chain->first;
+        chain->first = index;
+        if (chain->last == NULL) {
+            chain->last = mail;
+        }
+    }
+}
+
+static void chain_push(leat_streamer *s, const mail_chain *chain)
+{
+    if (chain->last != NULL) {
+        mpsc_push_chain(&s->mail, chain->first, chain->last);
+    }
+}
+
+/* What the descs of one leat_submit have in common. */
 typedef struct submission {
     uint64_t ticket, now_ns;
-    uint32_t first; /* newest first; MPSC_END: nothing yet */
-    mpsc_link *last;
+    mail_chain mail;
     wake_kind wake; /* for the one in the greatest hurry */
     uint32_t binds; /* 1 << leat_bind_kind of each */
 } submission;
@@ -127,18 +152,6 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
     }
 }
 
-static void chain(leat_streamer *s, submission *sub, uint32_t index)
-{
-    mpsc_link *mail = mail_link(s, index);
-    if (mpsc_mark(mail, MAIL_SUBMIT)) {
-        mail->next = sub->first;
-        sub->first = index;
-        if (sub->last == NULL) {
-            sub->last = mail;
-        }
-    }
-}
-
 /* What the index says of assets anywhere in it is in no cache: the records of a group come side by side. The first is
  * looked at right away. */
 static void fetch_assets(const pack_slot *slot, const leat_read_desc *descs, uint32_t count)
@@ -192,7 +205,7 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         sub->binds |= 1u << desc->bind;
         wake_kind hurry = hurry_of(desc, sub->now_ns);
         sub->wake = hurry > sub->wake ? hurry : sub->wake;
-        chain(s, sub, index);
+        chain_add(s, &sub->mail, index, MAIL_SUBMIT);
     }
     handles_release_many(&s->request_handles, indices + taken, had - taken);
     if (taken < count) {
@@ -229,7 +242,6 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
 {
     submission sub = { .ticket = atomic_load_explicit(&s->ticket, memory_order_relaxed),
                        .now_ns = streamer_now(s),
-                       .first = MPSC_END,
                        .wake = WAKE_WORK };
     leat_result result = LEAT_OK;
     uint32_t done = 0;
@@ -237,9 +249,7 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
         uint32_t size = group_size(descs + done, count - done);
         done += submit_group(s, &sub, descs + done, size, requests != NULL ? requests + done : NULL, &result);
     }
-    if (sub.last != NULL) {
-        mpsc_push_chain(&s->mail, sub.first, sub.last);
-    }
+    chain_push(s, &sub.mail);
     if (done > 0) {
         count_add(&s->counters.submitted, done);
         fetch_next(s);
@@ -304,37 +314,116 @@ leat_result leat_release(leat_streamer *s, leat_request handle)
     return LEAT_OK;
 }
 
-leat_result leat_cancel(leat_streamer *s, leat_request handle)
+/* Of a million slots, those of an array's handles are in no cache: some are on their way while one is looked at. */
+static void fetch_slot(const leat_streamer *s, leat_request handle)
 {
-    /* The flag is what counts at every later stage. The mail takes the request out of the queue early; should the slot
-     * have a new owner by then, its flag is not set, and the mail means nothing. */
+    if (handle.index < s->request_handles.capacity) {
+        fetch_to_write(&s->request_handles.slots[handle.index]);
+    }
+}
+
+/* The flag is what counts at every later stage. The mail that follows takes the request out of the queue early; should
+ * the slot have a new owner by then, its flag is not set, and the mail means nothing. */
+static inline bool mark_cancelled(leat_streamer *s, leat_request handle)
+{
     if (!handles_set(&s->request_handles, handle.index, handle.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
-        return LEAT_ERROR_STALE;
+        return false;
     }
     trace_point(s, TRACE_CANCEL, handle.index, handle.generation, 1, 0);
+    return true;
+}
+
+leat_result leat_cancel(leat_streamer *s, leat_request handle)
+{
+    if (!mark_cancelled(s, handle)) {
+        return LEAT_ERROR_STALE;
+    }
     mpsc_post(&s->mail, mail_link(s, handle.index), handle.index, MAIL_CANCEL);
     /* Who sleeps reads nothing that this could still spare; the event is told by an update. */
     streamer_wake(s, WAKE_LATER);
     return LEAT_OK;
 }
 
-leat_result leat_reprioritise(leat_streamer *s, leat_request handle, leat_priority priority, uint64_t deadline_ns)
+leat_result leat_cancel_many(leat_streamer *s, const leat_request *handles, uint32_t count, uint32_t *cancelled)
 {
-    if ((uint32_t)priority >= LEAT_PRIORITY_COUNT) {
+    bool usable = handles != NULL || count == 0;
+    mail_chain mail = { 0 };
+    uint32_t live = 0;
+    for (uint32_t i = 0, fetched = 0; usable && i < count; ++i) {
+        for (; fetched < count && fetched <= i + FETCH_AHEAD; ++fetched) {
+            fetch_slot(s, handles[fetched]);
+        }
+        if (mark_cancelled(s, handles[i])) {
+            chain_add(s, &mail, handles[i].index, MAIL_CANCEL);
+            ++live;
+        }
+    }
+    if (live > 0) {
+        chain_push(s, &mail);
+        streamer_wake(s, WAKE_LATER); /* as of one */
+    }
+    if (cancelled != NULL) {
+        *cancelled = live;
+    }
+    return !usable ? LEAT_ERROR_ARGUMENT : live < count ? LEAT_ERROR_STALE : LEAT_OK;
+}
+
+/* *wake is raised to what this change needs. */
+static inline leat_result push_order(leat_streamer *s, const leat_reprioritise_desc *desc, wake_kind *wake)
+{
+    if ((uint32_t)desc->priority >= LEAT_PRIORITY_COUNT) {
         return LEAT_ERROR_ARGUMENT;
     }
-    if (!request_live(s, handle)) {
+    if (!request_live(s, desc->request)) {
         return LEAT_ERROR_STALE;
     }
     command c = { .type = COMMAND_REPRIORITISE,
-                  .request = handle,
-                  .priority = (uint8_t)priority,
-                  .deadline_ns = deadline_ns == 0 ? NO_DEADLINE : deadline_ns };
+                  .request = desc->request,
+                  .priority = (uint8_t)desc->priority,
+                  .deadline_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns };
     if (!push_command(s, &c)) {
         return LEAT_ERROR_FULL;
     }
-    streamer_wake(s, priority == LEAT_URGENT ? WAKE_ORDER_NOW : WAKE_ORDER);
+    *wake = u32_max(*wake, desc->priority == LEAT_URGENT ? WAKE_ORDER_NOW : WAKE_ORDER);
     return LEAT_OK;
+}
+
+leat_result leat_reprioritise(leat_streamer *s, leat_request handle, leat_priority priority, uint64_t deadline_ns)
+{
+    leat_reprioritise_desc desc = { .request = handle, .priority = priority, .deadline_ns = deadline_ns };
+    wake_kind wake = WAKE_ORDER;
+    leat_result result = push_order(s, &desc, &wake);
+    if (result == LEAT_OK) {
+        streamer_wake(s, wake);
+    }
+    return result;
+}
+
+leat_result leat_reprioritise_many(leat_streamer *s, const leat_reprioritise_desc *descs, uint32_t count,
+                                   uint32_t *taken)
+{
+    leat_result result = descs != NULL || count == 0 ? LEAT_OK : LEAT_ERROR_ARGUMENT;
+    bool stale = false;
+    wake_kind wake = WAKE_LATER; /* none was pushed */
+    uint32_t i = 0;
+    for (uint32_t fetched = 0; i < count && result == LEAT_OK; ++i) {
+        for (; fetched < count && fetched <= i + FETCH_AHEAD; ++fetched) {
+            fetch_slot(s, descs[fetched].request);
+        }
+        leat_result one = push_order(s, &descs[i], &wake);
+        if (one != LEAT_OK && one != LEAT_ERROR_STALE) {
+            result = one;
+            break;
+        }
+        stale |= one == LEAT_ERROR_STALE;
+    }
+    if (wake != WAKE_LATER) {
+        streamer_wake(s, wake);
+    }
+    if (taken != NULL) {
+        *taken = i;
+    }
+    return result == LEAT_OK && stale ? LEAT_ERROR_STALE : result;
 }
 
 static leat_result select_and_push(leat_streamer *s, const leat_selection *selection, command *c)

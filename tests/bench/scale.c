@@ -4,10 +4,11 @@
  * would have to wait behind them (so that it costs no wake: how many there were is printed): what is measured is the
  * caller's thread alone, in batches of 64 on requests picked at random, with the queue at its level. A batch begins
  * when the I/O thread has nothing left to do and sleeps, so that the call that wakes it is in each that makes one, at a
- * thousand as at a million: "submit" is one leat_submit of 64, "read" are 64 calls of leat_read. Re-prioritised and
- * cancelled are different requests, so that no call finds in the cache what another has brought there. The wake that
- * cancelling and re-prioritising put off is made by the next leat_update, which is measured as well, and what a bare
- * wake costs here. Cancelled requests are replaced by new ones. A figure is the median of its batches' means. */
+ * thousand as at a million: "submit", "cancel" and "reprioritise" are one call with an array of 64; "read",
+ * "cancel_one" and "reprioritise_one" are 64 calls, in turns with it. Re-prioritised and cancelled are different
+ * requests, so that no call finds in the cache what another has brought there. The wake that cancelling and
+ * re-prioritising put off is made by the next leat_update, which is measured as well, and what a bare wake costs here.
+ * Cancelled requests are replaced by new ones. A figure is the median of its batches' means. */
 #include "bench.h"
 
 #include <poll.h>
@@ -26,7 +27,8 @@
 #define ASSET_COUNT 4096u
 
 typedef struct costs {
-    samples submit, read, cancel, reprioritise; /* ns per request */
+    samples submit, cancel, reprioritise; /* ns per request: in an array */
+    samples read, cancel_one, reprioritise_one; /* one by one */
     samples owed; /* ns of the leat_update that makes the wake which the cancels have put off */
     uint32_t full; /* re-prioritisations that were answered "full" */
     uint64_t wakes; /* of the I/O thread within what is measured, but for that update */
@@ -132,24 +134,79 @@ static void pick(stage *t, uint32_t *picked, leat_request *chosen)
     }
 }
 
-static void measure_reprioritise(stage *t, costs *c)
+static void reprioritise(stage *t, const leat_request *chosen, bool one_by_one, costs *c)
+{
+    leat_reprioritise_desc orders[CALLS];
+    uint32_t taken = CALLS;
+    for (uint32_t i = 0; i < CALLS; ++i) {
+        orders[i] =
+            (leat_reprioritise_desc){ .request = chosen[i], .priority = (leat_priority)(i % LEAT_PRIORITY_COUNT) };
+    }
+    uint64_t begin_ns = bench_now_ns();
+    if (one_by_one) {
+        for (uint32_t i = 0; i < CALLS; ++i) {
+            leat_result result = leat_reprioritise(t->s, orders[i].request, orders[i].priority, 0);
+            c->full += result == LEAT_ERROR_FULL;
+            c->stale += result == LEAT_ERROR_STALE;
+        }
+    } else {
+        c->stale += leat_reprioritise_many(t->s, orders, CALLS, &taken) == LEAT_ERROR_STALE;
+    }
+    samples_add(one_by_one ? &c->reprioritise_one : &c->reprioritise, (double)(bench_now_ns() - begin_ns) / CALLS);
+    c->full += CALLS - taken;
+}
+
+static void measure_reprioritise(stage *t, bool one_by_one, costs *c)
 {
     uint32_t picked[CALLS];
     leat_request chosen[CALLS];
     pick(t, picked, chosen);
     settle(t->s);
     uint64_t wakes = wakes_of(t->s);
-    uint64_t begin_ns = bench_now_ns();
-    for (uint32_t i = 0; i < CALLS; ++i) {
-        leat_result result = leat_reprioritise(t->s, chosen[i], (leat_priority)(i % LEAT_PRIORITY_COUNT), 0);
-        c->full += result == LEAT_ERROR_FULL;
-        c->stale += result == LEAT_ERROR_STALE;
-    }
-    samples_add(&c->reprioritise, (double)(bench_now_ns() - begin_ns) / CALLS);
+    reprioritise(t, chosen, one_by_one, c);
     c->wakes += wakes_of(t->s) - wakes;
 }
 
-/* Cancels as many as it puts new ones in their place, in one call or one by one. */
+/* All of them, and the update that makes the wake; returns when they have ended and their slots are free. */
+static bool cancel(stage *t, const leat_request *chosen, bool one_by_one, costs *c)
+{
+    uint32_t cancelled = 0;
+    settle(t->s);
+    uint64_t begin_ns = bench_now_ns();
+    if (one_by_one) {
+        for (uint32_t i = 0; i < CALLS; ++i) {
+            cancelled += leat_cancel(t->s, chosen[i]) == LEAT_OK;
+        }
+    } else {
+        leat_cancel_many(t->s, chosen, CALLS, &cancelled);
+    }
+    uint64_t end_ns = bench_now_ns();
+    samples_add(one_by_one ? &c->cancel_one : &c->cancel, (double)(end_ns - begin_ns) / CALLS);
+    leat_events events = leat_update(t->s, NULL);
+    samples_add(&c->owed, (double)(bench_now_ns() - end_ns));
+    c->stale += CALLS - cancelled;
+    return take_cancelled(t->s, CALLS - cancelled_of(events));
+}
+
+static bool submit(stage *t, const leat_read_desc *reads, bool one_by_one, leat_request *fresh, costs *c)
+{
+    uint32_t taken = 0;
+    settle(t->s);
+    uint64_t wakes = wakes_of(t->s);
+    uint64_t begin_ns = bench_now_ns();
+    if (one_by_one) {
+        for (uint32_t i = 0; i < CALLS; ++i) {
+            taken += leat_read(t->s, &reads[i], &fresh[i]) == LEAT_OK;
+        }
+    } else if (leat_submit(t->s, reads, CALLS, fresh, &taken) != LEAT_OK) {
+        return false;
+    }
+    samples_add(one_by_one ? &c->read : &c->submit, (double)(bench_now_ns() - begin_ns) / CALLS);
+    c->wakes += wakes_of(t->s) - wakes;
+    return taken == CALLS;
+}
+
+/* Puts as many new ones in the place of those it cancels. */
 static bool measure_cancel_and_submit(stage *t, bool one_by_one, costs *c)
 {
     uint32_t picked[CALLS];
@@ -160,43 +217,22 @@ static bool measure_cancel_and_submit(stage *t, bool one_by_one, costs *c)
         uint32_t position = position_of(t->assets, bench_random(&t->random));
         reads[i] = (leat_read_desc){ .asset = leat_asset_at(t->s, t->pack, position), .bind = LEAT_BIND_LATE };
     }
-    settle(t->s);
-    uint64_t begin_ns = bench_now_ns();
+    if (!cancel(t, chosen, one_by_one, c) || !submit(t, reads, one_by_one, fresh, c)) {
+        return false;
+    }
     for (uint32_t i = 0; i < CALLS; ++i) {
-        c->stale += leat_cancel(t->s, chosen[i]) != LEAT_OK;
-    }
-    uint64_t end_ns = bench_now_ns();
-    samples_add(&c->cancel, (double)(end_ns - begin_ns) / CALLS);
-    leat_events events = leat_update(t->s, NULL);
-    samples_add(&c->owed, (double)(bench_now_ns() - end_ns));
-    if (!take_cancelled(t->s, CALLS - cancelled_of(events))) {
-        return false;
-    }
-    settle(t->s);
-    uint64_t wakes = wakes_of(t->s);
-    begin_ns = bench_now_ns();
-    uint32_t taken = 0;
-    if (one_by_one) {
-        for (uint32_t i = 0; i < CALLS; ++i) {
-            taken += leat_read(t->s, &reads[i], &fresh[i]) == LEAT_OK;
-        }
-    } else if (leat_submit(t->s, reads, CALLS, fresh, &taken) != LEAT_OK) {
-        return false;
-    }
-    samples_add(one_by_one ? &c->read : &c->submit, (double)(bench_now_ns() - begin_ns) / CALLS);
-    c->wakes += wakes_of(t->s) - wakes;
-    for (uint32_t i = 0; i < taken; ++i) {
         t->handles[picked[i]] = fresh[i];
     }
-    return taken == CALLS;
+    return true;
 }
 
 static bool measure(stage *t, costs *c)
 {
     bool ok = true;
     for (uint32_t batch = 0; batch < BATCHES && ok; ++batch) {
-        measure_reprioritise(t, c);
-        ok = measure_cancel_and_submit(t, batch % 2 == 1, c);
+        bool one_by_one = batch % 2 == 1;
+        measure_reprioritise(t, one_by_one, c);
+        ok = measure_cancel_and_submit(t, one_by_one, c);
     }
     return ok;
 }
@@ -301,7 +337,9 @@ bool suite_scale(bench *b)
     report(b, "submit", &small.submit, &large.submit);
     report(b, "read", &small.read, &large.read);
     report(b, "cancel", &small.cancel, &large.cancel);
+    report(b, "cancel_one", &small.cancel_one, &large.cancel_one);
     report(b, "reprioritise", &small.reprioritise, &large.reprioritise);
+    report(b, "reprioritise_one", &small.reprioritise_one, &large.reprioritise_one);
     bench_figure(b, "update_that_wakes", samples_median(&large.owed), "ns", GOAL_NONE, 0);
     bench_figure(b, "batches_measured", (double)(4 * BATCHES * b->rounds), "", GOAL_NONE, 0);
     bench_figure(b, "wakes_within_them", (double)(small.wakes + large.wakes), "", GOAL_NONE, 0);

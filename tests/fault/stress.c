@@ -2,11 +2,11 @@
  *
  *     stress BACKEND [--seconds N]      BACKEND: uring, threads; N: 4
  *
- * Three threads submit, cancel, re-prioritise (single requests and selections), make batches and read statistics; one
- * opens and closes packs, of which one is damaged; the main thread updates, with limits that change, binds, compares
- * and releases. Each request must end exactly once and READY must bring the right bytes; only what comes from the
- * damaged pack may fail. All ways to end must be taken in good measure. Time is only how long it goes on: nothing is
- * measured. */
+ * Three threads submit, cancel, re-prioritise (single requests, arrays and selections), make batches and read
+ * statistics; one opens and closes packs, of which one is damaged; the main thread updates, with limits that change,
+ * binds, compares and releases. Each request must end exactly once and READY must bring the right bytes; only what
+ * comes from the damaged pack may fail. All ways to end must be taken in good measure. Time is only how long it goes
+ * on: nothing is measured. */
 #include "test_pack.h"
 
 #include <leat/leat.h>
@@ -121,6 +121,29 @@ static bool submit(submitter *t, leat_batch batch)
     return false;
 }
 
+/* Some of its own requests in one call, some of them twice. */
+static void disturb_many(submitter *t)
+{
+    enum { COUNT = 100 };
+    world *w = t->w;
+    leat_request handles[COUNT];
+    leat_reprioritise_desc orders[COUNT];
+    uint32_t cancelled = UINT32_MAX, taken = UINT32_MAX;
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        handles[i] = w->wishes[t->number * WISH_COUNT + below(&t->random, WISH_COUNT)].handle;
+        orders[i] = (leat_reprioritise_desc){ .request = handles[i],
+                                              .priority = (leat_priority)below(&t->random, LEAT_PRIORITY_COUNT) };
+    }
+    leat_result result = leat_reprioritise_many(w->s, orders, COUNT, &taken);
+    if (result == LEAT_ERROR_ARGUMENT || (taken < COUNT) != (result == LEAT_ERROR_FULL)) {
+        broken("of an array of orders, so many were taken", taken);
+    }
+    result = leat_cancel_many(w->s, handles, below(&t->random, 16), &cancelled);
+    if (cancelled > COUNT || (result != LEAT_OK && result != LEAT_ERROR_STALE)) {
+        broken("of an array of handles, so many were cancelled", cancelled);
+    }
+}
+
 static void disturb(submitter *t)
 {
     world *w = t->w;
@@ -135,6 +158,8 @@ static void disturb(submitter *t)
         leat_reprioritise_where(w->s, &selection, LEAT_HIGH, 0);
     } else if (chance < 20) {
         leat_stats_get(w->s, &stats);
+    } else if (chance < 100) {
+        disturb_many(t);
     } else if (chance < 512) {
         leat_cancel(w->s, handle);
     } else {

@@ -521,6 +521,7 @@ static void call_nonsense(day *d)
     }
     if (!ours) {
         FUZZ_CHECK(leat_cancel(d->s, request) == LEAT_ERROR_STALE, "an invented request was cancelled");
+        FUZZ_CHECK(leat_cancel_many(d->s, &request, 1, NULL) == LEAT_ERROR_STALE, "so was one in an array");
         FUZZ_CHECK(leat_release(d->s, request) == LEAT_ERROR_STALE, "an invented request was released");
     }
     FUZZ_CHECK(leat_batch_end(d->s, batch) == LEAT_ERROR_STALE, "an invented batch was ended");

@@ -20,9 +20,9 @@
 #define PHASE __attribute__((noipa)) static /* kept as a symbol of its own, neither inlined nor cloned */
 
 #define REQUEST_COUNT 2048u
-#define GROUP 64u /* descs of one leat_submit */
+#define GROUP 64u /* requests of one call that takes an array */
 #define GROUPED_COUNT (REQUEST_COUNT / 2) /* the others are submitted one by one */
-#define CHANGED_COUNT 1024u /* requests whose priority is changed */
+#define CHANGED_COUNT 1024u /* requests whose priority is changed: half of them in arrays, as of the cancelled ones */
 #define CANCELLED_COUNT 512u
 #define READY_COUNT (REQUEST_COUNT - CANCELLED_COUNT)
 #define ASSET_BYTES 4096u /* one chunk each */
@@ -32,6 +32,7 @@ typedef struct guard {
     leat_streamer *s;
     leat_read_desc descs[REQUEST_COUNT];
     leat_request handles[REQUEST_COUNT]; /* as submitted; of the ready ones at the end */
+    leat_reprioritise_desc orders[CHANGED_COUNT];
     uint32_t refused; /* calls that were not answered with OK */
     uint32_t ready_count, cancelled_count, other_count; /* events */
     uint64_t now_ns;
@@ -53,17 +54,32 @@ PHASE void guard_submit_one(guard *g)
     }
 }
 
+/* The last ones: the first are being read. */
 PHASE void guard_reprioritise(guard *g)
 {
-    for (uint32_t i = 0; i < CHANGED_COUNT; ++i) { /* the last ones: the first are being read */
-        g->refused += leat_reprioritise(g->s, g->handles[REQUEST_COUNT - 1 - i], LEAT_PREFETCH, 0) != LEAT_OK;
+    for (uint32_t i = 0; i < CHANGED_COUNT / 2; i += GROUP) {
+        g->refused += leat_reprioritise_many(g->s, &g->orders[i], GROUP, NULL) != LEAT_OK;
+    }
+}
+
+PHASE void guard_reprioritise_one(guard *g)
+{
+    for (uint32_t i = CHANGED_COUNT / 2; i < CHANGED_COUNT; ++i) {
+        g->refused += leat_reprioritise(g->s, g->orders[i].request, LEAT_PREFETCH, 0) != LEAT_OK;
     }
 }
 
 PHASE void guard_cancel(guard *g)
 {
-    for (uint32_t i = 0; i < CANCELLED_COUNT; ++i) {
-        g->refused += leat_cancel(g->s, g->handles[REQUEST_COUNT - 1 - i]) != LEAT_OK;
+    for (uint32_t i = READY_COUNT; i < READY_COUNT + CANCELLED_COUNT / 2; i += GROUP) {
+        g->refused += leat_cancel_many(g->s, &g->handles[i], GROUP, NULL) != LEAT_OK;
+    }
+}
+
+PHASE void guard_cancel_one(guard *g)
+{
+    for (uint32_t i = READY_COUNT + CANCELLED_COUNT / 2; i < REQUEST_COUNT; ++i) {
+        g->refused += leat_cancel(g->s, g->handles[i]) != LEAT_OK;
     }
 }
 
@@ -141,9 +157,15 @@ static bool run(guard *g, leat_pack pack)
     guard_submit(g);
     guard_submit_one(g);
     guard_admit(g);
+    for (uint32_t i = 0; i < CHANGED_COUNT; ++i) {
+        g->orders[i] =
+            (leat_reprioritise_desc){ .request = g->handles[REQUEST_COUNT - 1 - i], .priority = LEAT_PREFETCH };
+    }
     guard_reprioritise(g);
+    guard_reprioritise_one(g);
     guard_reprioritise_io(g);
     guard_cancel(g);
+    guard_cancel_one(g);
     guard_cancel_io(g);
     guard_stream(g);
     leat_stats stats;
@@ -168,9 +190,11 @@ static bool run(guard *g, leat_pack pack)
     printf("submit guard_submit %u\n", GROUPED_COUNT);
     printf("submit_one guard_submit_one %u\n", REQUEST_COUNT - GROUPED_COUNT);
     printf("admit guard_admit %u\n", REQUEST_COUNT);
-    printf("reprioritise guard_reprioritise %u\n", CHANGED_COUNT);
+    printf("reprioritise guard_reprioritise %u\n", CHANGED_COUNT / 2);
+    printf("reprioritise_one guard_reprioritise_one %u\n", CHANGED_COUNT / 2);
     printf("reprioritise_io guard_reprioritise_io %u\n", CHANGED_COUNT);
-    printf("cancel guard_cancel %u\n", CANCELLED_COUNT);
+    printf("cancel guard_cancel %u\n", CANCELLED_COUNT / 2);
+    printf("cancel_one guard_cancel_one %u\n", CANCELLED_COUNT / 2);
     printf("cancel_io guard_cancel_io %u\n", CANCELLED_COUNT);
     printf("plan reads_issue %u\n", READY_COUNT);
     printf("complete reads_reap %u\n", READY_COUNT);

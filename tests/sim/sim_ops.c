@@ -248,29 +248,92 @@ static void op_submit(sim *m)
     }
 }
 
-static void op_cancel(sim *m)
+/* Its members' events are not told, so it may have ended. */
+static bool is_silent(const sim *m, const wish *w)
 {
-    wish *w = random_wish(m);
-    if (w == NULL) {
-        return;
-    }
+    return w->batch != 0 && m->crews[w->batch - 1].only_end;
+}
+
+static void note_cancel(sim *m, wish *w, peek_stage stage)
+{
     static const sim_tally_name tallies[PEEK_STAGE_COUNT] = {
         [PEEK_MAILED] = TALLY_CANCEL_MAILED,   [PEEK_QUEUED] = TALLY_CANCEL_QUEUED,
         [PEEK_WAITING] = TALLY_CANCEL_WAITING, [PEEK_NEEDS_BIND] = TALLY_CANCEL_NEEDS_BIND,
         [PEEK_READING] = TALLY_CANCEL_READING, [PEEK_DECODING] = TALLY_CANCEL_DECODING,
         [PEEK_ENDED] = TALLY_CANCEL_READY,
     };
+    w->cancel_accepted = true;
+    ++m->tally->counts[tallies[stage]];
+}
+
+static void op_cancel(sim *m)
+{
+    wish *w = random_wish(m);
+    if (w == NULL) {
+        return;
+    }
     peek_stage stage = peek_request(m->s, w->handle);
     leat_result result = leat_cancel(m->s, w->handle);
     if (w->state == WISH_LIVE) {
-        bool silent = w->batch != 0 && m->crews[w->batch - 1].only_end; /* it may have ended, and nobody was told */
-        CHECK(m, result == LEAT_OK || silent, "cancel of a live request: %s", leat_result_text(result));
-        w->cancel_accepted |= result == LEAT_OK;
-        m->tally->counts[tallies[stage]] += result == LEAT_OK;
+        CHECK(m, result == LEAT_OK || is_silent(m, w), "cancel of a live request: %s", leat_result_text(result));
+        if (result == LEAT_OK) {
+            note_cancel(m, w, stage);
+        }
     } else {
         CHECK(m, result == LEAT_ERROR_STALE || w->lent, "cancel of an ended request: %s", leat_result_text(result));
         TALLY_IF(m, CANCEL_STALE, result == LEAT_ERROR_STALE);
     }
+}
+
+/* Some that live, some that have ended, some twice; none of which one cannot know. Returns how many. */
+static uint32_t draw_wishes(sim *m, wish **drawn)
+{
+    uint32_t count = 0;
+    for (uint64_t i = 1 + below(m, GROUP_MAX); i > 0; --i) {
+        wish *w = random_wish(m);
+        if (w != NULL && !is_silent(m, w)) {
+            drawn[count++] = w;
+        }
+    }
+    return count;
+}
+
+static void op_cancel_many(sim *m)
+{
+    wish *drawn[GROUP_MAX];
+    leat_request handles[GROUP_MAX];
+    peek_stage stages[GROUP_MAX];
+    uint32_t count = draw_wishes(m, drawn), live = 0, cancelled = UINT32_MAX;
+    if (count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        handles[i] = drawn[i]->handle;
+        stages[i] = peek_request(m->s, handles[i]);
+        live += drawn[i]->state == WISH_LIVE;
+    }
+    leat_result result = leat_cancel_many(m->s, handles, count, &cancelled);
+    CHECK(m, cancelled == live && result == (live == count ? LEAT_OK : LEAT_ERROR_STALE),
+          "cancel of %u, of which %u live: %s, %u cancelled", count, live, leat_result_text(result), cancelled);
+    for (uint32_t i = 0; i < count; ++i) {
+        if (drawn[i]->state == WISH_LIVE) {
+            note_cancel(m, drawn[i], stages[i]);
+        }
+    }
+    TALLY_ADD(m, CANCEL_TOGETHER, live > 1 ? live : 0);
+    TALLY_IF(m, CANCEL_SOME_STALE, live > 0 && live < count);
+}
+
+static uint64_t draw_new_deadline(sim *m)
+{
+    return chance(m, 50) ? m->now_ns + 1 + below(m, 50 * NS_PER_MS) : 0;
+}
+
+static void note_change(sim *m, const wish *w, peek_stage stage)
+{
+    TALLY_IF(m, CHANGE_QUEUED, w->state == WISH_LIVE && stage == PEEK_QUEUED);
+    TALLY_IF(m, CHANGE_READING, w->state == WISH_LIVE && stage == PEEK_READING);
+    TALLY_IF(m, CHANGE_DECODING, w->state == WISH_LIVE && stage == PEEK_DECODING);
 }
 
 static void op_reprioritise(sim *m)
@@ -281,14 +344,46 @@ static void op_reprioritise(sim *m)
     }
     peek_stage stage = peek_request(m->s, w->handle);
     leat_priority priority = ops_priority(m);
-    uint64_t deadline_ns = chance(m, 50) ? m->now_ns + 1 + below(m, 50 * NS_PER_MS) : 0;
-    leat_result result = leat_reprioritise(m->s, w->handle, priority, deadline_ns);
+    leat_result result = leat_reprioritise(m->s, w->handle, priority, draw_new_deadline(m));
     CHECK(m, w->state != WISH_LIVE || w->batch != 0 || result == LEAT_OK || result == LEAT_ERROR_FULL,
           "reprioritise: %s", leat_result_text(result));
-    bool done = w->state == WISH_LIVE && result == LEAT_OK;
-    TALLY_IF(m, CHANGE_QUEUED, done && stage == PEEK_QUEUED);
-    TALLY_IF(m, CHANGE_READING, done && stage == PEEK_READING);
-    TALLY_IF(m, CHANGE_DECODING, done && stage == PEEK_DECODING);
+    if (result == LEAT_OK) {
+        note_change(m, w, stage);
+    }
+    TALLY_IF(m, COMMANDS_FULL, result == LEAT_ERROR_FULL);
+}
+
+/* One that has ended is stale, or will be after the next update: nobody has to know. */
+static void op_reprioritise_many(sim *m)
+{
+    wish *drawn[GROUP_MAX];
+    leat_reprioritise_desc orders[GROUP_MAX];
+    peek_stage stages[GROUP_MAX];
+    uint32_t count = draw_wishes(m, drawn), ended = 0, taken = UINT32_MAX;
+    if (count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        orders[i] = (leat_reprioritise_desc){ .request = drawn[i]->handle, .priority = ops_priority(m) };
+        orders[i].deadline_ns = draw_new_deadline(m);
+        stages[i] = peek_request(m->s, drawn[i]->handle);
+        ended += drawn[i]->state != WISH_LIVE;
+    }
+    uint32_t bad = chance(m, 5) ? (uint32_t)below(m, count) : count;
+    if (bad < count) {
+        orders[bad].priority = LEAT_PRIORITY_COUNT;
+    }
+    leat_result result = leat_reprioritise_many(m->s, orders, count, &taken);
+    bool whole = result == LEAT_OK || (result == LEAT_ERROR_STALE && ended > 0);
+    CHECK(m,
+          result == LEAT_ERROR_FULL ? taken < count && taken <= bad
+                                    : taken == bad && (bad < count ? result == LEAT_ERROR_ARGUMENT : whole),
+          "reprioritise of %u, of which %u have ended: %s, %u taken", count, ended, leat_result_text(result), taken);
+    for (uint32_t i = 0; i < taken; ++i) {
+        note_change(m, drawn[i], stages[i]);
+    }
+    TALLY_ADD(m, CHANGE_TOGETHER, taken > 1 ? taken : 0);
+    TALLY_IF(m, CHANGE_BAD, result == LEAT_ERROR_ARGUMENT);
     TALLY_IF(m, COMMANDS_FULL, result == LEAT_ERROR_FULL);
 }
 
@@ -350,8 +445,9 @@ static void op_where(sim *m)
 /* More commands than the queue has room for: each is refused or carried out, and none is lost. */
 static void op_flood(sim *m)
 {
-    for (uint32_t i = 0; i < 200; ++i) {
+    for (uint32_t i = 0; i < 100; ++i) {
         op_reprioritise(m);
+        op_reprioritise_many(m);
     }
 }
 
@@ -555,12 +651,25 @@ typedef struct operation {
 void ops_step(sim *m)
 {
     static const operation operations[] = {
-        { 340, op_submit, false },   { 270, op_update, false },      { 20, op_wait, false },
-        { 100, op_cancel, false },   { 70, op_reprioritise, false }, { 30, op_where, false },
-        { 30, op_batch, false },     { 15, op_estimate, false },     { 15, op_find, false },
-        { 5, op_vanished, false },   { 2, op_flood, false },         { 28, op_close, false },
-        { 25, op_replace, false },   { 50, ops_release, false },     { 60, files_read, true },
-        { 20, files_replace, true }, { 10, files_list, true },
+        { 340, op_submit, false },
+        { 270, op_update, false },
+        { 20, op_wait, false },
+        { 85, op_cancel, false },
+        { 15, op_cancel_many, false },
+        { 50, op_reprioritise, false },
+        { 20, op_reprioritise_many, false },
+        { 30, op_where, false },
+        { 30, op_batch, false },
+        { 15, op_estimate, false },
+        { 15, op_find, false },
+        { 5, op_vanished, false },
+        { 2, op_flood, false },
+        { 28, op_close, false },
+        { 25, op_replace, false },
+        { 50, ops_release, false },
+        { 60, files_read, true },
+        { 20, files_replace, true },
+        { 10, files_list, true },
     };
     uint64_t choice = below(m, WEIGHT_SUM);
     uint32_t i = 0;

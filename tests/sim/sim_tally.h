@@ -53,6 +53,8 @@
     X(CANCEL_DECODING, "cancelled while decoding")                                                                     \
     X(CANCEL_READY, "cancelled when ready, before the event")                                                          \
     X(CANCEL_STALE, "cancels refused: ended")                                                                          \
+    X(CANCEL_TOGETHER, "cancelled with others in one call")                                                            \
+    X(CANCEL_SOME_STALE, "cancels of many, with some that had ended")                                                  \
     X(CANCEL_TAG, "cancels by tag")                                                                                    \
     X(CANCEL_BATCH, "cancels by batch")                                                                                \
     X(CANCEL_PACK, "cancels by pack")                                                                                  \
@@ -60,6 +62,8 @@
     X(CHANGE_QUEUED, "re-prioritised while queued")                                                                    \
     X(CHANGE_READING, "re-prioritised while reading")                                                                  \
     X(CHANGE_DECODING, "re-prioritised while decoding")                                                                \
+    X(CHANGE_TOGETHER, "re-prioritised with others in one call")                                                       \
+    X(CHANGE_BAD, "re-prioritised with a bad one among them")                                                          \
     X(CHANGE_TAG, "re-prioritised by tag")                                                                             \
     X(CHANGE_BATCH, "re-prioritised by batch")                                                                         \
     X(CHANGE_PACK, "re-prioritised by pack")                                                                           \

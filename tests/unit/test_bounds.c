@@ -17,18 +17,32 @@ static void a_full_command_queue_says_so(void **state)
     for (uint32_t i = 0; i < 8; ++i) {
         requests[i] = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i), .user = i });
     }
-    for (uint32_t i = 0; i < 64; ++i) { /* the least that there is room for */
-        assert_int_equal(leat_reprioritise(f.s, requests[i % 8], LEAT_HIGH, 0), LEAT_OK);
+    leat_reprioritise_desc orders[64]; /* the least that there is room for */
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < 64; ++i) {
+        orders[i] = (leat_reprioritise_desc){ .request = requests[i % 8], .priority = LEAT_HIGH };
     }
+    assert_int_equal(leat_reprioritise(f.s, requests[0], LEAT_HIGH, 0), LEAT_OK);
+    orders[1].request = (leat_request){ 0 }; /* takes no room */
+    assert_int_equal(leat_reprioritise_many(f.s, orders, 2, &taken), LEAT_ERROR_STALE);
+    assert_int_equal(taken, 2);
+    assert_int_equal(leat_reprioritise_many(f.s, orders, 64, &taken), LEAT_ERROR_FULL);
+    assert_int_equal(taken, 63);
+    assert_int_equal(leat_reprioritise_many(f.s, orders + taken, 1, &taken), LEAT_ERROR_FULL);
+    assert_int_equal(taken, 0);
     assert_int_equal(leat_reprioritise(f.s, requests[0], LEAT_HIGH, 0), LEAT_ERROR_FULL);
     assert_int_equal(leat_cancel_where(f.s, &(leat_selection){ .all = true }), LEAT_ERROR_FULL);
     assert_int_equal(leat_bind(f.s, requests[0], &f, sizeof(f)), LEAT_ERROR_FULL);
     assert_int_equal(leat_cancel(f.s, requests[0]), LEAT_OK);
+    assert_int_equal(leat_cancel_many(f.s, &requests[2], 2, NULL), LEAT_OK);
     stepped_pump(&f);
-    assert_int_equal(leat_reprioritise(f.s, requests[1], LEAT_NORMAL, 0), LEAT_OK);
+    assert_int_equal(leat_reprioritise_many(f.s, orders + 63, 1, &taken), LEAT_OK);
+    assert_int_equal(taken, 1);
     stepped_finish(&f, &ends, 8);
-    assert_int_equal(ends.type[0], LEAT_EVENT_CANCELLED);
-    assert_int_equal(ends.type[1], LEAT_EVENT_READY);
+    for (uint32_t i = 0; i < 8; ++i) {
+        bool cancelled = i == 0 || i == 2 || i == 3;
+        assert_int_equal(ends.type[i], cancelled ? LEAT_EVENT_CANCELLED : LEAT_EVENT_READY);
+    }
     stepped_close(&f);
 }
 

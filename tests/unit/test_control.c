@@ -1,7 +1,7 @@
 /* Shows that cancel and re-prioritise take hold wherever a request is: not yet seen by the I/O thread, queued, between
- * its chunks, waiting for a decode, between two decodes, ready but not delivered. Each by handle, tag, batch, pack,
- * all, and by closing the pack. A cancelled request costs what was in flight already, is decoded no further, and ends
- * once. */
+ * its chunks, waiting for a decode, between two decodes, ready but not delivered. Each by handle, in an array, by
+ * tag, batch, pack, all, and by closing the pack. A cancelled request costs what was in flight already, is decoded no
+ * further, and ends once. */
 #include "stepped.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ typedef enum stage {
     STAGE_COUNT
 } stage;
 
-typedef enum way { BY_HANDLE, BY_TAG, BY_BATCH, BY_PACK, BY_ALL, BY_CLOSE, WAY_COUNT } way;
+typedef enum way { BY_HANDLE, BY_ARRAY, BY_TAG, BY_BATCH, BY_PACK, BY_ALL, BY_CLOSE, WAY_COUNT } way;
 
 static stepped_ends ends;
 
@@ -64,12 +64,35 @@ static leat_request bring_to(stepped *f, stage at, leat_batch group)
     return victim;
 }
 
+/* The victim twice, between handles that are null, out of range and not its own. */
+#define ARRAY_COUNT 5u
+static void fill_array(leat_request victim, leat_request array[ARRAY_COUNT])
+{
+    array[0] = (leat_request){ .index = victim.index, .generation = victim.generation + 1 };
+    array[1] = victim;
+    array[2] = (leat_request){ 0 };
+    array[3] = (leat_request){ .index = UINT32_MAX, .generation = 1 };
+    array[4] = victim;
+}
+
+static void cancel_array(stepped *f, leat_request victim)
+{
+    leat_request array[ARRAY_COUNT];
+    uint32_t cancelled = UINT32_MAX;
+    fill_array(victim, array);
+    assert_int_equal(leat_cancel_many(f->s, array, ARRAY_COUNT, &cancelled), LEAT_ERROR_STALE);
+    assert_int_equal(cancelled, 2);
+}
+
 static void cancel(stepped *f, way by, leat_request victim, leat_batch group)
 {
     leat_selection selection = { 0 };
     switch (by) {
     case BY_HANDLE:
         assert_int_equal(leat_cancel(f->s, victim), LEAT_OK);
+        return;
+    case BY_ARRAY:
+        cancel_array(f, victim);
         return;
     case BY_CLOSE:
         assert_int_equal(leat_pack_close(f->s, f->handle), LEAT_OK);
@@ -148,6 +171,47 @@ static void a_selection_meets_only_its_own(void **state)
     stepped_close(&f);
 }
 
+/* Those in the middle that are stale stay out of it, and the others do not; what is no array is refused. */
+static void an_array_of_handles_is_gone_through_to_its_end(void **state)
+{
+    (void)state;
+    enum { COUNT = 200, HALF = COUNT / 2 };
+    stepped f = { 0 };
+    stepped_open(&f, 1, CHUNK_SIZE, (leat_desc){ .window_bytes = CHUNK_SIZE });
+    ends = (stepped_ends){ 0 };
+    leat_request requests[COUNT];
+    uint32_t cancelled = 1;
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        requests[i] = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0), .user = i });
+    }
+    assert_int_equal(leat_cancel_many(f.s, NULL, 0, &cancelled), LEAT_OK);
+    assert_int_equal(cancelled, 0);
+    assert_int_equal(leat_cancel_many(f.s, NULL, 1, &cancelled), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(cancelled, 0);
+    assert_int_equal(leat_cancel_many(f.s, requests, HALF, &cancelled), LEAT_OK);
+    assert_int_equal(cancelled, HALF);
+    stepped_finish(&f, &ends, COUNT);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        assert_int_equal(ends.type[i], i < HALF ? LEAT_EVENT_CANCELLED : LEAT_EVENT_READY);
+    }
+    leat_request fresh[COUNT]; /* in the same slots, some of them */
+    ends = (stepped_ends){ 0 };
+    for (uint32_t i = 0; i < HALF; ++i) {
+        fresh[i] = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0), .user = i });
+    }
+    for (uint32_t i = 0; i < HALF; i += 3) {
+        requests[i] = fresh[i];
+    }
+    assert_int_equal(leat_cancel_many(f.s, requests, COUNT, &cancelled), LEAT_ERROR_STALE);
+    assert_int_equal(cancelled, (HALF + 2) / 3);
+    stepped_finish(&f, &ends, HALF);
+    for (uint32_t i = 0; i < HALF; ++i) {
+        assert_int_equal(ends.type[i], i % 3 == 0 ? LEAT_EVENT_CANCELLED : LEAT_EVENT_READY);
+    }
+    assert_int_equal(leat_cancel_many(f.s, requests, COUNT, NULL), LEAT_ERROR_STALE);
+    stepped_close(&f);
+}
+
 /* A handle of a pack that was closed does not select what is read from the next one in its place. */
 static void a_stale_selection_is_an_error(void **state)
 {
@@ -174,13 +238,29 @@ static void a_stale_selection_is_an_error(void **state)
 
 /* ---- Re-prioritise ---- */
 
-static void raise_one(stepped *f, bool by_tag, leat_request handle, leat_priority priority)
+/* Three ways; the array's entries for the victim contradict each other, and the last one counts. */
+static void raise_one(stepped *f, way by, leat_request handle, leat_priority priority)
 {
-    if (by_tag) {
-        leat_selection selection = { .tag_mask = 0xf0, .tag = TAG };
-        assert_int_equal(leat_reprioritise_where(f->s, &selection, priority, 0), LEAT_OK);
-    } else {
+    leat_request array[ARRAY_COUNT];
+    leat_reprioritise_desc orders[ARRAY_COUNT];
+    leat_selection selection = { .tag_mask = 0xf0, .tag = TAG };
+    uint32_t taken = UINT32_MAX;
+    switch (by) {
+    case BY_HANDLE:
         assert_int_equal(leat_reprioritise(f->s, handle, priority, 0), LEAT_OK);
+        break;
+    case BY_ARRAY:
+        fill_array(handle, array);
+        for (uint32_t i = 0; i < ARRAY_COUNT; ++i) {
+            leat_priority other = priority == LEAT_HIGH ? LEAT_PREFETCH : LEAT_HIGH;
+            orders[i] = (leat_reprioritise_desc){ .request = array[i], .priority = i < 4 ? other : priority };
+        }
+        assert_int_equal(leat_reprioritise_many(f->s, orders, ARRAY_COUNT, &taken), LEAT_ERROR_STALE);
+        assert_int_equal(taken, ARRAY_COUNT);
+        break;
+    default:
+        assert_int_equal(leat_reprioritise_where(f->s, &selection, priority, 0), LEAT_OK);
+        break;
     }
 }
 
@@ -188,7 +268,7 @@ static void raise_one(stepped *f, bool by_tag, leat_request handle, leat_priorit
 static void a_queued_request_overtakes(void **state)
 {
     (void)state;
-    for (uint32_t by_tag = 0; by_tag < 2; ++by_tag) {
+    for (way by = BY_HANDLE; by <= BY_TAG; ++by) {
         stepped f = { 0 };
         stepped_open(&f, 14, CHUNK_SIZE, one_by_one);
         ends = (stepped_ends){ 0 };
@@ -200,7 +280,7 @@ static void a_queued_request_overtakes(void **state)
         }
         leat_request victim = stepped_read(&f, describe(&f, VICTIM, VICTIM));
         stepped_pump(&f);
-        raise_one(&f, by_tag, victim, LEAT_HIGH);
+        raise_one(&f, by, victim, LEAT_HIGH);
         stepped_finish(&f, &ends, 14);
         assert_int_equal(ends.order[0], 0); /* it was in flight */
         assert_int_equal(ends.order[1], VICTIM);
@@ -212,7 +292,7 @@ static void a_queued_request_overtakes(void **state)
 static void between_chunks_it_gives_way(void **state)
 {
     (void)state;
-    for (uint32_t by_tag = 0; by_tag < 2; ++by_tag) {
+    for (way by = BY_HANDLE; by <= BY_TAG; ++by) {
         stepped f = { 0 };
         stepped_open(&f, 2, ASSET_CHUNKS * CHUNK_SIZE, one_by_one);
         ends = (stepped_ends){ 0 };
@@ -220,7 +300,7 @@ static void between_chunks_it_gives_way(void **state)
         stepped_pump(&f);
         stepped_read(&f, describe(&f, 0, BLOCKER));
         stepped_pump(&f);
-        raise_one(&f, by_tag, victim, LEAT_PREFETCH);
+        raise_one(&f, by, victim, LEAT_PREFETCH);
         stepped_finish(&f, &ends, 2);
         assert_int_equal(ends.order[0], BLOCKER);
         stepped_close(&f);
@@ -231,7 +311,7 @@ static void between_chunks_it_gives_way(void **state)
 static void waiting_for_decode_it_overtakes(void **state)
 {
     (void)state;
-    for (uint32_t by_tag = 0; by_tag < 2; ++by_tag) {
+    for (way by = BY_HANDLE; by <= BY_TAG; ++by) {
         stepped f = { 0 };
         stepped_open(&f, 3, CHUNK_SIZE, one_by_one);
         ends = (stepped_ends){ 0 };
@@ -245,7 +325,7 @@ static void waiting_for_decode_it_overtakes(void **state)
             stepped_complete(&f);
         }
         assert_int_equal(decode_queued(f.s->decode), 3);
-        raise_one(&f, by_tag, requests[2], LEAT_HIGH);
+        raise_one(&f, by, requests[2], LEAT_HIGH);
         stepped_finish(&f, &ends, 3);
         assert_int_equal(ends.order[0], VICTIM);
         assert_int_equal(ends.order[1], BLOCKER);
@@ -265,6 +345,37 @@ static void ready_it_stays_ready(void **state)
     assert_int_equal(leat_reprioritise_where(f.s, &(leat_selection){ .all = true }, LEAT_HIGH, 0), LEAT_OK);
     stepped_finish(&f, &ends, 1);
     assert_int_equal(ends.type[VICTIM], LEAT_EVENT_READY);
+    stepped_close(&f);
+}
+
+/* An entry that can never work stops it there: those before it hold, those behind it do not. */
+static void an_array_of_orders_stops_at_what_is_wrong(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 14, CHUNK_SIZE, one_by_one);
+    ends = (stepped_ends){ 0 };
+    leat_reprioritise_desc orders[14];
+    uint32_t taken = 1;
+    for (uint32_t i = 0; i < 14; ++i) {
+        orders[i] = (leat_reprioritise_desc){ .request = stepped_read(&f, describe(&f, i, i)), .priority = LEAT_HIGH };
+        stepped_pump(&f);
+    }
+    assert_int_equal(leat_reprioritise_many(f.s, NULL, 0, &taken), LEAT_OK);
+    assert_int_equal(taken, 0);
+    assert_int_equal(leat_reprioritise_many(f.s, NULL, 1, &taken), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(taken, 0);
+    leat_reprioritise_desc some[4] = { orders[12], { .priority = LEAT_HIGH }, orders[13], orders[11] };
+    some[2].priority = LEAT_PRIORITY_COUNT;
+    assert_int_equal(leat_reprioritise_many(f.s, some, 4, &taken), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(taken, 2);
+    stepped_pump(&f);
+    for (uint32_t i = 11; i < 14; ++i) {
+        leat_priority expected = i == 12 ? LEAT_HIGH : LEAT_NORMAL;
+        assert_int_equal(f.s->requests[orders[i].request.index].rank, sched_rank(expected));
+    }
+    stepped_finish(&f, &ends, 14);
+    assert_int_equal(leat_reprioritise_many(f.s, orders, 14, NULL), LEAT_ERROR_STALE);
     stepped_close(&f);
 }
 
@@ -341,11 +452,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cancel_takes_hold_at_each_stage),
         cmocka_unit_test(a_selection_meets_only_its_own),
+        cmocka_unit_test(an_array_of_handles_is_gone_through_to_its_end),
         cmocka_unit_test(a_stale_selection_is_an_error),
         cmocka_unit_test(a_queued_request_overtakes),
         cmocka_unit_test(between_chunks_it_gives_way),
         cmocka_unit_test(waiting_for_decode_it_overtakes),
         cmocka_unit_test(ready_it_stays_ready),
+        cmocka_unit_test(an_array_of_orders_stops_at_what_is_wrong),
         cmocka_unit_test(equals_go_in_disk_order),
         cmocka_unit_test(a_moment_goes_in_disk_order),
         cmocka_unit_test(a_flood_takes_no_share),

@@ -121,6 +121,30 @@ static void cancels_wait_for_the_update(void **state)
     fixture_close(&f);
 }
 
+/* An array of calls costs one wake, and none where single calls would cost none. */
+static void an_array_costs_one_wake(void **state)
+{
+    (void)state;
+    stream_fixture f;
+    leat_request requests[COUNT];
+    leat_reprioritise_desc orders[COUNT];
+    setup(&f, ASSET_BYTES);
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        requests[i] = submit(&f, i, LEAT_NORMAL);
+        orders[i] = (leat_reprioritise_desc){ .request = requests[i], .priority = (leat_priority)(i % 4) };
+    }
+    await_sleep(&f);
+    uint64_t before = wakes(&f);
+    assert_int_equal(leat_reprioritise_many(f.s, orders, COUNT, NULL), LEAT_OK);
+    assert_int_equal(leat_cancel_many(f.s, requests, COUNT, NULL), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    assert_int_not_equal(atomic_load(&f.s->sleep), SLEEP_AWAKE);
+    uint32_t cancelled = cancelled_of(leat_update(f.s, NULL));
+    assert_int_equal(wakes(&f), before + 1);
+    await_cancelled(&f, COUNT - cancelled);
+    fixture_close(&f);
+}
+
 /* All wait for their memory: to become urgent changes nothing now. */
 static void an_urgent_order_of_nothing_waits(void **state)
 {
@@ -529,6 +553,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancels_wait_for_the_update),
+        cmocka_unit_test(an_array_costs_one_wake),
         cmocka_unit_test(a_submit_pays_what_is_owed),
         cmocka_unit_test(each_depth_has_its_own),
         cmocka_unit_test(who_is_in_a_hurry_ends_a_nap),

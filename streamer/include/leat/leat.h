@@ -601,9 +601,27 @@ LEAT_API leat_result leat_release(leat_streamer *streamer, leat_request request)
 /* Cancels: what is queued is not read, what is read is not decoded, what is ready is not delivered. The request still
  * ends with one event, CANCELLED, unless its terminal event is out already. Errors: STALE. */
 LEAT_API leat_result leat_cancel(leat_streamer *streamer, leat_request request);
+/* Cancels `count` requests with one coalesced wake: what an engine calls when the camera cuts. Of many requests, the
+ * slots are fetched side by side, which as many single calls cannot do. Goes to the end of the array in any case: stale
+ * handles are passed over, and the result is STALE if there were any. *cancelled (may be NULL) says how many were not;
+ * a handle that is there twice is cancelled once and counted twice. Errors: STALE, ARGUMENT (requests is NULL, count is not 0). */
+LEAT_API leat_result leat_cancel_many(leat_streamer *streamer, const leat_request *requests, uint32_t count, uint32_t *cancelled);
 
 /* New class and deadline, in force at every stage that the request has still before it. Errors: STALE, ARGUMENT, FULL. */
 LEAT_API leat_result leat_reprioritise(leat_streamer *streamer, leat_request request, leat_priority priority, uint64_t deadline_ns);
+
+typedef struct leat_reprioritise_desc {
+    leat_request request;
+    leat_priority priority;
+    uint64_t deadline_ns; /* 0: none */
+} leat_reprioritise_desc;
+/* The same for `count` requests, with one coalesced wake, in the order of the array: of a handle that is there twice, the
+ * later entry counts. Stale handles are passed over, and the result is STALE if there were any. Stops at an entry that is
+ * refused for another reason, which is the result then: FULL, or ARGUMENT (a priority that is none; descs is NULL, count is
+ * not 0). *taken (may be NULL) says how many entries are dealt with, stale ones included: on FULL, go on from there after
+ * leat_update. */
+LEAT_API leat_result leat_reprioritise_many(leat_streamer *streamer, const leat_reprioritise_desc *descs, uint32_t count,
+                                            uint32_t *taken);
 
 /* Many requests at once: those that fit all criteria which are not zero. Applied by the I/O thread, in order with the
  * submissions of this thread; requests submitted later are not touched. Errors: ARGUMENT (no criterion), STALE (a batch or
