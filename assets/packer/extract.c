@@ -204,7 +204,6 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
         fail(x, name, strerror(errno));
         return;
     }
-    unlinkat(folder, base, 0); /* what lies there may be a link */
     snprintf(through, sizeof(through), "/proc/self/fd/%d/%s", folder, base);
     mesh_export_desc desc = { .metadata = (const void *)(x->file.index.metadata + a->metadata_offset),
                               .raw = raw,

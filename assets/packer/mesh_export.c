@@ -6,9 +6,11 @@
 #include <cjson/cJSON.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GLTF_FLOAT 5126
 #define GLTF_UNSIGNED_INT 5125
@@ -88,11 +90,24 @@ static void material_text(const mesh_export_desc *d, uint32_t slot, char *text, 
     }
 }
 
-static bool close_file(FILE *file, const char **why)
+/* Not through a link: it may lead anywhere. NULL: errno says why. */
+static FILE *file_make(const char *path)
 {
-    bool ok = !ferror(file);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (fd >= 0 && file == NULL) {
+        close(fd);
+    }
+    return file;
+}
+
+/* Half a file would be taken for a whole one: it is removed. */
+static bool file_finish(FILE *file, const char *path, const char **why)
+{
+    bool ok = ferror(file) == 0;
     if (fclose(file) != 0 || !ok) {
         *why = strerror(errno);
+        unlink(path);
         return false;
     }
     return true;
@@ -109,7 +124,7 @@ bool mesh_export_obj(const mesh_export_desc *d, const char **why)
     if (!flatten(d, &m, why)) {
         return false;
     }
-    FILE *file = fopen(d->path, "we");
+    FILE *file = file_make(d->path);
     if (file == NULL) {
         *why = strerror(errno);
         flat_free(&m);
@@ -133,7 +148,7 @@ bool mesh_export_obj(const mesh_export_desc *d, const char **why)
         }
     }
     flat_free(&m);
-    return close_file(file, why);
+    return file_finish(file, d->path, why);
 }
 
 /* ---- glTF ---- */
@@ -186,7 +201,7 @@ typedef struct gltf_vertex {
 
 static bool write_bin(const char *path, const flat_mesh *m, const char **why)
 {
-    FILE *file = fopen(path, "we");
+    FILE *file = file_make(path);
     if (file == NULL) {
         *why = strerror(errno);
         return false;
@@ -203,7 +218,7 @@ static bool write_bin(const char *path, const flat_mesh *m, const char **why)
         fwrite(&out, sizeof(out), 1, file);
     }
     fwrite(m->indices, sizeof(*m->indices), m->index_count, file);
-    return close_file(file, why);
+    return file_finish(file, path, why);
 }
 
 static void add_primitives(const mesh_export_desc *d, const flat_mesh *m, cJSON *root, cJSON *accessors)
@@ -286,13 +301,13 @@ bool mesh_export_gltf(const mesh_export_desc *d, const char **why)
         ok = write_bin(bin_path, &m, why);
         cJSON *root = ok ? describe(d, &m, slash != NULL ? slash + 1 : bin_path) : NULL;
         char *text = root != NULL ? cJSON_Print(root) : NULL;
-        FILE *file = text != NULL ? fopen(d->path, "we") : NULL;
+        FILE *file = text != NULL ? file_make(d->path) : NULL;
         if (ok && file == NULL) {
             *why = strerror(errno);
             ok = false;
         } else if (ok) {
             fputs(text, file);
-            ok = close_file(file, why);
+            ok = file_finish(file, d->path, why);
         }
         cJSON_free(text);
         cJSON_Delete(root);

@@ -291,6 +291,14 @@ static int trace_arguments_check(const command_text *text, const options *o)
 /* What must be there, by command. */
 static int arguments_check(const command_text *text, const options *o)
 {
+    for (int i = 0; i < o->argument_count; ++i) {
+        if (o->arguments[i][0] == '\0') { /* a shell's variable that is not set */
+            return usage_error(text->name, "an argument is empty", "");
+        }
+    }
+    if (o->output != NULL && strcmp(o->output, "-") == 0) {
+        return usage_error(text->name, "-o takes a path; for one of the name -, say ./-", "");
+    }
     if (o->command == COMMAND_TRACE) {
         return trace_arguments_check(text, o);
     }
@@ -312,7 +320,7 @@ static int arguments_check(const command_text *text, const options *o)
     }
     if (!writes && o->argument_count > 1) {
         bool path = o->command == COMMAND_DOCTOR;
-        return usage_error(text->name, path ? "one path at a time; unexpected: " : "one pack at a time; what is ",
+        return usage_error(text->name, path ? "one path at a time; unexpected: " : "one pack at a time; unexpected: ",
                            o->arguments[1]);
     }
     return -1;

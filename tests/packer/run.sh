@@ -252,6 +252,10 @@ mv fresh.leat real
 expect 0 "$leat" pack model -o link.leat --quiet
 [ -L link.leat ] || fail "the link to the pack is gone"
 cmp model.leat real/fresh.leat || fail "the pack did not go to where the link leads"
+expect 2 "$leat" pack content '' -o x.leat
+said "an argument is empty"
+expect 2 "$leat" pack content -o -
+said "say ./-"
 expect 2 "$leat" pack content -o x.leat -dash.png
 said "does not know the option -d;"
 expect 2 "$leat" pack content -o x.leat --quiet=5
@@ -342,6 +346,13 @@ mkdir outside trap
 ln -s ../outside "trap/${name%%/*}"
 expect 1 "$leat" extract one.leat "$name" -o trap
 [ -z "$(ls outside)" ] || fail "a link has led outside"
+rm -rf trap
+mkdir trap
+ln -s ../outside/m.obj trap/m.obj
+expect 1 "$leat" extract model.leat m.obj -o trap
+ln -s ../outside/m.bin trap/m.obj.bin
+expect 1 "$leat" extract model.leat m.obj -o trap --gltf
+[ -z "$(ls outside)" ] || fail "a link in the place of a model's file has led outside"
 
 echo "the command line"
 expect 2 "$leat"
