@@ -383,78 +383,87 @@ static void say_if_never_cold(const bench *b)
     }
 }
 
-/* A number from an option. False, and a line, if it is none, or not in (0, most]. */
-static bool number_parse(const char *name, const char *string, double most, double *value)
+/* A number from an option. False, and a line, if it is none, or not in [least, most]. */
+static bool number_parse(const char *name, const char *string, double least, double most, double *value)
 {
     char *end = NULL;
     *value = strtod(string, &end);
-    if (end == string || *end != '\0' || !(*value > 0 && *value <= most)) {
-        fprintf(stderr, "leat-bench: --%s is a number above 0, at most %.0f, not \"%s\"\n", name, most, string);
+    if (end == string || *end != '\0' || !(*value >= least && *value <= most)) {
+        fprintf(stderr, "leat-bench: --%s is a number from %g to %g, not \"%s\"\n", name, least, most, string);
         return false;
     }
     return true;
 }
 
+#define GO_ON (-1)
 #define ROUNDS_MAX 100000.0
+#define SECONDS_MIN 0.01
 #define SECONDS_MAX 1e6
+
+/* One option; GO_ON, or the code with which the program ends. */
+static int option_take(bench *b, int option, const char *value)
+{
+    double number = 0;
+    switch (option) {
+    case 'p':
+        b->pack_path = value;
+        return GO_ON;
+    case 'S':
+        b->assets_path = value;
+        return GO_ON;
+    case 'j':
+        b->json_path = value;
+        return GO_ON;
+    case 'f':
+        b->file_path = value;
+        return GO_ON;
+    case 'm':
+        b->method = value;
+        return GO_ON;
+    case 't':
+        b->trace_path = value;
+        return GO_ON;
+    case 'r':
+        if (!number_parse("rounds", value, 1, ROUNDS_MAX, &number)) {
+            return 2;
+        }
+        b->rounds = (uint32_t)number;
+        return GO_ON;
+    case 's':
+        return number_parse("seconds", value, SECONDS_MIN, SECONDS_MAX, &b->seconds) ? GO_ON : 2;
+    case 'q':
+        b->quick = true;
+        b->rounds = 1;
+        b->seconds = 0.3;
+        return GO_ON;
+    case 'h':
+        usage(stdout);
+        return 0;
+    case 'V':
+        printf("leat-bench %d.%d.%d\n", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR, LEAT_VERSION_PATCH);
+        return 0;
+    default:
+        usage(stderr);
+        return 2;
+    }
+}
+
+static const struct option long_options[] = {
+    { "pack", required_argument, NULL, 'p' },   { "sources", required_argument, NULL, 'S' },
+    { "json", required_argument, NULL, 'j' },   { "file", required_argument, NULL, 'f' },
+    { "method", required_argument, NULL, 'm' }, { "trace", required_argument, NULL, 't' },
+    { "rounds", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 's' },
+    { "quick", no_argument, NULL, 'q' },        { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },      { 0 },
+};
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "pack", required_argument, NULL, 'p' },   { "sources", required_argument, NULL, 'S' },
-        { "json", required_argument, NULL, 'j' },   { "file", required_argument, NULL, 'f' },
-        { "method", required_argument, NULL, 'm' }, { "trace", required_argument, NULL, 't' },
-        { "rounds", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 's' },
-        { "quick", no_argument, NULL, 'q' },        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },      { 0 },
-    };
     bench b = { .rounds = 5, .seconds = 5, .suite = "", .figures = cJSON_CreateArray(), .raw = cJSON_CreateObject() };
-    double number = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        switch (option) {
-        case 'p':
-            b.pack_path = optarg;
-            break;
-        case 'S':
-            b.assets_path = optarg;
-            break;
-        case 'j':
-            b.json_path = optarg;
-            break;
-        case 'f':
-            b.file_path = optarg;
-            break;
-        case 'm':
-            b.method = optarg;
-            break;
-        case 't':
-            b.trace_path = optarg;
-            break;
-        case 'r':
-            if (!number_parse("rounds", optarg, ROUNDS_MAX, &number) || number < 1) {
-                return 2;
-            }
-            b.rounds = (uint32_t)number;
-            break;
-        case 's':
-            if (!number_parse("seconds", optarg, SECONDS_MAX, &b.seconds)) {
-                return 2;
-            }
-            break;
-        case 'q':
-            b.quick = true;
-            b.rounds = 1;
-            b.seconds = 0.3;
-            break;
-        case 'h':
-            usage(stdout);
-            return 0;
-        case 'V':
-            printf("leat-bench %d.%d.%d\n", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR, LEAT_VERSION_PATCH);
-            return 0;
-        default:
-            usage(stderr);
-            return 2;
+    for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
+        int code = option_take(&b, option, optarg);
+        if (code != GO_ON) {
+            return code;
         }
     }
     bool good = optind < argc;

@@ -26,11 +26,11 @@ expect 0 '^leat-bench [0-9]+\.[0-9]+\.[0-9]+$' --version
 expect 0 '^usage' --help
 expect 2 '^usage'
 expect 2 'no suite "nope"' nope
-for number in abc 0 -1 5x nan ''; do
+for number in abc 0 -1 5x nan inf ''; do
     expect 2 "rounds is a number.*\"$number\"" limits --rounds "$number"
     expect 2 "seconds is a number.*\"$number\"" limits --seconds "$number"
 done
-expect 2 'seconds is a number' limits --seconds inf
+expect 2 'rounds is a number' limits --rounds 0.5
 expect 1 'missing: No such file' limits --pack "$work/missing"
 printf 'short' >"$work/short"
 expect 1 'shorter than a header' limits --pack "$work/short"

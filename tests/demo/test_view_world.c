@@ -2,6 +2,7 @@
  * lead from each hall to the next, and the flight stays inside. */
 #include "flight.h"
 #include "museum.h"
+#include "wants.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -263,6 +264,42 @@ static void test_visibility(void **state)
     items_free(&made);
 }
 
+/* Who looks straight at an exhibit is told of that one; who looks past all of them, of none. */
+static void test_focus(void **state)
+{
+    (void)state;
+    items made = items_make();
+    for (uint32_t i = 0; i < 30; ++i) {
+        item_add(&made, i % 3 == 0 ? WORLD_MESH : WORLD_TEXTURE, "all", 1, 1);
+    }
+    world w;
+    assert_true(world_create(made.list, made.count, &w));
+    wants seen = { .drawn = calloc(made.count, sizeof(wants_drawn)), .drawn_count = made.count };
+    assert_non_null(seen.drawn);
+    for (uint32_t i = 0; i < made.count; ++i) {
+        seen.drawn[i].exhibit = i;
+    }
+    mat4 projection = mat4_perspective(1.0f, 1.5f, 0.1f, 300);
+    for (uint32_t i = 0; i < w.exhibit_count; ++i) {
+        const world_exhibit *e = &w.exhibits[i];
+        view_camera camera = { .eye = v3_add(e->center, v3_scale(e->normal, 2)) };
+        camera.forward = v3_scale(e->normal, -1);
+        mat4 look = mat4_look(camera.eye, camera.forward);
+        camera.view_projection = mat4_multiply(&projection, &look);
+        screen_rect rect = { 0 };
+        assert_int_equal(wants_focus(&w, &camera, &seen, &rect), i);
+        assert_true(rect.x0 < 0 && rect.x1 > 0 && rect.y0 < 0 && rect.y1 > 0);
+    }
+    view_camera up = { .eye = v3(w.halls[0].x0 + 2, 1.7f, w.halls[0].z0 + 7), .forward = v3(0.01f, 1, 0) };
+    mat4 look = mat4_look(up.eye, up.forward);
+    up.view_projection = mat4_multiply(&projection, &look);
+    screen_rect rect;
+    assert_int_equal(wants_focus(&w, &up, &seen, &rect), WORLD_NONE);
+    free(seen.drawn);
+    world_destroy(&w);
+    items_free(&made);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -283,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_many_small_folders),
         cmocka_unit_test(test_hostile_numbers),
         cmocka_unit_test(test_visibility),
+        cmocka_unit_test(test_focus),
     };
     return cmocka_run_group_tests_name("view.world", tests, NULL, NULL);
 }
