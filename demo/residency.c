@@ -395,7 +395,7 @@ const char *residency_reason_text(residency_reason reason)
         [RESIDENCY_SHARP] = "as fine as its size on screen needs",
         [RESIDENCY_READING] = "finer: being read",
         [RESIDENCY_UPLOADING] = "finer: read, going to the GPU",
-        [RESIDENCY_WAITING] = "finer: waits, nearer things go first",
+        [RESIDENCY_WAITING] = "finer: waits for its turn, or for room",
         [RESIDENCY_OVER_BUDGET] = "held coarse by the budget (+ raises it)",
         [RESIDENCY_PAUSED] = "finer: streaming is paused (P)",
         [RESIDENCY_LIMITED] = "finer cannot be had: damaged or too large",

@@ -156,7 +156,7 @@ void text_box(text *t, float x, float y, float width, float height, const uint8_
 }
 
 /* The string, or one in `shortened` that has lost its middle, so that it is about width_max wide. */
-#define SHORTENED_SIZE 128u
+#define SHORTENED_SIZE 512u
 static const char *shorten(const char *string, float size, float width_max, char shortened[SHORTENED_SIZE])
 {
     size_t length = strlen(string);
