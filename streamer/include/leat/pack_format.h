@@ -1,3 +1,4 @@
+/* clang-format off */ /* columns are kept by hand */
 /* leat/pack_format.h - the bytes of a Leat pack, version 1.
  *
  * assets/FORMAT.md explains the layout in prose; this header is its C form, shared by the packer that writes packs and
