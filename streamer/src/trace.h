@@ -2,12 +2,12 @@
  *
  * A flight recorder: the ring keeps the last trace_event_count records, whoever writes them, without a lock and without
  * waiting, and is written out as a file only when tracing ends (trace_file.c). Off, a point costs one relaxed load of a
- * flag; on, one atomic add and four stores.
+ * flag; on, one atomic add and five stores.
  *
- * A record's place is its ticket, a number that only grows; the ticket is stored last (release) and looked at first
- * (acquire), so that a record which is being overwritten while it is read is seen to be neither. Two writers meet in
- * one record only if one of them sleeps while the others go round the whole ring; what is read of that one may then be
- * a mixture, so whoever reads checks what it uses as an index. */
+ * A record's place is its ticket, a number that only grows. Its last word is a seal: a hash over ticket and words,
+ * which the reader makes anew. What is being overwritten while it is read, or was written by two (one slept while the
+ * others went round the whole ring), does not fit its seal and is left out. Whoever reads checks all the same what it
+ * uses as an index. */
 #ifndef LEAT_TRACE_H
 #define LEAT_TRACE_H
 
@@ -43,7 +43,7 @@ typedef struct trace_record {
     _Atomic uint64_t subject; /* kind << 56 | generation (24 bits) << 32 | index: of a request or read */
     _Atomic uint64_t value;
     _Atomic uint64_t more;
-    _Atomic uint64_t ticket; /* its number + 1; 0: never written */
+    _Atomic uint64_t seal; /* trace.c; 0: never written */
 } trace_record;
 
 typedef struct trace {

@@ -43,6 +43,41 @@ static void the_ring_keeps_the_last(void **state)
     trace_free(&t, &m);
 }
 
+/* A writer that sleeps while the others go round the ring, and goes on after it, leaves any mixture of its words and of
+ * the later record's: only what is of one of them in all words is read, and only as that one. */
+static void a_mixture_is_no_record(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    trace t = { 0 };
+    assert_true(trace_init(&t, 1, &m));
+    _Atomic uint64_t *words = (_Atomic uint64_t *)&t.records[0];
+    enum { WORD_COUNT = sizeof(trace_record) / sizeof(uint64_t) };
+    uint64_t early[WORD_COUNT], late[WORD_COUNT];
+    trace_write(&t, TRACE_SUBMIT, 100, 7, 1, 20, 30);
+    for (uint32_t i = 0; i < WORD_COUNT; ++i) {
+        early[i] = atomic_load(&words[i]);
+    }
+    for (uint32_t i = 0; i < t.capacity; ++i) {
+        trace_write(&t, TRACE_ADMIT, 101, 7, 2, 21, 31); /* as near as they can be */
+    }
+    for (uint32_t i = 0; i < WORD_COUNT; ++i) {
+        late[i] = atomic_load(&words[i]);
+        assert_int_not_equal(early[i], late[i]);
+    }
+    uint32_t all = (1u << WORD_COUNT) - 1;
+    for (uint32_t mask = 0; mask <= all; ++mask) {
+        for (uint32_t i = 0; i < WORD_COUNT; ++i) {
+            atomic_store(&words[i], mask >> i & 1 ? late[i] : early[i]);
+        }
+        trace_entry e;
+        assert_int_equal(trace_read(&t, 0, &e), mask == 0);
+        assert_int_equal(trace_read(&t, t.capacity, &e), mask == all);
+        assert_false(trace_read(&t, 2 * (uint64_t)t.capacity, &e));
+    }
+    trace_free(&t, &m);
+}
+
 typedef struct hammer {
     trace *t;
     uint32_t number;
@@ -271,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_ring_keeps_the_last),
+        cmocka_unit_test(a_mixture_is_no_record),
         cmocka_unit_test(writers_do_not_mix),
         cmocka_unit_test(each_request_is_in_the_file),
         cmocka_unit_test(what_began_before_is_left_out),
