@@ -471,6 +471,11 @@ bool decode_step(decode *d)
     return true;
 }
 
+uint32_t decode_worker_count(const decode *d)
+{
+    return d->worker_count;
+}
+
 uint32_t decode_queued(const decode *d)
 {
     return atomic_load_explicit(&d->queued, memory_order_relaxed);

@@ -106,6 +106,8 @@ bool decode_attach(decode *d, decode_task *task, decode_output *output, const de
 void decode_change(decode *d, uint32_t request, uint64_t rank, uint64_t deadline_ns);
 /* Without workers: does the best task, and those that are fetched with it; false if there is none. */
 bool decode_step(decode *d);
+/* Threads that run: fewer than asked for, where no more could be started. Constant until decode_stop. */
+uint32_t decode_worker_count(const decode *d);
 uint32_t decode_queued(const decode *d); /* any thread; a snapshot */
 
 #endif

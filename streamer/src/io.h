@@ -161,6 +161,7 @@ void io_no_ring(leat_info *info, const leat_uring_desc *desc, const char *why);
 
 extern const io_ops io_uring_ops; /* open says UNSUPPORTED where the build has no liburing */
 extern const io_ops io_threads_ops;
+uint32_t io_threads_running(const io_backend *io); /* of that backend: its reading threads. Any thread. */
 extern const io_ops io_sim_ops;
 
 #endif

@@ -38,7 +38,7 @@ struct io_backend {
     leat_uring_desc uring; /* what was asked of a ring, for info */
     char why_no_ring[118];
     uint32_t capacity; /* of each ring: a power of two, not less than all reads together */
-    uint32_t thread_count;
+    _Atomic uint32_t thread_count; /* that run; raised by who starts them, told to any thread */
     uint32_t thread_limit;
     pthread_t *threads;
     int event_fd; /* a reserve's: the owner's */
@@ -186,7 +186,7 @@ static void start_threads(io_backend *io)
         char name[16];
         snprintf(name, sizeof(name), "leat-read-%u", io->thread_count % 1000);
         started = thread_start(&io->threads[io->thread_count], reader_main, io, name);
-        io->thread_count += started;
+        atomic_fetch_add_explicit(&io->thread_count, started, memory_order_relaxed);
     }
 }
 
@@ -366,9 +366,15 @@ static void threads_stats(const io_backend *io, io_stats *stats)
                          .wake_calls = atomic_load_explicit(&io->wake_calls, memory_order_relaxed) };
 }
 
+uint32_t io_threads_running(const io_backend *io)
+{
+    return atomic_load_explicit(&io->thread_count, memory_order_relaxed);
+}
+
 static void threads_info(const io_backend *io, leat_info *info)
 {
     info->backend = LEAT_BACKEND_THREADS;
+    info->io_thread_count = io_threads_running(io);
     io_no_ring(info, &io->uring, io->why_no_ring);
 }
 

@@ -553,6 +553,7 @@ static void uring_info(const io_backend *io, leat_info *info)
     memcpy(info->modes, t->modes, sizeof(info->modes));
     memcpy(info->backend_text, t->backend_text, sizeof(info->backend_text));
     pthread_mutex_unlock(lock);
+    info->io_thread_count = io_threads_running(io->reserve);
     info->fixed_buffers = info->modes[LEAT_MODE_FIXED_BUFFERS].granted;
     info->fixed_files = info->modes[LEAT_MODE_FIXED_FILES].granted;
     info->sqpoll = info->modes[LEAT_MODE_SQPOLL].granted;

@@ -416,7 +416,7 @@ static void measure_decode(leat_streamer *s)
         return;
     }
     double rate = (double)(raw - s->rate_raw_seen) * (double)NS_PER_S / (double)(ns - s->rate_ns_seen) *
-                  (double)s->desc.worker_count;
+                  (double)s->info.worker_count;
     double smooth = (double)atomic_load_explicit(&c->decode_rate, memory_order_relaxed);
     smooth = s->rate_ns_seen == 0 ? rate : smooth + (rate - smooth) / DECODE_RATE_SMOOTHING;
     level_set(&c->decode_rate, u64_max((uint64_t)smooth, 1));

@@ -37,7 +37,7 @@ uint64_t streamer_now(const leat_streamer *s)
 /* Can a sleeping I/O thread be told with the next update, if it does not look before? */
 static bool can_wait(const leat_streamer *s, uint32_t sleep, wake_kind kind)
 {
-    if (sleep == SLEEP_SHORT) {
+    if (sleep != SLEEP_LIGHT) { /* something may be queued that could go out, were it in a hurry */
         return kind <= WAKE_WORK;
     }
     uint32_t waits = atomic_load_explicit(&s->memory_waits, memory_order_relaxed); /* published by `sleep` */
@@ -51,9 +51,9 @@ static bool can_wait(const leat_streamer *s, uint32_t sleep, wake_kind kind)
     case WAKE_WORK_LATE:
         return (waits & 1u << LEAT_BIND_LATE) != 0;
     case WAKE_ORDER:
+    case WAKE_ORDER_SOON:
+    case WAKE_ORDER_NOW:
         return decode_queued(s->decode) == 0;
-    case WAKE_ORDER_NOW: /* it may be one whose submit was put off */
-        return decode_queued(s->decode) == 0 && mpsc_is_empty(&s->mail);
     case WAKE_WORK:
     case WAKE_SOON:
     case WAKE_NOW:
@@ -84,7 +84,8 @@ void streamer_wake(leat_streamer *s, wake_kind kind)
     /* Sequentially consistent on both sides (pump_sleep): either it sees our mail before it sleeps, or we see that it
      * sleeps, and then also what it has published before. */
     uint32_t sleep = atomic_load_explicit(&s->sleep, memory_order_seq_cst);
-    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && kind < WAKE_NOW) || (sleep == SLEEP_NAP && kind < WAKE_SOON)) {
+    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && kind < WAKE_ORDER_NOW) ||
+        (sleep == SLEEP_NAP && kind <= WAKE_WORK)) {
         return;
     }
     if (can_wait(s, sleep, kind)) {
@@ -274,7 +275,7 @@ static leat_result create_all(leat_streamer *s, leat_error *error)
         return result;
     }
     s->info.backend = s->desc.backend;
-    s->info.worker_count = s->desc.worker_count;
+    s->info.worker_count = decode_worker_count(s->decode);
     s->info.pool_bytes = s->desc.pool_bytes;
     s->info.lent_bytes = s->desc.lent_bytes;
     s->info.huge_pages = s->pool_region.huge;

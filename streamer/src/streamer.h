@@ -388,7 +388,7 @@ struct leat_streamer {
     _Atomic uint32_t update_waits; /* update_state */
 };
 
-/* How soon the I/O thread must know of mail that was posted, should it sleep. */
+/* How soon the I/O thread must know of mail that was posted, should it sleep: each sooner than those before it. */
 typedef enum wake_kind {
     WAKE_LATER, /* with the next leat_update, before which nobody could see the difference: see streamer_wake_owed */
     WAKE_MEMORY, /* memory has come free: WORK if a request waits for some, else LATER */
@@ -396,10 +396,12 @@ typedef enum wake_kind {
     WAKE_WORK_LENT, /* WORK for memory of ours: LATER if other requests wait for such */
     WAKE_WORK_LATE, /* WORK for memory that the engine will be asked for: LATER if others wait to ask */
     WAKE_WORK, /* there is something to do, which has time until the next completion, if one is to come (SLEEP_SHORT) */
+    WAKE_ORDER_SOON, /* a request is in a hurry from now on: SOON, but LATER if nothing is left whose order could change
+                      */
     WAKE_SOON, /* there is something to do for who is in a hurry, unless it must wait for the next completion anyway
                   (SLEEP_DEEP) */
-    WAKE_NOW,
     WAKE_ORDER_NOW, /* a request has become urgent: NOW, but LATER if nothing is left whose order could change */
+    WAKE_NOW,
     WAKE_BY_WORKER, /* NOW, and counted apart */
 } wake_kind;
 

@@ -46,10 +46,17 @@ typedef struct target {
     uint64_t raw_begin, size; /* in the pack's raw space */
 } target;
 
+/* A flag that this version does not know asks for something that it would not do. */
+static bool words_are_known(const leat_read_desc *desc)
+{
+    return (uint32_t)desc->priority < LEAT_PRIORITY_COUNT && desc->client < LEAT_CLIENT_COUNT &&
+           (desc->flags & ~(uint32_t)LEAT_READ_DEGRADE) == 0;
+}
+
 /* Finds it, if it can be asked for at all. */
 static leat_result check(leat_streamer *s, const leat_read_desc *desc, const pack_slot *slot, target *t)
 {
-    if ((uint32_t)desc->priority >= LEAT_PRIORITY_COUNT || desc->client >= LEAT_CLIENT_COUNT) {
+    if (!words_are_known(desc)) {
         return LEAT_ERROR_ARGUMENT;
     }
     uint64_t offset;
@@ -97,13 +104,14 @@ typedef struct submission {
     uint32_t binds; /* 1 << leat_bind_kind of each */
 } submission;
 
-static wake_kind hurry_of(const leat_read_desc *desc, uint64_t now_ns)
+/* deadline_ns: as in a desc, 0 is none. */
+static inline wake_kind hurry_of(leat_priority priority, uint64_t deadline_ns, uint64_t now_ns)
 {
-    if (desc->priority == LEAT_URGENT) {
+    if (priority == LEAT_URGENT) {
         return WAKE_NOW;
     }
-    uint64_t deadline_ns = desc->deadline_ns != 0 ? desc->deadline_ns : NO_DEADLINE;
-    return in_a_hurry(sched_rank(desc->priority), deadline_ns, now_ns) ? WAKE_SOON : WAKE_WORK;
+    uint64_t sorted_ns = deadline_ns != 0 ? deadline_ns : NO_DEADLINE;
+    return in_a_hurry(sched_rank(priority), sorted_ns, now_ns) ? WAKE_SOON : WAKE_WORK;
 }
 
 /* Ordinary work that needs one kind of memory may have to wait for that anyway. */
@@ -203,7 +211,7 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
             requests[taken] = (leat_request){ .index = index, .generation = s->requests[index].generation };
         }
         sub->binds |= 1u << desc->bind;
-        wake_kind hurry = hurry_of(desc, sub->now_ns);
+        wake_kind hurry = hurry_of(desc->priority, desc->deadline_ns, sub->now_ns);
         sub->wake = hurry > sub->wake ? hurry : sub->wake;
         chain_add(s, &sub->mail, index, MAIL_SUBMIT);
     }
@@ -368,8 +376,22 @@ leat_result leat_cancel_many(leat_streamer *s, const leat_request *handles, uint
     return !usable ? LEAT_ERROR_ARGUMENT : live < count ? LEAT_ERROR_STALE : LEAT_OK;
 }
 
-/* *wake is raised to what this change needs. */
-static inline leat_result push_order(leat_streamer *s, const leat_reprioritise_desc *desc, wake_kind *wake)
+/* As a submit of such a request would, if there is something whose order can change; in any case, if the I/O thread was
+ * not told of its own submit. */
+static inline wake_kind order_of(const leat_streamer *s, const leat_reprioritise_desc *desc, uint64_t now_ns)
+{
+    wake_kind hurry = hurry_of(desc->priority, desc->deadline_ns, now_ns);
+    if (hurry == WAKE_WORK) {
+        return WAKE_ORDER;
+    }
+    uint32_t reasons = atomic_load_explicit(&mail_link(s, desc->request.index)->mask, memory_order_relaxed);
+    if (reasons & MAIL_SUBMIT) {
+        return WAKE_NOW;
+    }
+    return hurry == WAKE_NOW ? WAKE_ORDER_NOW : WAKE_ORDER_SOON;
+}
+
+static inline leat_result push_order(leat_streamer *s, const leat_reprioritise_desc *desc)
 {
     if ((uint32_t)desc->priority >= LEAT_PRIORITY_COUNT) {
         return LEAT_ERROR_ARGUMENT;
@@ -381,20 +403,15 @@ static inline leat_result push_order(leat_streamer *s, const leat_reprioritise_d
                   .request = desc->request,
                   .priority = (uint8_t)desc->priority,
                   .deadline_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns };
-    if (!push_command(s, &c)) {
-        return LEAT_ERROR_FULL;
-    }
-    *wake = u32_max(*wake, desc->priority == LEAT_URGENT ? WAKE_ORDER_NOW : WAKE_ORDER);
-    return LEAT_OK;
+    return push_command(s, &c) ? LEAT_OK : LEAT_ERROR_FULL;
 }
 
 leat_result leat_reprioritise(leat_streamer *s, leat_request handle, leat_priority priority, uint64_t deadline_ns)
 {
     leat_reprioritise_desc desc = { .request = handle, .priority = priority, .deadline_ns = deadline_ns };
-    wake_kind wake = WAKE_ORDER;
-    leat_result result = push_order(s, &desc, &wake);
-    if (result == LEAT_OK) {
-        streamer_wake(s, wake);
+    leat_result result = push_order(s, &desc);
+    if (result == LEAT_OK) { /* without a deadline the class alone decides */
+        streamer_wake(s, order_of(s, &desc, deadline_ns == 0 ? 0 : streamer_now(s)));
     }
     return result;
 }
@@ -405,17 +422,21 @@ leat_result leat_reprioritise_many(leat_streamer *s, const leat_reprioritise_des
     leat_result result = descs != NULL || count == 0 ? LEAT_OK : LEAT_ERROR_ARGUMENT;
     bool stale = false;
     wake_kind wake = WAKE_LATER; /* none was pushed */
+    uint64_t now_ns = streamer_now(s);
     uint32_t i = 0;
     for (uint32_t fetched = 0; i < count && result == LEAT_OK; ++i) {
         for (; fetched < count && fetched <= i + FETCH_AHEAD; ++fetched) {
             fetch_slot(s, descs[fetched].request);
         }
-        leat_result one = push_order(s, &descs[i], &wake);
-        if (one != LEAT_OK && one != LEAT_ERROR_STALE) {
+        leat_result one = push_order(s, &descs[i]);
+        if (one == LEAT_OK) {
+            wake = u32_max(wake, order_of(s, &descs[i], now_ns));
+        } else if (one == LEAT_ERROR_STALE) {
+            stale = true;
+        } else {
             result = one;
             break;
         }
-        stale |= one == LEAT_ERROR_STALE;
     }
     if (wake != WAKE_LATER) {
         streamer_wake(s, wake);
@@ -521,7 +542,7 @@ leat_result leat_estimate(const leat_streamer *s, const leat_read_desc *desc, le
     uint64_t offset = 0, size = 0;
     uint32_t position = 0;
     leat_result result = LEAT_ERROR_ARGUMENT;
-    if ((uint32_t)desc->priority < LEAT_PRIORITY_COUNT && desc->client < LEAT_CLIENT_COUNT) {
+    if (words_are_known(desc)) {
         result = asset_locate(slot, desc->asset, &position);
     }
     if (result == LEAT_OK) {

@@ -183,7 +183,10 @@ static bool draw_request(sim *m, leat_priority priority, uint32_t batch, wish *w
 /* Makes a desc one that must be refused. Returns with what. */
 static leat_result spoil(sim *m, leat_read_desc *read)
 {
-    switch (below(m, 4)) {
+    switch (below(m, 5)) {
+    case 4:
+        read->flags |= 1u << (1 + below(m, 31));
+        return LEAT_ERROR_ARGUMENT;
     case 0:
         read->priority = LEAT_PRIORITY_COUNT;
         return LEAT_ERROR_ARGUMENT;

@@ -1,13 +1,16 @@
 /* Shows what decode.h promises, one task at a time on the caller's thread: the order of the queue, that an urgent chunk
  * overtakes thousands, one decode and no other copy for whole chunks and for prefixes, none at all for stored bytes
  * that lie where they belong, that neighbours are fetched with one call unless something better waits, and that what
- * cannot be fetched comes back as it was. With two workers: that one leaves the other its share of the neighbours. */
+ * cannot be fetched comes back as it was. With two workers: that one leaves the other its share of the neighbours. With
+ * fewer threads than were asked for: that it is told how many run. */
 #include "unit.h"
 
 #include "decode.h"
 #include "pack_index.h"
 
+#include <errno.h>
 #include <lz4.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
 #include <xxhash.h>
@@ -499,6 +502,59 @@ static void padding_goes_where_there_is_room(void **state)
     }
 }
 
+/* ---- Fewer threads ---- */
+
+static uint32_t threads_until_refusal; /* that one is refused, and no other; 0: none */
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+{
+    bool refused = threads_until_refusal > 0 && --threads_until_refusal == 0;
+    return refused ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
+}
+
+static void quiet(leat_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)text;
+    (void)user;
+}
+
+static leat_info info_with_refusal(uint32_t refused, bool stepped)
+{
+    leat_streamer *s;
+    leat_info info;
+    leat_desc desc = { .backend = LEAT_BACKEND_THREADS,
+                       .worker_count = 4,
+                       .io_thread_count = 3,
+                       .memory_bytes_max = MIB(16),
+                       .logger = { .log = quiet } };
+    if (stepped) {
+        desc.backend = LEAT_BACKEND_SIM;
+        desc.stepped = true;
+    }
+    threads_until_refusal = refused;
+    assert_int_equal(leat_create(&desc, &s), LEAT_OK);
+    leat_info_get(s, &info);
+    leat_destroy(s);
+    return info;
+}
+
+/* Decode threads are started first, then those that read. */
+static void threads_are_told_as_they_run(void **state)
+{
+    (void)state;
+    assert_int_equal(info_with_refusal(0, false).worker_count, 4);
+    assert_int_equal(info_with_refusal(0, false).io_thread_count, 3);
+    assert_int_equal(info_with_refusal(3, false).worker_count, 2);
+    assert_int_equal(info_with_refusal(3, false).io_thread_count, 3);
+    assert_int_equal(info_with_refusal(4 + 2, false).worker_count, 4);
+    assert_int_equal(info_with_refusal(4 + 2, false).io_thread_count, 1);
+    assert_int_equal(info_with_refusal(0, true).worker_count, 0);
+    assert_int_equal(info_with_refusal(0, true).io_thread_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(something_better_is_not_kept_waiting_by_neighbours, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_in_a_hurry_does_not_wait_for_neighbours, setup, teardown),
         cmocka_unit_test_setup_teardown(padding_goes_where_there_is_room, setup, teardown),
+        cmocka_unit_test(threads_are_told_as_they_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -384,6 +384,14 @@ static void full_and_misuse_are_answers(void **state)
     read.priority = (leat_priority)9;
     assert_int_equal(leat_read(f->s, &read, NULL), LEAT_ERROR_ARGUMENT);
     read.priority = LEAT_NORMAL;
+    for (uint32_t bit = 0; bit < 32; ++bit) { /* every flag but the one that there is */
+        leat_estimate_info estimate;
+        read.flags = 1u << bit;
+        leat_result refused = read.flags == LEAT_READ_DEGRADE ? LEAT_ERROR_FULL : LEAT_ERROR_ARGUMENT;
+        assert_int_equal(leat_read(f->s, &read, NULL), refused);
+        assert_int_equal(leat_estimate(f->s, &read, &estimate), refused == LEAT_ERROR_FULL ? LEAT_OK : refused);
+    }
+    read.flags = 0;
     read.bind = LEAT_BIND_CALLER;
     assert_int_equal(leat_read(f->s, &read, NULL), LEAT_ERROR_ARGUMENT);
     uint8_t small;

@@ -197,6 +197,18 @@ static void who_would_wait_for_memory_waits_for_the_update(void **state)
     assert_int_equal(leat_reprioritise(f.s, put_off, LEAT_URGENT, 0), LEAT_OK);
     assert_int_equal(wakes(&f), ++before);
     await_sleep(&f);
+    leat_request seen = put_off;
+    assert_int_equal(leat_read(f.s, &read, &put_off), LEAT_OK);
+    assert_int_equal(leat_reprioritise(f.s, put_off, LEAT_NORMAL, 0), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    leat_reprioritise_desc orders[] = { { .request = seen, .priority = LEAT_URGENT },
+                                        { .request = put_off, .priority = LEAT_HIGH },
+                                        { .request = seen, .priority = LEAT_URGENT } };
+    assert_int_equal(leat_reprioritise_many(f.s, orders, 1, NULL), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    assert_int_equal(leat_reprioritise_many(f.s, orders, COUNT_OF(orders), NULL), LEAT_OK);
+    assert_int_equal(wakes(&f), ++before);
+    await_sleep(&f);
     assert_int_equal(leat_read(f.s, &read, NULL), LEAT_OK);
     assert_int_equal(wakes(&f), before);
     leat_update(f.s, NULL);
@@ -273,6 +285,58 @@ static void each_depth_has_its_own(void **state)
     fixture_close(&f);
 }
 
+/* The same depths for who is given a new class or deadline, singly or in an array. All wait for their memory, and
+ * whoever sleeps lightly has nothing that could go out: there, it can wait. */
+static void a_new_order_wakes_as_a_submit_would(void **state)
+{
+    (void)state;
+    static const struct {
+        sleep_state depth;
+        leat_priority priority;
+        uint64_t deadline_after_ns; /* 0: none */
+        bool wakes;
+    } cases[] = {
+        { SLEEP_LIGHT, LEAT_PREFETCH, 0, false },
+        { SLEEP_LIGHT, LEAT_HIGH, 0, false },
+        { SLEEP_LIGHT, LEAT_NORMAL, NEAR_NS, false },
+        { SLEEP_LIGHT, LEAT_URGENT, 0, false },
+        { SLEEP_SHORT, LEAT_NORMAL, 0, false },
+        { SLEEP_SHORT, LEAT_NORMAL, FAR_NS, false },
+        { SLEEP_SHORT, LEAT_NORMAL, NEAR_NS, true },
+        { SLEEP_SHORT, LEAT_HIGH, 0, true },
+        { SLEEP_SHORT, LEAT_URGENT, 0, true },
+        { SLEEP_NAP, LEAT_NORMAL, 0, false },
+        { SLEEP_NAP, LEAT_NORMAL, FAR_NS, false },
+        { SLEEP_NAP, LEAT_NORMAL, NEAR_NS, true },
+        { SLEEP_NAP, LEAT_HIGH, 0, true },
+        { SLEEP_NAP, LEAT_URGENT, 0, true },
+        { SLEEP_DEEP, LEAT_NORMAL, 0, false },
+        { SLEEP_DEEP, LEAT_NORMAL, NEAR_NS, false },
+        { SLEEP_DEEP, LEAT_HIGH, 0, false },
+        { SLEEP_DEEP, LEAT_URGENT, 0, true },
+    };
+    stream_fixture f;
+    setup(&f, ASSET_BYTES);
+    leat_request first = submit(&f, 0, LEAT_NORMAL), last = submit(&f, 1, LEAT_NORMAL);
+    for (uint32_t i = 0; i < 2 * COUNT_OF(cases); ++i) {
+        leat_priority priority = cases[i / 2].priority;
+        uint64_t after_ns = cases[i / 2].deadline_after_ns;
+        submit(&f, 2, LEAT_URGENT);
+        await_sleep(&f);
+        atomic_store(&f.s->sleep, cases[i / 2].depth);
+        uint64_t before = wakes(&f), deadline_ns = after_ns == 0 ? 0 : streamer_now(f.s) + after_ns;
+        if (i % 2 == 0) {
+            assert_int_equal(leat_reprioritise(f.s, last, priority, deadline_ns), LEAT_OK);
+        } else { /* the one in the greatest hurry is not the last */
+            leat_reprioritise_desc orders[] = { { .request = last, .priority = priority, .deadline_ns = deadline_ns },
+                                                { .request = first, .priority = LEAT_PREFETCH } };
+            assert_int_equal(leat_reprioritise_many(f.s, orders, 2, NULL), LEAT_OK);
+        }
+        assert_int_equal(wakes(&f), before + cases[i / 2].wakes);
+    }
+    fixture_close(&f);
+}
+
 /* As if the workers had enough to do. */
 static void who_is_in_a_hurry_ends_a_nap(void **state)
 {
@@ -286,7 +350,15 @@ static void who_is_in_a_hurry_ends_a_nap(void **state)
     uint64_t before = wakes(&f);
     submit(&f, 1, LEAT_NORMAL);
     assert_int_equal(wakes(&f), before);
-    submit(&f, 2, LEAT_HIGH);
+    leat_request late = submit(&f, 2, LEAT_NORMAL);
+    assert_int_equal(leat_reprioritise(f.s, late, LEAT_NORMAL, 0), LEAT_OK);
+    assert_int_equal(wakes(&f), before);
+    assert_int_equal(leat_reprioritise(f.s, late, LEAT_HIGH, 0), LEAT_OK);
+    assert_int_equal(wakes(&f), ++before);
+    await_sleep(&f);
+    assert_int_equal(atomic_load(&f.s->sleep), SLEEP_NAP);
+    assert_int_equal(f.s->requests[late.index].rank, sched_rank(LEAT_HIGH));
+    submit(&f, 4, LEAT_HIGH);
     assert_int_equal(wakes(&f), before + 1);
     await_sleep(&f);
     assert_int_equal(atomic_load(&f.s->sleep), SLEEP_NAP);
@@ -556,6 +628,7 @@ int main(void)
         cmocka_unit_test(an_array_costs_one_wake),
         cmocka_unit_test(a_submit_pays_what_is_owed),
         cmocka_unit_test(each_depth_has_its_own),
+        cmocka_unit_test(a_new_order_wakes_as_a_submit_would),
         cmocka_unit_test(who_is_in_a_hurry_ends_a_nap),
         cmocka_unit_test(who_waits_is_served),
         cmocka_unit_test(an_urgent_order_of_nothing_waits),

@@ -375,7 +375,9 @@ typedef struct leat_info {
     bool fixed_buffers, fixed_files, sqpoll, iopoll, defer_taskrun; /* the same of the modes asked for most */
     uint64_t fixed_bytes; /* of the pool that are registered */
     bool huge_pages; /* asked for and granted by madvise */
-    uint32_t worker_count;
+    uint32_t worker_count;    /* decode threads that run: fewer than in the desc where no more could be started; 0 if stepped */
+    uint32_t io_thread_count; /* likewise, threads that read; with io_uring they are started for what a ring cannot do, when
+                               * it is first needed */
     uint64_t pool_bytes, lent_bytes;
     char backend_text[200]; /* one line: which backend and, if not io_uring, why */
 } leat_info;
@@ -574,7 +576,7 @@ typedef struct leat_read_desc {
     uint32_t client;      /* 0 .. LEAT_CLIENT_COUNT - 1: who asks (audio, textures, ...), for fair shares */
     uint64_t deadline_ns; /* when it should be ready; 0: none */
     leat_bind_kind bind;
-    uint32_t flags; /* leat_read_flags */
+    uint32_t flags; /* leat_read_flags; others are refused (ARGUMENT) */
     void *memory;   /* for LEAT_BIND_CALLER; at least memory_size bytes, ordinary cached memory */
     uint64_t memory_size;
     leat_batch batch;
