@@ -215,6 +215,33 @@ uint32_t *bench_distinct(const pack_index *index, uint32_t *count)
     return distinct;
 }
 
+#define LOAD_BATCH 256u
+
+bool bench_load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint32_t count, uint64_t *bytes)
+{
+    uint32_t submitted = 0, ended = 0;
+    bool ok = true;
+    while (ended < count && ok) {
+        leat_read_desc reads[LOAD_BATCH];
+        uint32_t fill = u32_min(LOAD_BATCH, count - submitted), taken = 0;
+        for (uint32_t i = 0; i < fill; ++i) {
+            reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, assets[submitted + i]) };
+        }
+        if (fill > 0) {
+            leat_result result = leat_submit(s, reads, fill, NULL, &taken);
+            ok = result == LEAT_OK || result == LEAT_ERROR_FULL;
+            submitted += taken;
+        }
+        leat_events events = submitted < count && taken == fill ? leat_update(s, NULL) : leat_wait(s, NS_PER_S);
+        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
+            ok &= events.items[i].type == LEAT_EVENT_READY;
+            *bytes += events.items[i].size;
+            leat_release(s, events.items[i].request);
+        }
+    }
+    return ok;
+}
+
 /* ---- A trace of one turn ---- */
 
 bool bench_trace_stop(bench *b, leat_streamer *s)

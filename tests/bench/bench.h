@@ -76,6 +76,10 @@ uint32_t *bench_pick(const pack_index *index, uint32_t count, uint64_t seed);
  * has as many bytes, which who reads all assets has not: their content may be shared. */
 uint32_t *bench_distinct(const pack_index *index, uint32_t *count);
 
+/* Loads assets[0 .. count) as an engine would: submitted in arrays, into memory that Leat lends, released as they
+ * become ready. False if one failed. */
+bool bench_load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint32_t count, uint64_t *bytes);
+
 uint64_t bench_random(uint64_t *state);
 
 /* ---- Suites: true if they ran ---- */

@@ -2,8 +2,8 @@
  *
  * Each peer is written as its best user would write it: large reads, buffers that are touched beforehand (on huge pages
  * where reads go past the page cache), LZ4 on the thread that has read, the hash checked as Leat checks it, into a
- * destination as large as the memory that Leat lends. Leat runs
- * with its defaults, cold and warm alike. Peers that are libraries are in peers_libraries.c. */
+ * destination as large as the memory that Leat lends. Leat runs with its defaults, cold and warm alike. Peers that are
+ * libraries are in peers_libraries.c. */
 #include "peers.h"
 
 #include "region.h"
@@ -213,23 +213,10 @@ static bool run_leat(const bench_pack *pack, uint64_t *bytes, stopwatch *watch)
         leat_destroy(s);
         return false;
     }
-    uint32_t submitted = 0, ended = 0, count, *assets = bench_distinct(&pack->index, &count);
-    bool ok = true;
+    uint32_t count, *assets = bench_distinct(&pack->index, &count);
     *bytes = 0;
     watch_start(watch);
-    while (ended < count && ok) {
-        while (submitted < count &&
-               leat_read(s, &(leat_read_desc){ .asset = leat_asset_at(s, handle, assets[submitted]) }, NULL) ==
-                   LEAT_OK) {
-            ++submitted;
-        }
-        leat_events events = leat_wait(s, NS_PER_S);
-        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
-            ok &= events.items[i].type == LEAT_EVENT_READY;
-            *bytes += events.items[i].size;
-            leat_release(s, events.items[i].request);
-        }
-    }
+    bool ok = bench_load(s, handle, assets, count, bytes);
     watch_stop(watch);
     free(assets);
     leat_destroy(s);

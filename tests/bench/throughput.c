@@ -6,39 +6,12 @@
 #include <unistd.h>
 
 #define RANDOM_COUNT 1000u
-#define BATCH 256u
 #define PASS_RAW_MIN (512u << 20) /* what is less is loaded again and again, each time cold where it is to be */
 #define PASS_ROUNDS_MAX 64u
 
 typedef struct pass {
     double raw_per_s, cpu_s_per_gb, copied_ratio, calls_per_read;
 } pass;
-
-/* Loads assets[0 .. count). False if one failed. */
-static bool load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint32_t count, uint64_t *bytes)
-{
-    uint32_t submitted = 0, ended = 0;
-    bool ok = true;
-    while (ended < count && ok) {
-        leat_read_desc reads[BATCH];
-        uint32_t fill = u32_min(BATCH, count - submitted), taken = 0;
-        for (uint32_t i = 0; i < fill; ++i) {
-            reads[i] = (leat_read_desc){ .asset = leat_asset_at(s, pack, assets[submitted + i]) };
-        }
-        if (fill > 0) {
-            leat_result result = leat_submit(s, reads, fill, NULL, &taken);
-            ok = result == LEAT_OK || result == LEAT_ERROR_FULL;
-            submitted += taken;
-        }
-        leat_events events = submitted < count && taken == fill ? leat_update(s, NULL) : leat_wait(s, NS_PER_S);
-        for (uint32_t i = 0; i < events.count; ++i, ++ended) {
-            ok &= events.items[i].type == LEAT_EVENT_READY;
-            *bytes += events.items[i].size;
-            leat_release(s, events.items[i].request);
-        }
-    }
-    return ok;
-}
 
 /* With everything that Leat chooses by itself. */
 static bool run_pass(bench *b, const uint32_t *assets, uint32_t count, leat_backend backend, bool cold, pass *p)
@@ -57,7 +30,7 @@ static bool run_pass(bench *b, const uint32_t *assets, uint32_t count, leat_back
     for (uint32_t i = 0; i < PASS_ROUNDS_MAX && ok && bytes < PASS_RAW_MIN; ++i) {
         (cold ? bench_cold : bench_warm)(b->pack_path);
         uint64_t begin_ns = bench_now_ns(), begin_cpu_ns = bench_cpu_ns();
-        ok = load(s, pack, assets, count, &bytes);
+        ok = bench_load(s, pack, assets, count, &bytes);
         passed_ns += bench_now_ns() - begin_ns;
         cpu_ns += bench_cpu_ns() - begin_cpu_ns;
     }
