@@ -11,11 +11,6 @@ foreach(name shared static)
   install(EXPORT leat-${name} NAMESPACE leat:: FILE leat-${name}.cmake DESTINATION ${config_folder})
 endforeach()
 
-if(CMAKE_OBJCOPY AND CMAKE_LINKER)
-  install(CODE "execute_process(COMMAND \"${CMAKE_COMMAND}\" -DARCHIVE=\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libleat.a
-    -DLINKER=${CMAKE_LINKER} -DOBJCOPY=${CMAKE_OBJCOPY} -DAR=${CMAKE_AR} -P \"${CMAKE_CURRENT_LIST_DIR}/localize.cmake\")")
-endif()
-
 set(leat_private_modules liblz4)
 if(URING_FOUND)
   list(APPEND leat_private_modules liburing)
