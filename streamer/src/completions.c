@@ -252,7 +252,7 @@ static void keep_unread(leat_streamer *s, read_op *rd)
 }
 
 /* Some of a read's chunks were not in the page cache after all: now it is one for the device. */
-static void read_again(leat_streamer *s, read_op *rd)
+static void read_again(leat_streamer *s, read_op *rd, uint64_t now_ns)
 {
     uint32_t before = rd->task_count;
     keep_unread(s, rd);
@@ -268,19 +268,20 @@ static void read_again(leat_streamer *s, read_op *rd)
         rd->tasks[i].decode.state = DECODE_IDLE;
         rd->tasks[i].decode.unread = false;
     }
+    reads_regard(s, rd, now_ns);
     count_own(&s->counters.reads_retried, 1);
     s->again_ring[(s->again_head + s->again_count++) % READ_COUNT_MAX] = (uint32_t)(rd - s->reads);
 }
 
 /* A read whose tasks are all done. */
-static void read_returned(leat_streamer *s, read_op *rd)
+static void read_returned(leat_streamer *s, read_op *rd, uint64_t now_ns)
 {
     bool unread = false;
     for (uint32_t i = 0; i < rd->task_count; ++i) {
         unread |= rd->tasks[i].decode.unread;
     }
     if (rd->place == READ_BY_WORKERS && unread) {
-        read_again(s, rd);
+        read_again(s, rd, now_ns);
         return;
     }
     for (uint32_t i = 0; i < rd->task_count; ++i) {
@@ -299,7 +300,7 @@ static void read_returned(leat_streamer *s, read_op *rd)
     }
 }
 
-bool reads_take_back(leat_streamer *s)
+bool reads_take_back(leat_streamer *s, uint64_t now_ns)
 {
     uint32_t index = mpsc_take(&s->returned);
     bool worked = index != MPSC_END;
@@ -307,7 +308,7 @@ bool reads_take_back(leat_streamer *s)
         read_op *rd = &s->reads[index];
         uint32_t next = rd->returned.next;
         mpsc_open(&rd->returned);
-        read_returned(s, rd);
+        read_returned(s, rd, now_ns);
         index = next;
     }
     return worked;

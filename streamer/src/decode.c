@@ -452,10 +452,10 @@ bool decode_attach(decode *d, decode_task *task, decode_output *output, const de
     return waiting;
 }
 
-void decode_change(decode *d, uint32_t request, uint64_t rank, uint64_t deadline_ns)
+void decode_change(decode *d, uint32_t request)
 {
     pthread_mutex_lock(&d->lock);
-    decode_queue_change(&d->queue, request, rank, deadline_ns);
+    decode_queue_change(&d->queue, request, &d->desc);
     pthread_mutex_unlock(&d->lock);
 }
 

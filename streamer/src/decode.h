@@ -76,6 +76,16 @@ typedef struct decode_task {
     uint32_t worker; /* which did it, 0 .. worker_count - 1 */
 } decode_task;
 
+/* Has the task an output of this request? */
+static inline bool decode_task_is_for(const decode_task *task, uint32_t request)
+{
+    const decode_output *o = task->outputs;
+    while (o != NULL && o->request != request) {
+        o = o->next;
+    }
+    return o != NULL;
+}
+
 typedef struct decode_desc {
     memory *memory;
     uint32_t worker_count; /* 0: decode_step */
@@ -88,6 +98,8 @@ typedef struct decode_desc {
      * other; never waits for a device. The parts may be written to. */
     bool (*fetch)(void *owner, const decode_task *task, struct iovec *parts, uint32_t part_count);
     void (*done)(void *owner, decode_task *task); /* any worker; the task is the owner's again */
+    /* The caller of decode_change, under the lock: the key that a waiting task has by now, best of its outputs. */
+    decode_key (*key)(void *owner, const decode_task *task);
 } decode_desc;
 
 /* NULL if memory or threads cannot be had. */
@@ -102,8 +114,9 @@ void decode_push(decode *d, decode_task **tasks, uint32_t count);
 void decode_wake(decode *d);
 /* Adds an output to a task that waits; false if it is no longer waiting. Raises its key if `key` is better. */
 bool decode_attach(decode *d, decode_task *task, decode_output *output, const decode_key *key);
-/* New class and deadline for all waiting tasks with an output of this request. O(tasks waiting). */
-void decode_change(decode *d, uint32_t request, uint64_t rank, uint64_t deadline_ns);
+/* What is wanted of this request has changed: new keys for all waiting tasks with an output of it. The thread that
+ * pushes. O(tasks waiting). */
+void decode_change(decode *d, uint32_t request);
 /* Without workers: does the best task, and those that are fetched with it; false if there is none. */
 bool decode_step(decode *d);
 /* Threads that run: fewer than asked for, where no more could be started. Constant until decode_stop. */

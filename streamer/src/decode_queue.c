@@ -72,23 +72,12 @@ void decode_queue_raise(decode_queue *q, decode_task *task, const decode_key *ke
     up(q, task->heap_index, entry);
 }
 
-static bool has_output_of(const decode_task *task, uint32_t request)
-{
-    for (const decode_output *o = task->outputs; o != NULL; o = o->next) {
-        if (o->request == request) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void decode_queue_change(decode_queue *q, uint32_t request, uint64_t rank, uint64_t deadline_ns)
+void decode_queue_change(decode_queue *q, uint32_t request, const decode_desc *desc)
 {
     for (uint32_t i = 0; i < q->count; ++i) {
         decode_task *task = q->entries[i].task;
-        if (has_output_of(task, request)) {
-            task->key.rank = rank;
-            task->key.deadline_ns = deadline_ns;
+        if (decode_task_is_for(task, request)) {
+            task->key = desc->key(desc->owner, task);
             q->entries[i].key = task->key;
         }
     }

@@ -174,6 +174,13 @@ static void begin_sequence(leat_streamer *s, uint64_t now_ns)
     }
 }
 
+/* Somebody is in a hurry, and others may follow: that is remembered for a while. */
+static void note_hurry(leat_streamer *s, const request *r, uint64_t now_ns)
+{
+    s->urgent_ns = r->rank == 0 ? now_ns : s->urgent_ns;
+    s->hurry_ns = in_a_hurry(r->rank, r->deadline_ns, now_ns) ? now_ns : s->hurry_ns;
+}
+
 static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
 {
     request *r = &s->requests[index];
@@ -186,9 +193,8 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     r->admitted.tag = r->tag;
     r->admitted.ticket = r->ticket;
     r->rank = (uint8_t)sched_rank((leat_priority)r->priority_wanted);
-    s->urgent_ns = r->rank == 0 ? now_ns : s->urgent_ns;
     r->deadline_ns = r->deadline_wanted_ns;
-    s->hurry_ns = in_a_hurry(r->rank, r->deadline_ns, now_ns) ? now_ns : s->hurry_ns;
+    note_hurry(s, r, now_ns);
     r->sequence = s->sequence;
     r->predicted_ns = 0;
     r->level_possible = LEVEL_NONE;
@@ -285,30 +291,33 @@ static void bind_memory(leat_streamer *s, const command *c)
     requeue_waiting_bind(s);
 }
 
-static void reprioritise(leat_streamer *s, uint32_t index, uint32_t generation, leat_priority priority,
-                         uint64_t deadline_ns)
+/* The order that a command asks for, for one request. */
+static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uint64_t now_ns)
 {
     request *r = &s->requests[index];
-    uint32_t rank = sched_rank(priority);
-    if (r->stage == STAGE_NONE || r->admitted.generation != generation) {
-        return;
-    }
+    uint32_t rank = sched_rank((leat_priority)c->priority);
+    bool issued = r->stage == STAGE_ISSUED;
     if (r->stage == STAGE_QUEUED) {
-        sched_change(s->sched, index, rank, deadline_ns);
+        sched_change(s->sched, index, rank, c->deadline_ns);
     } else if (r->stage == STAGE_WAITING) {
-        sched_change(pump_waiting_queue(s, r), index, rank, deadline_ns);
+        sched_change(pump_waiting_queue(s, r), index, rank, c->deadline_ns);
     }
-    if (r->stage != STAGE_ISSUED) {
-        r->rank = (uint8_t)rank;
-        r->deadline_ns = deadline_ns;
-        if (rank == 0 && !r->hurried) {
-            r->hurried = true;
-            atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
-        }
+    r->rank = (uint8_t)rank; /* for its next chunks, and for those that have not gone to the decode stage */
+    r->deadline_ns = c->deadline_ns;
+    /* A million that only wait in the queue must not each look through what is out and what waits for a decode. */
+    bool open = atomic_load_explicit(&r->chunks_open, memory_order_relaxed) > (issued ? 0u : 1u);
+    if (issued && !open) {
+        return; /* it has ended, or its slot has a new owner by now */
     }
-    /* A million that only wait in the queue must not each look through what waits for a decode. */
-    if (atomic_load_explicit(&r->chunks_open, memory_order_relaxed) > (r->stage == STAGE_ISSUED ? 0u : 1u)) {
-        decode_change(s->decode, index, rank, deadline_ns);
+    note_hurry(s, r, now_ns);
+    bool held = !issued; /* by this thread, in chunks_open: it cannot end now */
+    if (open) {
+        held |= in_a_hurry(rank, r->deadline_ns, now_ns) && reads_hurry(s, index);
+        decode_change(s->decode, index);
+    }
+    if (rank == 0 && held && !r->hurried) {
+        r->hurried = true;
+        atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
     }
 }
 
@@ -322,7 +331,7 @@ static bool selected(const request *r, const command *c)
 }
 
 /* O(requests): walks the slots that were ever used. */
-static void sweep(leat_streamer *s, const command *c)
+static void sweep(leat_streamer *s, const command *c, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < s->request_high; ++i) {
         request *r = &s->requests[i];
@@ -331,7 +340,7 @@ static void sweep(leat_streamer *s, const command *c)
         }
         if (c->type == COMMAND_REPRIORITISE_WHERE) {
             if (handles_flags(&s->request_handles, i, r->admitted.generation) & HANDLE_FLAG_LIVE) {
-                reprioritise(s, i, r->admitted.generation, (leat_priority)c->priority, c->deadline_ns);
+                reprioritise(s, i, c, now_ns);
             }
         } else if (handles_set(&s->request_handles, i, r->admitted.generation, REQUEST_CANCELLED, REQUEST_DELIVERED)) {
             request_give_up(s, i);
@@ -353,11 +362,13 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
             bind_memory(s, &c);
             break;
         case COMMAND_REPRIORITISE:
-            reprioritise(s, c.request.index, c.request.generation, (leat_priority)c.priority, c.deadline_ns);
+            if (admitted_request(s, c.request) != NULL) {
+                reprioritise(s, c.request.index, &c, now_ns);
+            }
             break;
         case COMMAND_CANCEL_WHERE:
         case COMMAND_REPRIORITISE_WHERE:
-            sweep(s, &c);
+            sweep(s, &c, now_ns);
             break;
         }
     }
@@ -365,7 +376,7 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
 }
 
 /* Closed packs: their requests are cancelled, whichever version they hold. Slots that nobody holds are freed. */
-static bool tend_packs(leat_streamer *s)
+static bool tend_packs(leat_streamer *s, uint64_t now_ns)
 {
     if (atomic_load_explicit(&s->pack_chores, memory_order_acquire) == 0) {
         return false;
@@ -377,7 +388,7 @@ static bool tend_packs(leat_streamer *s)
             command c = { .type = COMMAND_CANCEL_WHERE,
                           .ticket = SWEEP_ALL,
                           .pack = { .index = i, .generation = mount->closing } };
-            sweep(s, &c);
+            sweep(s, &c, now_ns);
             atomic_store_explicit(&mount->stage, MOUNT_FREE, memory_order_release);
             atomic_fetch_sub_explicit(&s->pack_chores, 1, memory_order_relaxed);
             worked = true;
@@ -474,8 +485,8 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= take_commands(s, now_ns);
     worked |= reads_reap(s, now_ns);
     s->napped = false;
-    worked |= reads_take_back(s);
-    worked |= tend_packs(s);
+    worked |= reads_take_back(s, now_ns);
+    worked |= tend_packs(s, now_ns);
     reads_issue(s, now_ns, &worked);
     post_signal(s);
     count_own(&s->counters.io_rounds, 1);

@@ -137,6 +137,17 @@ static decode_key key_of(const request *r)
     return (decode_key){ .rank = r->rank, .deadline_ns = r->deadline_ns, .sequence = r->sequence };
 }
 
+decode_key reads_task_key(void *streamer, const decode_task *task)
+{
+    const leat_streamer *s = streamer;
+    decode_key best = key_of(&s->requests[task->outputs->request]);
+    for (const decode_output *o = task->outputs->next; o != NULL; o = o->next) {
+        decode_key key = key_of(&s->requests[o->request]);
+        best = decode_key_before(&key, &best) ? key : best;
+    }
+    return best;
+}
+
 /* What a lent block has behind the bytes that were asked for. */
 static uint64_t lent_slack(const request *r)
 {
@@ -156,11 +167,48 @@ static void fill_output(decode_output *o, const leat_pack_chunk_record *chunk, c
     o->request = index;
 }
 
-/* A read that is out has got somebody who is in a hurry. */
-static void hurry(leat_streamer *s, read_op *rd)
+/* A read that is out, or waits to go out, has got somebody who is in a hurry. */
+static void hurry(leat_streamer *s, read_op *rd, const request *r)
 {
     s->reads_eager += rd->stage == READ_IN_FLIGHT && !rd->eager ? 1 : 0;
     rd->eager = true;
+    rd->rank = u32_min(rd->rank, r->rank);
+}
+
+void reads_regard(const leat_streamer *s, read_op *rd, uint64_t now_ns)
+{
+    rd->rank = UINT32_MAX;
+    rd->eager = false;
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        for (const decode_output *o = rd->tasks[i].decode.outputs; o != NULL; o = o->next) {
+            const request *r = &s->requests[o->request];
+            rd->rank = u32_min(rd->rank, r->rank);
+            rd->eager |= in_a_hurry(r->rank, r->deadline_ns, now_ns);
+        }
+    }
+}
+
+static bool brings_chunks_of(const read_op *rd, uint32_t index)
+{
+    for (uint32_t i = 0; i < rd->task_count; ++i) {
+        if (rd->tasks[i].failure == LEAT_OK && decode_task_is_for(&rd->tasks[i].decode, index)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool reads_hurry(leat_streamer *s, uint32_t index)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < READ_COUNT_MAX; ++i) {
+        read_op *rd = &s->reads[i];
+        if ((rd->stage == READ_IN_FLIGHT || rd->stage == READ_WAITING) && brings_chunks_of(rd, index)) {
+            hurry(s, rd, &s->requests[index]);
+            found = true;
+        }
+    }
+    return found;
 }
 
 /* One more output for a chunk that is on its way; false if its decode has begun. */
@@ -168,20 +216,17 @@ static bool attach(leat_streamer *s, uint32_t number, decode_output *o, const re
 {
     read_task *task = task_of(s, number);
     read_op *rd = &s->reads[number / READ_TASK_COUNT_MAX];
-    decode_key key = key_of(r);
-    if (rd->stage == READ_DECODING) {
-        return task->failure == LEAT_OK && decode_attach(s->decode, &task->decode, o, &key);
-    }
     if (task->failure != LEAT_OK) {
         return false;
+    }
+    if (rd->stage == READ_DECODING) {
+        decode_key key = key_of(r);
+        return decode_attach(s->decode, &task->decode, o, &key);
     }
     o->next = task->decode.outputs;
     task->decode.outputs = o;
     if (in_a_hurry(r->rank, r->deadline_ns, now_ns)) {
-        hurry(s, rd);
-    }
-    if (decode_key_before(&key, &task->decode.key)) {
-        task->decode.key = key;
+        hurry(s, rd, r);
     }
     return true;
 }
@@ -301,7 +346,7 @@ static bool may_add(leat_streamer *s, read_op *rd, const request *r, const leat_
     return continues_read(s, rd, r) && (rd->place != READ_INTO_POOL || pool_has_room(s, size, r->rank == 0));
 }
 
-static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o, uint64_t now_ns)
+static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_output *o)
 {
     const leat_pack_chunk_record *chunk = &s->packs[r->pack].index.chunks[r->chunk_next];
     uint32_t rd_index = (uint32_t)(rd - s->reads);
@@ -309,8 +354,6 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
     read_task *task = &rd->tasks[rd->task_count];
     if (rd->task_count == 0) {
         rd->pack = r->pack;
-        rd->rank = r->rank;
-        rd->eager = in_a_hurry(r->rank, r->deadline_ns, now_ns);
         rd->file_offset = read_begin(chunk);
         rd->size = 0;
     }
@@ -319,7 +362,6 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
     rd->file_offset = u64_min(rd->file_offset, chunk->file_offset); /* lower only in loose files */
     rd->size = end - rd->file_offset;
     o->next = NULL;
-    task->decode.key = key_of(r);
     task->decode.record = chunk;
     task->decode.outputs = o;
     task->decode.chunk = r->chunk_next;
@@ -357,7 +399,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
                 atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_relaxed);
                 return ADD_READ_FULL;
             }
-            add_task(s, rd, r, o, now_ns);
+            add_task(s, rd, r, o);
         }
         *bytes += chunk->packed_size;
         ++r->chunk_next;
@@ -493,12 +535,14 @@ void reads_queue(leat_streamer *s, read_op *rd)
     ++s->submit_count;
 }
 
-/* To the decode stage, whose workers take it from there. */
+/* To the decode stage, whose workers take it from there, with the keys of this moment: requests may have been
+ * re-prioritised since they were planned, and from here on decode_change tells of that. */
 void reads_push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; ++i) {
         bytes += tasks[i]->record->packed_size;
+        tasks[i]->key = reads_task_key(s, tasks[i]);
     }
     /* Up before the workers can bring it down. */
     atomic_fetch_add_explicit(&s->decode_bytes, bytes, memory_order_seq_cst);
@@ -569,6 +613,7 @@ static io_read read_describe_loose(const leat_streamer *s, const read_op *rd)
 static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
 {
     count_own(&s->counters.reads_issued, 1);
+    reads_regard(s, rd, now_ns);
     if (rd->place == READ_BY_WORKERS) {
         send_to_workers(s, rd);
     } else {

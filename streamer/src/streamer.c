@@ -202,7 +202,8 @@ static bool create_stages(leat_streamer *s)
                                               .owner = s,
                                               .wanted = finish_wanted,
                                               .fetch = finish_fetch,
-                                              .done = finish_task });
+                                              .done = finish_task,
+                                              .key = reads_task_key });
     return s->sched != NULL && s->waiting_lent != NULL && s->waiting_bind != NULL && s->window != NULL &&
            s->pool != NULL && s->lent != NULL && s->decode != NULL;
 }

@@ -103,7 +103,7 @@ typedef struct request {
     uint8_t client;
     uint8_t priority_wanted; /* leat_priority */
     uint8_t flags; /* leat_read_flags */
-    bool hurried; /* counted in urgent_live; set once, before or at admission or while queued */
+    bool hurried; /* counted in urgent_live; set once, by the I/O thread only while it holds a share in chunks_open */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
     int32_t failure_os;
@@ -478,13 +478,18 @@ void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
 void reads_queue(leat_streamer *s, read_op *rd); /* to be submitted, or submitted again */
 void reads_push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count); /* to the decode stage */
 void reads_put(leat_streamer *s, read_op *rd); /* free again */
+void reads_regard(const leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
+/* The request is in a hurry from now on: so are the reads that bring chunks of it. True if there are such; then it has
+ * not ended. O(reads). */
+bool reads_hurry(leat_streamer *s, uint32_t index);
+decode_key reads_task_key(void *streamer, const decode_task *task); /* by who wants it most; the I/O thread */
 void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_cached_was_wrong(pack_slot *slot);
 
 /* completions.c */
 bool reads_reap(leat_streamer *s, uint64_t now_ns);
-bool reads_take_back(leat_streamer *s);
+bool reads_take_back(leat_streamer *s, uint64_t now_ns);
 mpsc_link *returned_link(void *streamer, uint32_t index);
 
 bool finish_wanted(void *streamer, const decode_output *output);

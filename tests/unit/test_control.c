@@ -1,7 +1,7 @@
 /* Shows that cancel and re-prioritise take hold wherever a request is: not yet seen by the I/O thread, queued, between
- * its chunks, waiting for a decode, between two decodes, ready but not delivered. Each by handle, in an array, by
- * tag, batch, pack, all, and by closing the pack. A cancelled request costs what was in flight already, is decoded no
- * further, and ends once. */
+ * its chunks, in flight, waiting for a decode, between two decodes, ready but not delivered. Each by handle, in an
+ * array, by tag, batch, pack, all, and by closing the pack. A cancelled request costs what was in flight already, is
+ * decoded no further, and ends once. */
 #include "stepped.h"
 
 #include <string.h>
@@ -333,6 +333,72 @@ static void waiting_for_decode_it_overtakes(void **state)
     }
 }
 
+/* All three reads are out: the one that is raised is decoded first all the same, and a lowered one last. */
+static void in_flight_it_overtakes(void **state)
+{
+    (void)state;
+    for (way by = BY_HANDLE; by <= BY_TAG; ++by) {
+        for (uint32_t lowered = 0; lowered < 2; ++lowered) {
+            stepped f = { 0 };
+            stepped_open(&f, 3, CHUNK_SIZE,
+                         (leat_desc){ .window_bytes = 3 * CHUNK_SIZE, .read_bytes_max = CHUNK_SIZE });
+            ends = (stepped_ends){ 0 };
+            leat_request victim = { 0 };
+            static const uint32_t users[2][3] = { { BLOCKER, 2, VICTIM }, { VICTIM, BLOCKER, 2 } };
+            for (uint32_t i = 0; i < 3; ++i) {
+                uint32_t user = users[lowered][i];
+                leat_request handle = stepped_read(&f, describe(&f, stepped_on_disk(&f, i), user));
+                victim = user == VICTIM ? handle : victim;
+            }
+            stepped_pump(&f);
+            assert_int_equal(f.s->reads_in_flight, 3);
+            raise_one(&f, by, victim, lowered ? LEAT_PREFETCH : LEAT_HIGH);
+            while (f.s->reads_in_flight > 0) {
+                stepped_complete(&f);
+            }
+            assert_int_equal(decode_queued(f.s->decode), 3);
+            stepped_finish(&f, &ends, 3);
+            assert_int_equal(ends.order[lowered ? 2 : 0], VICTIM);
+            assert_int_equal(ends.order[lowered ? 0 : 1], BLOCKER);
+            stepped_close(&f);
+        }
+    }
+}
+
+/* Two want the same chunk, and one of them loses interest, while it is read or when it waits for a worker: the chunk
+ * stays as urgent as the other one is. */
+static void a_shared_chunk_stays_with_who_wants_it_most(void **state)
+{
+    (void)state;
+    for (uint32_t waiting = 0; waiting < 2; ++waiting) {
+        stepped f = { 0 };
+        stepped_open(&f, 2, CHUNK_SIZE, (leat_desc){ .window_bytes = 2 * CHUNK_SIZE, .read_bytes_max = CHUNK_SIZE });
+        ends = (stepped_ends){ 0 };
+        leat_read_desc other = describe(&f, 0, BLOCKER), shared = describe(&f, 1, 2);
+        shared.priority = LEAT_HIGH;
+        stepped_read(&f, other);
+        stepped_read(&f, shared);
+        leat_request victim = stepped_read(&f, describe(&f, 1, VICTIM));
+        stepped_pump(&f);
+        assert_int_equal(stepped_stats(&f).chunks_shared, 1);
+        for (uint32_t when = 0; when < 2; ++when) {
+            if (when == waiting) {
+                assert_int_equal(leat_reprioritise(f.s, victim, LEAT_PREFETCH, 0), LEAT_OK);
+                stepped_pump(&f);
+            }
+            while (f.s->reads_in_flight > 0) {
+                stepped_complete(&f);
+            }
+        }
+        assert_int_equal(decode_queued(f.s->decode), 2);
+        assert_true(decode_step(f.s->decode));
+        stepped_take(&f, stepped_update(&f), &ends, true);
+        stepped_finish(&f, &ends, 3);
+        assert_int_equal(ends.order[2], BLOCKER);
+        stepped_close(&f);
+    }
+}
+
 /* Ready already: nothing is left to hurry, and nothing is lost. */
 static void ready_it_stays_ready(void **state)
 {
@@ -456,7 +522,9 @@ int main(void)
         cmocka_unit_test(a_stale_selection_is_an_error),
         cmocka_unit_test(a_queued_request_overtakes),
         cmocka_unit_test(between_chunks_it_gives_way),
+        cmocka_unit_test(in_flight_it_overtakes),
         cmocka_unit_test(waiting_for_decode_it_overtakes),
+        cmocka_unit_test(a_shared_chunk_stays_with_who_wants_it_most),
         cmocka_unit_test(ready_it_stays_ready),
         cmocka_unit_test(an_array_of_orders_stops_at_what_is_wrong),
         cmocka_unit_test(equals_go_in_disk_order),

@@ -66,6 +66,13 @@ static void done(void *owner, decode_task *task)
     atomic_store(&f->hurry, f->ended == f->hurry_after);
 }
 
+/* What has changed is the best from then on. */
+static decode_key key_after_change(void *owner, const decode_task *task)
+{
+    (void)owner;
+    return (decode_key){ .rank = 0, .sequence = task->key.sequence };
+}
+
 static int setup(void **state)
 {
     static fixture f;
@@ -93,7 +100,8 @@ static int setup(void **state)
                                         .owner = &f,
                                         .wanted = wanted,
                                         .fetch = fetch,
-                                        .done = done });
+                                        .done = done,
+                                        .key = key_after_change });
     assert_non_null(f.d);
     *state = &f;
     return 0;
@@ -458,7 +466,7 @@ static void something_better_is_not_kept_waiting_by_neighbours(void **state)
     better.key.rank = n.tasks[1].key.rank - 1;
     decode_push(f->d, (decode_task *[]){ &better }, 1);
     n.outputs[0].request = 2;
-    decode_change(f->d, 2, 0, 0); /* now the first is the best, then comes the other one, then the two neighbours */
+    decode_change(f->d, 2); /* now the first is the best, then comes the other one, then the two neighbours */
     assert_true(decode_step(f->d));
     assert_ptr_equal(f->last, &n.tasks[0]);
     assert_true(decode_step(f->d));

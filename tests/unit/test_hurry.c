@@ -147,6 +147,36 @@ static void a_read_that_is_out_is_watched_for_who_joins_it(void **state)
     finish(&x);
 }
 
+/* So is a read whose only request gets into a hurry; an urgent one makes the workers offer their cores, until it ends.
+ */
+static void a_read_that_is_out_is_watched_for_who_is_raised(void **state)
+{
+    (void)state;
+    static const leat_priority classes[] = { LEAT_NORMAL, LEAT_HIGH, LEAT_URGENT };
+    for (uint32_t i = 0; i < COUNT_OF(classes); ++i) {
+        fixture x;
+        setup(&x);
+        leat_request only = stepped_read(
+            &x.f,
+            (leat_read_desc){ .asset = stepped_asset(&x.f, 0), .priority = LEAT_PREFETCH, .user = x.submitted++ });
+        stepped_pump(&x.f);
+        assert_int_equal(x.f.s->reads_in_flight, 1);
+        uint64_t far_ns = streamer_now(x.f.s) + FAR_NS, near_ns = streamer_now(x.f.s) + NEAR_NS;
+        assert_int_equal(leat_reprioritise(x.f.s, only, LEAT_NORMAL, far_ns), LEAT_OK);
+        stepped_pump(&x.f);
+        assert_int_equal(x.f.s->reads_eager, 0);
+        assert_int_equal(leat_reprioritise(x.f.s, only, classes[i], i == 0 ? near_ns : 0), LEAT_OK);
+        assert_int_equal(leat_reprioritise(x.f.s, only, classes[i], i == 0 ? near_ns : 0), LEAT_OK);
+        stepped_pump(&x.f);
+        assert_int_equal(x.f.s->reads_eager, 1);
+        assert_int_equal(atomic_load(&x.f.s->urgent_live), classes[i] == LEAT_URGENT ? 1 : 0);
+        assert_int_equal(issued(&x), 1);
+        stepped_finish(&x.f, &ends, x.submitted);
+        assert_int_equal(atomic_load(&x.f.s->urgent_live), 0);
+        finish(&x);
+    }
+}
+
 /* One device, and how many reads it takes to bring 2 MiB of neighbours, after some that have shown how quick it is. */
 static void learn(stepped *f, uint64_t bytes_per_second)
 {
@@ -200,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_full_decode_stage_has_room_for_a_hurry),
         cmocka_unit_test(a_full_window_is_watched_for_who_is_in_a_hurry),
         cmocka_unit_test(a_read_that_is_out_is_watched_for_who_joins_it),
+        cmocka_unit_test(a_read_that_is_out_is_watched_for_who_is_raised),
         cmocka_unit_test(long_reads_are_for_the_calm),
         cmocka_unit_test(a_slow_device_gets_short_reads),
     };
