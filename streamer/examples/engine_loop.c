@@ -119,6 +119,7 @@ static bool loading_screen(engine *e)
         leat_stats_get(e->streamer, &now);
         uint64_t done = now.bytes_delivered - before.bytes_delivered;
         printf("\rloading %3.0f %%", total == 0 ? 100.0 : 100.0 * (double)done / (double)total);
+        fflush(stdout);
         sleep_ns(ended ? 0 : FRAME_NS / 4);
     }
     printf("\rloaded %u coarse levels, %llu bytes, %u failed\n", e->object_count, (unsigned long long)total, failed);

@@ -23,8 +23,10 @@ int main(int argc, char **argv)
     leat_asset asset =
         argc > 2 ? leat_asset_find(s, leat_name_hash(argv[2], strlen(argv[2]))) : leat_asset_at(s, pack, 0);
     int status = 1;
-    if (leat_read(s, &(leat_read_desc){ .asset = asset }, NULL) != LEAT_OK) {
-        fprintf(stderr, "%s: no such asset\n", argc > 2 ? argv[2] : argv[1]);
+    leat_result result =
+        asset.index == 0 ? LEAT_ERROR_NOT_FOUND : leat_read(s, &(leat_read_desc){ .asset = asset }, NULL);
+    if (result != LEAT_OK) {
+        fprintf(stderr, "%s: %s\n", argc > 2 ? argv[2] : "its first asset", leat_result_text(result));
     } else {
         leat_events events = leat_wait(s, UINT64_MAX);
         char text[512];

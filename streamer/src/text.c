@@ -39,8 +39,6 @@ const char *leat_result_text(leat_result result)
         return "larger than a limit of the desc";
     case LEAT_ERROR_UNSUPPORTED:
         return "not supported here";
-    case LEAT_ERROR_TIMEOUT:
-        return "nothing came in time";
     case LEAT_ERROR_CHANGED:
         return "the file was changed since its folder was listed";
     case LEAT_RESULT_FORCE_32:

@@ -39,8 +39,9 @@
  * THREADS
  *     any thread, at any time     leat_submit, leat_read, leat_cancel*, leat_reprioritise*, leat_bind, leat_release, leat_batch_*,
  *                                 leat_asset_*, leat_pack_open, leat_pack_swap, leat_pack_close, leat_pack_info_get,
- *                                 leat_stats_get, leat_info_get, leat_estimate, leat_event_fd; pure: leat_*_text,
- *                                 leat_format_*, leat_name_hash
+ *                                 leat_stats_get, leat_info_get, leat_resolved_desc, leat_estimate, leat_event_fd,
+ *                                 leat_event_text; pure: the other leat_*_text, leat_format_*, leat_texture_mip,
+ *                                 leat_name_hash, leat_version
  *     any thread, one at a time   leat_trace_start, leat_trace_stop
  *     one thread at a time        leat_update, leat_wait (the "update thread")
  *     alone                       leat_create, leat_destroy: no other call on this streamer runs beside them
@@ -96,8 +97,7 @@ typedef enum leat_result {
     LEAT_ERROR_CANCELLED = -12,  /* by leat_cancel, leat_pack_close or leat_destroy */
     LEAT_ERROR_LIMIT = -13,      /* larger than a limit of the desc allows */
     LEAT_ERROR_UNSUPPORTED = -14, /* this kernel, file system or build cannot do it */
-    LEAT_ERROR_TIMEOUT = -15,    /* leat_wait: nothing came in time */
-    LEAT_ERROR_CHANGED = -16,    /* a loose file is not the one any more that its folder was seen to hold */
+    LEAT_ERROR_CHANGED = -15,    /* a loose file is not the one any more that its folder was seen to hold */
     LEAT_RESULT_FORCE_32 = 0x7fffffff
 } leat_result;
 
@@ -298,11 +298,13 @@ typedef struct leat_uring_desc {
 } leat_uring_desc;
 
 #define LEAT_CLIENT_COUNT 16u
+/* Classes, in the order URGENT, HIGH, NORMAL, PREFETCH; within one, the nearest deadline first, then
+ * about as submitted (what comes together, in disk order); clients by their shares. */
 typedef enum leat_priority {
     LEAT_NORMAL = 0,
     LEAT_URGENT = 1, /* goes out at once, on top of the window */
     LEAT_HIGH = 2,
-    LEAT_PREFETCH = 3,
+    LEAT_PREFETCH = 3, /* what may be wanted later */
     LEAT_PRIORITY_COUNT = 4
 } leat_priority;
 
@@ -319,7 +321,7 @@ typedef struct leat_desc {
     bool stepped; /* no threads at all: leat_update does the work of all stages, and leat_tick.now_ns is the clock */
 
     uint64_t memory_bytes_max; /* pool + lent memory + tables; 0: 160 MiB. Indices of packs come on top. */
-    uint64_t pool_bytes;       /* fixed-buffer pool that reads land in; 0: 32 MiB or a quarter of memory_bytes_max */
+    uint64_t pool_bytes;       /* fixed-buffer pool that reads land in; 0: 32 MiB, at most a quarter of memory_bytes_max */
     uint64_t lent_bytes;       /* memory for LEAT_BIND_LEAT; 0: half of memory_bytes_max */
     uint32_t request_count_max; /* 0: 16384; up to 2^22 */
     uint32_t batch_count_max;   /* 0: 1024 */
@@ -451,6 +453,9 @@ LEAT_API LEAT_CHECK leat_result leat_pack_info_get(const leat_streamer *streamer
 
 /* ---- Assets ------------------------------------------------------------------------------------------------------- */
 
+/* What the index says, without a read. Errors of all that take a leat_asset: STALE, NOT_FOUND (a swap has removed it), ARGUMENT
+ * (an asset of another type; a LOD, submesh or position that is not there). *info is zeroed then. */
+
 /* 64-bit FNV-1a of the name with the finaliser of MurmurHash3. Compilers fold it for literals. */
 static inline uint64_t leat_name_hash(const char *name, size_t size)
 {
@@ -500,7 +505,7 @@ LEAT_API bool leat_texture_mip(const leat_texture_info *info, uint32_t mip, leat
 
 typedef struct leat_mesh_info {
     uint32_t lod_count, submesh_count, material_count;
-    uint32_t vertex_stride, index_size;
+    uint32_t vertex_stride, index_size; /* of a leat_vertex (32); of an index, 2 or 4 */
     uint32_t vertex_count, index_count; /* over all LODs: sizes for the buffers */
     uint32_t flags;                     /* leat_mesh_flags */
     float bounds_min[3], bounds_max[3];
@@ -537,6 +542,7 @@ typedef struct leat_reference {
     leat_reference_role role;
     uint32_t slot;
 } leat_reference;
+/* position: 0 .. leat_asset_info.reference_count - 1. */
 LEAT_API LEAT_CHECK leat_result leat_asset_reference(const leat_streamer *streamer, leat_asset asset, uint32_t position,
                                                      leat_reference *reference);
 
@@ -586,8 +592,8 @@ typedef struct leat_read_desc {
 
 /* Submits `count` requests without blocking and without a system call but one coalesced wake. requests may be NULL, or
  * has room for count handles. Takes them in order and stops at the first that cannot be taken; *taken (may be NULL) says
- * how many were, and the result why the next was not: FULL, STALE, ARGUMENT, TOO_SMALL. Assets without bytes are READY
- * at the next update. */
+ * how many were, and the result why the next was not: FULL, STALE, NOT_FOUND, ARGUMENT (also a batch that has been ended),
+ * TOO_SMALL, LIMIT (LEAT_BIND_LEAT, and larger than lent_bytes). Assets without bytes are READY at the next update. */
 LEAT_API LEAT_CHECK leat_result leat_submit(leat_streamer *streamer, const leat_read_desc *descs, uint32_t count,
                                             leat_request *requests, uint32_t *taken);
 /* One request. request may be NULL. */
@@ -638,13 +644,12 @@ LEAT_API leat_result leat_cancel_where(leat_streamer *streamer, const leat_selec
 LEAT_API leat_result leat_reprioritise_where(leat_streamer *streamer, const leat_selection *selection, leat_priority priority,
                                              uint64_t deadline_ns);
 
-/* A batch counts requests and ends with one event. Its members send no READY events of their own if only_end is set
- * (FAILED members are counted, and the first is described in the batch's event). Memory of members must be the caller's
- * (LEAT_BIND_CALLER) if only_end is set. */
+/* A batch counts requests and ends with one event, which counts those that FAILED and describes the first of them. If only_end
+ * is set, its members send no terminal events of their own, and their memory must be the caller's (LEAT_BIND_CALLER). */
 typedef struct leat_batch_desc {
     uint64_t user;
     bool only_end;
-    uint64_t *fence; /* optional: fence_value is stored here (release order) when the batch ends */
+    uint64_t *fence; /* optional: fence_value is stored here (release order) by the update that returns the event */
     uint64_t fence_value;
 } leat_batch_desc;
 /* desc may be NULL. Errors: FULL. */
@@ -669,7 +674,8 @@ typedef enum leat_event_type {
     LEAT_EVENT_FAILED = 2,       /* terminal: result, os_error, chunk, file_offset; leat_event_text() */
     LEAT_EVENT_CANCELLED = 3,    /* terminal */
     LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
-    LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (kind 0: none) */
+    LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (kind 0: none). The
+                                    request goes on as it was asked for */
     LEAT_EVENT_BATCH = 6,        /* batch, count, failed_count, and the first failure as in FAILED */
     LEAT_EVENT_RELOADED = 7      /* asset, change: the pack has other content for it from now on; of no request */
 } leat_event_type;
@@ -695,7 +701,7 @@ typedef struct leat_event {
     uint32_t chunk;          /* FAILED: index in the pack, or UINT32_MAX */
     leat_change change;      /* RELOADED */
     uint64_t file_offset;    /* FAILED: of that chunk */
-    uint32_t count, failed_count; /* BATCH */
+    uint32_t count, failed_count; /* BATCH: all members; those that FAILED (not the cancelled ones) */
     uint64_t latency_ns;     /* terminal: from submit to the end of its last stage */
 } leat_event;
 
@@ -705,7 +711,7 @@ typedef struct leat_events {
 } leat_events;
 
 typedef struct leat_tick {
-    uint64_t now_ns;      /* 0: the clock is read; must not go back. Stepped streamers: the virtual time. */
+    uint64_t now_ns;      /* stepped streamers: the virtual time, never less than before; 0: it stays. Others read the clock. */
     uint32_t event_count_max; /* 0: as in the desc */
     uint64_t time_ns_max; /* stop gathering after this long; 0: no limit */
 } leat_tick;
@@ -713,8 +719,8 @@ typedef struct leat_tick {
 /* Gathers events. Call once per frame. tick may be NULL. */
 LEAT_API leat_events leat_update(leat_streamer *streamer, const leat_tick *tick);
 
-/* As leat_update, but waits for at least one event, at most timeout_ns. For tools, tests and loading screens. In a
- * stepped streamer it advances the virtual clock to the device's next completion instead of waiting. */
+/* As leat_update, but waits for at least one event; after timeout_ns (UINT64_MAX: never) it returns none. For tools, tests and
+ * loading screens. In a stepped streamer it advances the virtual clock to the device's next completion instead of waiting. */
 LEAT_API leat_events leat_wait(leat_streamer *streamer, uint64_t timeout_ns);
 
 /* A descriptor that polls readable while events wait (for epoll loops), and once at first. Made at the first call; owned by
