@@ -1,4 +1,5 @@
-/* hud.c - lays the HUD out for 1280 x 720 and scales it with the height of the picture. */
+/* hud.c - lays the HUD out for 1280 x 720 and scales it with the picture: by its height, or its width if it is narrow.
+ */
 #include "hud.h"
 
 #include <stdio.h>
@@ -13,6 +14,10 @@
 #define CHARTS_HEIGHT 96.0f /* of it */
 #define FOOT_HEIGHT 35.0f
 #define FOCUS_WIDTH_MIN 820.0f /* for both panels and something between them */
+#define HELP_WIDTH 590.0f
+#define HELP_LINE_HEIGHT 24.0f
+#define MARGIN 14.0f
+#define UNIT_MIN 0.75f /* smaller letters are illegible */
 
 const uint8_t hud_ink[4] = { 244, 240, 232, 255 }, hud_dim[4] = { 186, 180, 170, 255 };
 const uint8_t hud_gold[4] = { 248, 206, 120, 255 }, hud_teal[4] = { 96, 214, 196, 255 };
@@ -164,7 +169,8 @@ static void states_draw(column *c, const hud_context *context)
     row(c, "drawn", value);
 }
 
-static void help_draw(text *t, const hud_context *context, float unit)
+/* All of it, however small the letters; beside the figures where there is room. */
+static void help_draw(text *t, const hud_context *context, float hud_unit)
 {
     static const char *const keys[][2] = {
         { "W A S D, Q E", "walk, down and up (Shift: faster)" },
@@ -181,12 +187,17 @@ static void help_draw(text *t, const hud_context *context, float unit)
         { "Esc", "quit" },
     };
     uint32_t count = sizeof keys / sizeof *keys;
-    float width = 590 * unit, height = ((float)count * 24 + 34) * unit;
-    float x = f_max(((float)context->width - width) * 0.5f, 348 * unit), y = ((float)context->height - height) * 0.5f;
+    float lines = (float)count * HELP_LINE_HEIGHT + 34;
+    float unit = f_min(hud_unit, f_min((float)context->width / HELP_WIDTH, (float)context->height / lines));
+    float width = HELP_WIDTH * unit, height = lines * unit, beside = (PANEL_WIDTH + 2 * MARGIN) * hud_unit;
+    float x = ((float)context->width - width) * 0.5f, y = ((float)context->height - height) * 0.5f;
+    if (beside + width <= (float)context->width) {
+        x = f_max(x, beside);
+    }
     text_box(t, x, y, width, height, (const uint8_t[]){ 26, 26, 30, 242 });
     for (uint32_t i = 0; i < count; ++i) {
-        text_screen(t, x + 22 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, hud_gold, keys[i][0]);
-        text_screen(t, x + 160 * unit, y + (17 + (float)i * 24) * unit, 17 * unit, hud_ink, keys[i][1]);
+        text_screen(t, x + 22 * unit, y + (17 + (float)i * HELP_LINE_HEIGHT) * unit, 17 * unit, hud_gold, keys[i][0]);
+        text_screen(t, x + 160 * unit, y + (17 + (float)i * HELP_LINE_HEIGHT) * unit, 17 * unit, hud_ink, keys[i][1]);
     }
 }
 
@@ -196,7 +207,7 @@ static void figures_draw(hud *h, text *t, const hud_context *context, float unit
     leat_info info;
     leat_stats_get(context->streamer, &stats);
     leat_info_get(context->streamer, &info);
-    float margin = 14 * unit, width = (PANEL_WIDTH - 24) * unit;
+    float margin = MARGIN * unit, width = (PANEL_WIDTH - 24) * unit;
     text_box(t, margin, margin, PANEL_WIDTH * unit, (PANEL_HEIGHT - (charts ? 0 : CHARTS_HEIGHT)) * unit, hud_panel);
     column c = { t, margin + 12 * unit, margin + 8 * unit, width, unit, charts };
     text_screen(t, c.x, c.y, 22 * unit, hud_gold, "Leat");
@@ -215,7 +226,7 @@ static void figures_draw(hud *h, text *t, const hud_context *context, float unit
 /* Where one is, at the left; at the right what there is room for. */
 static void foot_draw(text *t, const hud_context *context, float unit, bool explain)
 {
-    float margin = 14 * unit, size = 14 * unit, y = (float)context->height - 30 * unit;
+    float margin = MARGIN * unit, size = 14 * unit, y = (float)context->height - 30 * unit;
     float room = (float)context->width - 4 * margin - text_width(context->place, 18 * unit);
     text_box(t, 0, y - 5 * unit, (float)context->width, FOOT_HEIGHT * unit, hud_panel);
     text_screen_within(t, margin, y, 18 * unit, (float)context->width - 2 * margin, hud_ink, context->place);
@@ -242,11 +253,15 @@ static void foot_draw(text *t, const hud_context *context, float unit, bool expl
 
 void hud_draw(hud *h, text *t, const hud_context *context)
 {
-    float unit = f_max((float)context->height / 720.0f, 0.75f);
+    float fits = f_min((float)context->height / 720.0f, (float)context->width / (PANEL_WIDTH + 2 * MARGIN));
+    float unit = f_max(fits, UNIT_MIN);
     bool charts = (PANEL_HEIGHT + FOOT_HEIGHT + 20) * unit <= (float)context->height;
     bool panels = charts && FOCUS_WIDTH_MIN * unit <= (float)context->width;
+    bool beside = (PANEL_WIDTH + 2 * MARGIN + HELP_WIDTH) * unit <= (float)context->width;
     if (context->figures) {
-        figures_draw(h, t, context, unit, charts);
+        if (!context->help || beside) {
+            figures_draw(h, t, context, unit, charts);
+        }
         if (panels) {
             hud_focus_draw(t, context, unit);
         }
