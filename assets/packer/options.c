@@ -29,12 +29,13 @@ typedef struct command_text {
 } command_text;
 
 static const command_text commands[] = {
-    { "pack", "ojltcNLJsqh", "leat pack SRC... -o OUT.leat [options]",
+    { "pack", "ojltbcNLJsqh", "leat pack SRC... -o OUT.leat [options]",
       "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
       "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
       "  -j, --jobs N                 worker threads (default: one per core that it may use)\n"
       "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
       "      --texture-format FORMAT  auto (= bc), bc or rgba8\n"
+      "      --blobs EXTENSIONS       files that end so go in as they are, as in --blobs ogg,lua (default: none)\n"
       "      --cache FOLDER           where encoded assets are kept for the next time (default: $LEAT_CACHE, else\n"
       "                               $XDG_CACHE_HOME/leat, else ~/.cache/leat; see `leat cache --help`)\n"
       "      --cache-limit SIZE       its size on disk, as in 500M or 20G (default 5G); the longest unused goes first\n"
@@ -101,6 +102,7 @@ static const struct option long_options[] = {
     { "jobs", required_argument, NULL, 'j' },
     { "level", required_argument, NULL, 'l' },
     { "texture-format", required_argument, NULL, 't' },
+    { "blobs", required_argument, NULL, 'b' },
     { "cache", required_argument, NULL, 'c' },
     { "no-cache", no_argument, NULL, 'N' },
     { "cache-limit", required_argument, NULL, 'L' },
@@ -189,6 +191,11 @@ static int option_take(int option, const command_text *text, options *o)
         return format_parse(optarg, &o->format)
                    ? -1
                    : usage_error(text->name, "--texture-format takes auto, bc or rgba8, not ", optarg);
+    case 'b':
+        o->blobs = optarg;
+        return strpbrk(optarg, "./ ") == NULL && optarg[0] != '\0'
+                   ? -1
+                   : usage_error(text->name, "--blobs takes ends of names without dots, as in ogg,lua, not ", optarg);
     case 'c':
         o->cache = optarg;
         return optarg[0] != '\0' ? -1 : usage_error(text->name, "--cache takes a folder; see --no-cache", "");

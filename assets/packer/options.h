@@ -28,6 +28,7 @@ typedef struct options {
     uint32_t job_count;
     int level; /* of LZ4 HC */
     texture_format format;
+    const char *blobs; /* --blobs EXTENSIONS; NULL: none */
     const char *request; /* --request INDEX.GENERATION */
     uint32_t count; /* --count */
     const char *cache; /* --cache FOLDER; NULL: where cache_folder_default() says */

@@ -25,7 +25,7 @@
 #define BLOCK_KEPT_MAX (32 << 20) /* bytes: larger blocks of memory come from the kernel and go back to it */
 #define FREE_KEPT_MAX (64 << 20) /* bytes at the end of a heap */
 
-/* One thing to do in the second pass: a texture source, a model's product, or an image out of a model. */
+/* One thing to do in the second pass: a texture or blob source, a model's product, or an image out of a model. */
 typedef struct unit {
     const source *source;
     product *model;
@@ -90,6 +90,9 @@ static void *unit_work(void *user, uint32_t item)
         return product_of_image(&k->maker, u->image);
     }
     import_job job = job_of(u->source);
+    if (u->source->kind == SOURCE_BLOB) {
+        return product_of_blob(&k->maker, &job);
+    }
     return product_of_texture(&k->maker, &job, usage_find(k, job.name));
 }
 
@@ -263,7 +266,7 @@ static bool units_plan(packing *k)
     uint32_t model = 0;
     for (uint32_t i = 0; i < k->sources.count; ++i) {
         const source *s = &k->sources.items[i];
-        if (s->kind == SOURCE_TEXTURE) {
+        if (s->kind != SOURCE_MODEL) {
             k->units[k->unit_count++] = (unit){ .source = s };
             continue;
         }
@@ -294,7 +297,7 @@ static bool units_run(packing *k)
 static bool nothing_to_pack(packing *k)
 {
     snprintf(k->error.text, sizeof(k->error.text),
-             "%.300s%s: nothing to pack: no textures or models that can be read (%u files of other types)",
+             "%.300s%s: nothing to pack: no textures or models that can be read (%u files of other types; see --blobs)",
              k->options->arguments[0], k->options->argument_count > 1 ? " and others" : "", k->sources.ignored_count);
     return false;
 }
@@ -302,7 +305,7 @@ static bool nothing_to_pack(packing *k)
 static bool run(packing *k, interrupt *i)
 {
     uint64_t total = 0;
-    bool found = sources_find(k->options->arguments, k->options->argument_count, &k->sources);
+    bool found = sources_find(k->options->arguments, k->options->argument_count, k->options->blobs, &k->sources);
     for (uint32_t n = 0; n < k->sources.count; ++n) {
         total += k->sources.items[n].size;
     }

@@ -43,6 +43,7 @@ static void print_json(pack_summary *s, double seconds)
         { "textures", s->type_counts[LEAT_ASSET_TEXTURE] },
         { "meshes", s->type_counts[LEAT_ASSET_MESH] },
         { "materials", s->type_counts[LEAT_ASSET_MATERIAL] },
+        { "blobs", s->type_counts[LEAT_ASSET_BLOB] },
         { "duplicates", s->stats.duplicate_count },
         { "raw_size", s->stats.raw_size },
         { "packed_size", s->stats.packed_size },
@@ -59,6 +60,7 @@ static void print_json(pack_summary *s, double seconds)
     cJSON_AddNumberToObject(cached, "textures", (double)s->cached_counts[LEAT_ASSET_TEXTURE]);
     cJSON_AddNumberToObject(cached, "meshes", (double)s->cached_counts[LEAT_ASSET_MESH]);
     cJSON_AddNumberToObject(cached, "materials", (double)s->cached_counts[LEAT_ASSET_MATERIAL]);
+    cJSON_AddNumberToObject(cached, "blobs", (double)s->cached_counts[LEAT_ASSET_BLOB]);
     cJSON_AddBoolToObject(o, "cache", s->cache_on);
     cJSON_AddItemToObject(o, "failures", s->failures);
     cJSON_AddItemToObject(o, "warnings", s->warnings);
@@ -85,7 +87,10 @@ static void print_text(const pack_summary *s, double seconds)
     printf("%s: %llu assets in %.1f s: ", s->output, (unsigned long long)s->stats.asset_count, seconds);
     print_count(s, LEAT_ASSET_TEXTURE, "textures", ", ");
     print_count(s, LEAT_ASSET_MESH, "meshes", ", ");
-    print_count(s, LEAT_ASSET_MATERIAL, "materials", "\n");
+    print_count(s, LEAT_ASSET_MATERIAL, "materials", s->type_counts[LEAT_ASSET_BLOB] > 0 ? ", " : "\n");
+    if (s->type_counts[LEAT_ASSET_BLOB] > 0) {
+        print_count(s, LEAT_ASSET_BLOB, "blobs", "\n");
+    }
     printf("  %s raw, %s in the file, padding %.2f %%, %llu duplicates\n", size_to_text(s->stats.raw_size).text,
            size_to_text(s->stats.file_size).text, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
            (unsigned long long)s->stats.duplicate_count);

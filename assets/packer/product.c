@@ -8,6 +8,7 @@
  * - A model: its bytes, its name (which its materials' and images' names begin with), level. What else the import has
  *   read is not known before: it is kept with the product as questions and answers (source_files.h), and asked again.
  *   So that going back and forth between two branches finds both, some versions are kept, each under its number.
+ * - A blob: its bytes and the level. Like a texture, it is named anew.
  * - Always: encoder_id().
  *
  * A model's product holds its embedded images as they were; they are textures of their own, with keys of their own.
@@ -30,7 +31,7 @@
 #define CHUNK_SIZE_MIN 25u
 #define MODEL_VERSIONS 4u /* kept of a model whose .mtl, .bin or textures change */
 
-typedef enum key_kind { KEY_TEXTURE = 1, KEY_MODEL = 2 } key_kind;
+typedef enum key_kind { KEY_TEXTURE = 1, KEY_MODEL = 2, KEY_BLOB = 3 } key_kind;
 
 /* Without holes: it is hashed as it lies there. */
 typedef struct key_parts {
@@ -306,7 +307,7 @@ product *product_of_model(const product_maker *m, const import_job *job)
     return p;
 }
 
-/* ---- Textures ---- */
+/* ---- Textures and blobs ---- */
 
 static cache_key texture_key(const product_maker *m, const import_image *image)
 {
@@ -321,17 +322,18 @@ static cache_key texture_key(const product_maker *m, const import_image *image)
     return key_of(m, &parts);
 }
 
-/* A texture is one asset, and nothing is said about it. */
-static bool texture_is_whole(const product *p)
+/* A texture or a blob is one asset, and nothing is said about it. */
+static bool single_is_whole(const product *p, leat_asset_type type)
 {
     const import_result *r = &p->imported;
-    return !p->memory_failed && p->asset_count == 1 && p->assets[0].asset.type == LEAT_ASSET_TEXTURE &&
+    return !p->memory_failed && p->asset_count == 1 && p->assets[0].asset.type == type &&
            r->image_count + r->usage_count + r->message_count + r->lookup_count == 0;
 }
 
-static bool texture_take(const product_maker *m, const cache_key *key, const char *name, product *p)
+static bool single_take(const product_maker *m, const cache_key *key, leat_asset_type type, const char *name,
+                        product *p)
 {
-    bool taken = take_from_cache(m, key, p) && texture_is_whole(p);
+    bool taken = take_from_cache(m, key, p) && single_is_whole(p, type);
     char *copy = taken ? strdup(name) : NULL;
     if (copy == NULL) {
         product_clear(p);
@@ -349,7 +351,7 @@ static void texture_make(const product_maker *m, const import_image *image, cons
     if (cached) {
         key = texture_key(m, image);
     }
-    if (cached && texture_take(m, &key, image->name, p)) {
+    if (cached && single_take(m, &key, LEAT_ASSET_TEXTURE, image->name, p)) {
         return;
     }
     texture_import(image, path, m->format, &p->imported);
@@ -358,20 +360,64 @@ static void texture_make(const product_maker *m, const import_image *image, cons
         return;
     }
     product_finish(p, m->level);
-    if (cached && texture_is_whole(p)) {
+    if (cached && single_is_whole(p, LEAT_ASSET_TEXTURE)) {
         put_into_cache(m, &key, p);
     }
 }
 
+/* Takes over the bytes. */
+static void blob_make(const product_maker *m, const char *name, uint8_t *bytes, uint64_t size, product *p)
+{
+    bool cached = cache_is_on(m->cache);
+    cache_key key = { { 0, 0 } };
+    if (cached) {
+        key_parts parts = { .kind = KEY_BLOB };
+        hash_to(bytes, size, parts.content);
+        key = key_of(m, &parts);
+    }
+    if (cached && single_take(m, &key, LEAT_ASSET_BLOB, name, p)) {
+        free(bytes);
+        return;
+    }
+    const import_asset blob = { .name = strdup(name), .type = LEAT_ASSET_BLOB, .raw = bytes, .raw_size = size };
+    if (!import_add_asset(&p->imported, &blob) || p->imported.assets[0].name == NULL) {
+        p->memory_failed = true;
+        return;
+    }
+    product_finish(p, m->level);
+    if (cached && single_is_whole(p, LEAT_ASSET_BLOB)) {
+        put_into_cache(m, &key, p);
+    }
+}
+
+/* The source's bytes, into a new product; NULL: *p says why, or is NULL itself. */
+static uint8_t *source_read(const import_job *job, uint64_t *size, product **p)
+{
+    *p = calloc(1, sizeof(**p));
+    uint8_t *bytes = *p != NULL ? file_read(job->path, job->bytes_max, size, &(*p)->imported) : NULL;
+    if (bytes == NULL && *p != NULL) {
+        (*p)->memory_failed = (*p)->imported.message_count == 0;
+    }
+    return bytes;
+}
+
+product *product_of_blob(const product_maker *m, const import_job *job)
+{
+    product *p;
+    uint64_t size = 0;
+    uint8_t *bytes = source_read(job, &size, &p);
+    if (bytes != NULL) {
+        blob_make(m, job->name, bytes, size, p);
+    }
+    return p;
+}
+
 product *product_of_texture(const product_maker *m, const import_job *job, texture_usage usage)
 {
-    product *p = calloc(1, sizeof(*p));
+    product *p;
     uint64_t size = 0;
-    uint8_t *bytes = p != NULL ? file_read(job->path, job->bytes_max, &size, &p->imported) : NULL;
+    uint8_t *bytes = source_read(job, &size, &p);
     if (bytes == NULL) {
-        if (p != NULL) {
-            p->memory_failed = p->imported.message_count == 0;
-        }
         return p;
     }
     const import_image image = { .name = (char *)(uintptr_t)job->name, .bytes = bytes, .size = size, .usage = usage };

@@ -29,6 +29,7 @@ typedef struct product_maker {
  * name. */
 product *product_of_model(const product_maker *m, const import_job *job);
 product *product_of_texture(const product_maker *m, const import_job *job, texture_usage usage);
+product *product_of_blob(const product_maker *m, const import_job *job);
 product *product_of_image(const product_maker *m, const import_image *image);
 void product_free(product *p);
 

@@ -16,10 +16,28 @@
 static const char *const texture_extensions[] = { "png", "jpg", "jpeg", "tga", "bmp", "psd", "hdr",
                                                   "gif", "ppm", "pgm",  "pnm", "pic", "dds" };
 
-/* False: neither texture nor model. */
-static bool kind_of(const char *name, source_kind *kind)
+/* Whether the list, as in "ogg,lua", has it; upper and lower case are the same. */
+static bool extension_listed(const char *list, const char *extension)
+{
+    size_t size = strlen(extension);
+    while (list != NULL && *list != '\0') {
+        size_t one = strcspn(list, ",");
+        if (one == size && strncasecmp(list, extension, size) == 0) {
+            return size > 0;
+        }
+        list += one + (list[one] == ',');
+    }
+    return false;
+}
+
+/* False: nothing that goes into a pack. */
+static bool kind_of(const char *name, const char *blobs, source_kind *kind)
 {
     const char *dot = strrchr(name, '.');
+    if (dot != NULL && extension_listed(blobs, dot + 1)) {
+        *kind = SOURCE_BLOB;
+        return true;
+    }
     for (uint32_t i = 0; dot != NULL && i < sizeof(texture_extensions) / sizeof(texture_extensions[0]); ++i) {
         if (strcasecmp(dot + 1, texture_extensions[i]) == 0) {
             *kind = SOURCE_TEXTURE;
@@ -59,7 +77,7 @@ static bool file_take(source_list *list, const FTSENT *entry, const char *root, 
     while (*name == '/') {
         ++name;
     }
-    if (!kind_of(entry->fts_name, &kind)) {
+    if (!kind_of(entry->fts_name, list->blobs, &kind)) {
         ++list->ignored_count;
         return true;
     }
@@ -92,7 +110,7 @@ static bool entry_take(source_list *list, const FTSENT *entry, const char *root,
                            strerror(entry->fts_errno));
         return true;
     case FTS_SLNONE:
-        if (kind_of(entry->fts_name, &(source_kind){ 0 })) {
+        if (kind_of(entry->fts_name, list->blobs, &(source_kind){ 0 })) {
             import_add_message(&list->messages, IMPORT_ERROR, "%s: is a link to something that is not there",
                                entry->fts_path);
         }
@@ -151,9 +169,10 @@ static int source_compare(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->path, y->path);
 }
 
-bool sources_find(char **paths, int path_count, source_list *list)
+bool sources_find(char **paths, int path_count, const char *blobs, source_list *list)
 {
     bool ok = true;
+    list->blobs = blobs;
     for (int i = 0; i < path_count && ok; ++i) {
         ok = walk(list, paths[i]);
     }

@@ -4,7 +4,7 @@
 
 #include "import.h"
 
-typedef enum source_kind { SOURCE_TEXTURE = 0, SOURCE_MODEL = 1 } source_kind;
+typedef enum source_kind { SOURCE_TEXTURE = 0, SOURCE_MODEL = 1, SOURCE_BLOB = 2 } source_kind;
 
 typedef struct source {
     char *path;
@@ -18,11 +18,13 @@ typedef struct source_list {
     source *items; /* sorted by name, bytewise */
     uint32_t count;
     uint32_t ignored_count; /* files of other types */
+    const char *blobs; /* as sources_find was told */
     import_result messages; /* only messages: what cannot be read, empty files, cycles */
 } source_list;
 
-/* Walks all SRCs. False: a SRC is missing or out of memory; the last message says so. */
-bool sources_find(char **paths, int path_count, source_list *list);
+/* Walks all SRCs. blobs: which files are blobs, whatever else they might be, by the ends of their names ("ogg,lua");
+ * NULL: none. False: a SRC is missing or out of memory; the last message says so. */
+bool sources_find(char **paths, int path_count, const char *blobs, source_list *list);
 void sources_free(source_list *list);
 
 #endif

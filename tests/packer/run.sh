@@ -266,6 +266,31 @@ said "nothing to pack"
 cmp one.leat kept.leat || fail "a failure has cost the old pack"
 [ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "a temporary file is left"
 
+echo "files of other types go in as they are, where their ends are named"
+mkdir mixed
+cp "$good" mixed/picture.png
+head -c 700000 /dev/urandom >mixed/music.OGG
+echo 'return 1' >mixed/init.lua
+cp mixed/init.lua mixed/again.lua
+echo 'not this one' >mixed/init.luac
+for from in 0 3; do
+    expect 0 "$leat" pack mixed -o mixed.leat --quiet --blobs ogg,lua --json --cache cache
+    tr -d ' \n\t' <out >summary
+    grep -qF '"ignored":1,' summary || fail "not one file alone is of another type"
+    grep -qF '"blobs":3,"duplicates":1,' summary || { cat out; fail "not three blobs, one of them the same"; }
+    [ "$from" = 0 ] || grep -qF '"blobs":3}' summary || { cat out; fail "blobs are not found in the cache"; }
+done
+expect 0 "$leat" pack mixed -o plain.leat --quiet --blobs ogg,lua
+cmp mixed.leat plain.leat || fail "blobs from the cache are not the same"
+expect 0 "$leat" extract mixed.leat -o mixed.out --quiet
+for file in music.OGG init.lua again.lua; do
+    cmp "mixed/$file" "mixed.out/$file" || fail "$file did not come back as it was"
+done
+expect 0 "$leat" pack mixed -o as-it-is.leat --quiet --blobs png --json
+tr -d ' \n\t' <out | grep -qF '"textures":0,"meshes":0,"materials":0,"blobs":1,' || fail "a blob is a texture all the same"
+expect 2 "$leat" pack mixed -o x.leat --blobs .ogg
+said "without dots, as in ogg,lua, not .ogg"
+
 echo "what a run of the same process id has left behind is no hindrance"
 # shellcheck disable=SC2016 # the inner shell's own id, which exec keeps
 expect 0 bash -c 'echo left >"stale.leat.tmp-$$" && exec "$0" pack content -o stale.leat --quiet' "$leat"
