@@ -10,7 +10,7 @@
 #include "io.h"
 
 #include "clock.h"
-
+#include "event_fd.h"
 #include "file.h"
 #include "threads.h"
 
@@ -56,13 +56,6 @@ struct io_backend {
 
     _Atomic uint64_t wait_calls, submit_calls, wake_calls;
 };
-
-static void signal_waiter(io_backend *io)
-{
-    uint64_t one = 1;
-    while (write(io->event_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
-    }
-}
 
 static void ring_push(io_backend *io, read_ring *ring, const io_read *item)
 {
@@ -119,7 +112,7 @@ static int descriptor_of(const io_backend *io, const io_read *item)
     return item->flags & IO_READ_DIRECT ? file->fd_direct : file->fd_buffered;
 }
 
-/* The lock is held. True if somebody must be told with signal_waiter(), after the lock was given back. */
+/* The lock is held. True if somebody must be told with event_fd_signal(), after the lock was given back. */
 static bool complete(io_backend *io, const io_completion *done)
 {
     bool first = io->completion_count == 0;
@@ -147,7 +140,7 @@ static void *reader_main(void *argument)
         bool wake = complete(io, &done);
         if (wake) {
             pthread_mutex_unlock(&io->lock);
-            signal_waiter(io);
+            event_fd_signal(io->event_fd);
             pthread_mutex_lock(&io->lock);
         }
     }
@@ -269,7 +262,7 @@ static void submit_alone(io_backend *io, const io_read *reads, uint32_t count)
         bool tell = complete(io, &done);
         pthread_mutex_unlock(&io->lock);
         if (tell) {
-            signal_waiter(io);
+            event_fd_signal(io->event_fd);
         }
     }
 }
@@ -356,7 +349,7 @@ static void threads_nap(io_backend *io)
 static void threads_wake(io_backend *io)
 {
     atomic_fetch_add_explicit(&io->wake_calls, 1, memory_order_relaxed);
-    signal_waiter(io);
+    event_fd_signal(io->event_fd);
 }
 
 static void threads_stats(const io_backend *io, io_stats *stats)

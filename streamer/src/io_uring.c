@@ -23,6 +23,7 @@
 #include "uring.h"
 
 #include "clock.h"
+#include "event_fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,9 +197,7 @@ static void uring_wake(io_backend *io)
     if (!atomic_load_explicit(&io->asleep, memory_order_seq_cst)) {
         return;
     }
-    uint64_t one = 1;
-    while (write(io->event_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
-    }
+    event_fd_signal(io->event_fd);
 }
 
 /* ---- Files ---- */

@@ -7,6 +7,8 @@
  */
 #include "streamer.h"
 
+#include "event_fd.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -24,9 +26,7 @@ static void signal_event_fd(leat_streamer *s)
     if (fd >= 0 && (seen & SIGNAL_MASK) == SIGNAL_NONE &&
         atomic_compare_exchange_strong_explicit(&s->event_signal, &seen, begun, memory_order_seq_cst,
                                                 memory_order_seq_cst)) {
-        uint64_t one = 1;
-        while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
-        }
+        event_fd_signal(fd);
         /* Unless it was read meanwhile, and the word is of a later signal by now. */
         atomic_compare_exchange_strong_explicit(&s->event_signal, &begun, begun - SIGNAL_BEGUN + SIGNAL_WRITTEN,
                                                 memory_order_release, memory_order_relaxed);

@@ -1,6 +1,7 @@
 /* watch.c - see watch.h. */
 #include "watch.h"
 
+#include "event_fd.h"
 #include "streamer.h"
 #include "threads.h"
 
@@ -292,9 +293,7 @@ bool watch_start(leat_streamer *s)
 void watch_wake(leat_streamer *s)
 {
     if (atomic_load_explicit(&s->watching, memory_order_acquire) && s->watch_event_fd >= 0) {
-        uint64_t one = 1;
-        while (write(s->watch_event_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
-        }
+        event_fd_signal(s->watch_event_fd);
     }
 }
 

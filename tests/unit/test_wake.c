@@ -8,6 +8,7 @@
 
 #include "streamer.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -458,6 +459,9 @@ static struct {
     stream_fixture *_Atomic f; /* NULL: nothing is done */
     leat_request cancelled_before_read; /* the update thread's */
     _Atomic bool hold_write, hold_written; /* before it, behind it */
+    _Atomic uint32_t refusals; /* so many writes are refused, to the descriptor of events or to the other one */
+    bool refuse_events;
+    int refuse_with; /* errno */
     sem_t begun, done; /* of the write that is held up */
 } between;
 
@@ -489,6 +493,12 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {
     stream_fixture *f = atomic_load(&between.f);
+    if (f != NULL && (fd == atomic_load(&f->s->event_fd)) == between.refuse_events &&
+        atomic_load(&between.refusals) > 0) { /* one thread writes to each */
+        atomic_fetch_sub(&between.refusals, 1);
+        errno = between.refuse_with;
+        return -1;
+    }
     hold(f, fd, &between.hold_write);
     ssize_t wrote = __real_write(fd, bytes, size);
     hold(f, fd, &between.hold_written);
@@ -601,6 +611,29 @@ static void a_write_that_is_not_said_is_read(void **state)
     fixture_close(&f);
 }
 
+/* Both ways, to the I/O thread and to who polls for events: a call that is refused for a moment is made again. */
+static void a_write_that_is_refused_is_made_again(void **state)
+{
+    (void)state;
+    static const int causes[] = { EINTR, EAGAIN };
+    for (uint32_t i = 0; i < 2 * COUNT_OF(causes); ++i) {
+        stream_fixture f;
+        int fd = setup_polled(&f);
+        leat_update(f.s, NULL); /* what making the descriptor has signalled */
+        await_sleep(&f);
+        between.refuse_with = causes[i / 2];
+        between.refuse_events = i % 2 == 1;
+        atomic_store(&between.refusals, 3);
+        atomic_store(&between.f, &f);
+        submit(&f, 0, LEAT_NORMAL);
+        bool told = is_readable(fd, WAIT_MS);
+        atomic_store(&between.f, NULL);
+        assert_true(told);
+        assert_int_equal(atomic_load(&between.refusals), 0);
+        fixture_close(&f);
+    }
+}
+
 /* Memory that comes free is told at once if a request waits for it, and nobody needs to call leat_update. */
 static void a_release_that_is_waited_for_wakes(void **state)
 {
@@ -637,6 +670,7 @@ int main(void)
         cmocka_unit_test(a_post_before_the_read_is_not_lost),
         cmocka_unit_test(a_write_that_comes_late_is_read),
         cmocka_unit_test(a_write_that_is_not_said_is_read),
+        cmocka_unit_test(a_write_that_is_refused_is_made_again),
         cmocka_unit_test(a_release_that_is_waited_for_wakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
