@@ -8,7 +8,8 @@
  *     shows it, and the window grows by that gain each round until more bytes bring only more latency;
  *   - latency is the smallest of the last two periods, per size class. So that the window's own queue does not hide it,
  *     each period begins with a drain: for a few reads only one is let out at a time. At a fraction of a millisecond
- * per read that costs a thousandth; on slow devices the period is longer.
+ * per read that costs a thousandth; on slow devices the period is longer. Where urgent reads leave no gap, none is
+ * alone, and the drain is given up.
  *
  * One read at a time always looks enough, since then bandwidth is size by latency, and the product one read; on a
  * device that serves one read at a time (a card, a disk) it is. So one period in PROBE_PERIODS lets two out, and if
@@ -35,6 +36,7 @@
 #define CALM_READS 3u /* in flight at least, but for no more than CALM_NS of the device's time */
 #define CALM_NS (3 * NS_PER_MS / 2)
 #define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
+#define DRAIN_TRIES 6u /* reads that are let out one by one for that */
 #define ALONE_COUNT 9u /* reads that were alone, of which the median counts */
 #define SIZE_CLASS_COUNT 24u
 #define ROUND_NS_MIN (2 * NS_PER_MS)
@@ -66,7 +68,7 @@ struct window {
     bool round_spoiled; /* starved, or failed: its rate says nothing */
     /* the present and the last period */
     uint64_t period_begin_ns;
-    uint32_t drain_left;
+    uint32_t drain_left, drain_tries_left;
     uint32_t period_count;
     bool probing; /* this period lets two reads out, whatever the product says */
     uint64_t rate[2];
@@ -203,6 +205,7 @@ static void begin_period(window *w, uint64_t now_ns)
     memcpy(w->latency[1], w->latency[0], sizeof(w->latency[1]));
     memset(w->latency[0], 0, sizeof(w->latency[0]));
     w->drain_left = first || w->starting ? 0 : DRAIN_READS;
+    w->drain_tries_left = DRAIN_TRIES;
     w->probing = ++w->period_count % PROBE_PERIODS == 0;
 }
 
@@ -271,6 +274,9 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     w->in_flight_ordinary -= urgent ? 0 : bytes;
     bool spoiled = !ok || untimed || starved || w->starting || w->slow || w->drain_left > 0;
     gain_complete(&w->gain, bytes, w->in_flight, spoiled, now_ns);
+    if (w->drain_left > 0 && !urgent && --w->drain_tries_left == 0) {
+        w->drain_left = 0;
+    }
     if (!ok || untimed) {
         w->round_spoiled = true;
         return;
