@@ -15,6 +15,7 @@ typedef enum command_type {
     COMMAND_REPRIORITISE,
     COMMAND_CANCEL_WHERE,
     COMMAND_REPRIORITISE_WHERE,
+    COMMAND_MAIL, /* of `request`'s slot: it may not be in the list yet */
 } command_type;
 
 typedef struct command {

@@ -5,6 +5,11 @@
  * many reasons there are, and the list needs no memory of its own and cannot be full. Nobody waits for anybody: a push
  * is a compare-and-swap that fails only when another push has succeeded.
  *
+ * Between its mark and its push, which may be a chain's, a poster can be held up. Others who add their reasons
+ * meanwhile find the mask set and the object not on the list, so that whom they wake finds nothing yet. For a cancel or
+ * a release that is no harm: the push comes, and with it a wake, or one that is owed to the next update. A submit must
+ * not be late for what is asked of it next, so it is told by another way (mpsc_open_held, submit_beside).
+ *
  * Taking the whole list at once leaves no room for the ABA problem. */
 #ifndef LEAT_MPSC_H
 #define LEAT_MPSC_H
@@ -72,6 +77,20 @@ static inline uint32_t mpsc_take(mpsc_list *list)
         return MPSC_END;
     }
     return atomic_exchange_explicit(&list->head, MPSC_END, memory_order_acquire);
+}
+
+/* Takes the reasons that were added to `first`, which stays; nothing, if that is not among them. So the mask does not
+ * become zero, and the object is pushed by nobody but the one who set `first`. */
+static inline uint32_t mpsc_open_held(mpsc_link *link, uint32_t first)
+{
+    uint32_t mask = atomic_load_explicit(&link->mask, memory_order_relaxed);
+    do {
+        if ((mask & first) == 0) {
+            return 0;
+        }
+    } while (
+        !atomic_compare_exchange_weak_explicit(&link->mask, &mask, first, memory_order_acq_rel, memory_order_relaxed));
+    return mask & ~first;
 }
 
 /* Takes the object's reasons; call it after `next` was read, since the object may be posted again at once. */

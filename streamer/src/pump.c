@@ -229,6 +229,19 @@ static void release_lent(leat_streamer *s, uint32_t index)
     }
 }
 
+static void take_reasons(leat_streamer *s, uint32_t index, uint32_t reasons, uint64_t now_ns)
+{
+    if (reasons & MAIL_RELEASE) { /* first: it belongs to the slot's former request if it comes with a submit */
+        release_lent(s, index);
+    }
+    if (reasons & MAIL_SUBMIT) {
+        admit(s, index, now_ns);
+    }
+    if ((reasons & MAIL_CANCEL) && (request_flags(s, index) & REQUEST_CANCELLED)) {
+        request_give_up(s, index);
+    }
+}
+
 static bool take_mail(leat_streamer *s, uint64_t now_ns)
 {
     uint32_t index = mpsc_take(&s->mail);
@@ -248,18 +261,16 @@ static bool take_mail(leat_streamer *s, uint64_t now_ns)
         index = oldest;
         mpsc_link *link = mail_link(s, index);
         oldest = link->next;
-        uint32_t reasons = mpsc_open(link);
-        if (reasons & MAIL_RELEASE) { /* first: it belongs to the slot's former request if it comes with a submit */
-            release_lent(s, index);
-        }
-        if (reasons & MAIL_SUBMIT) {
-            admit(s, index, now_ns);
-        }
-        if ((reasons & MAIL_CANCEL) && (request_flags(s, index) & REQUEST_CANCELLED)) {
-            request_give_up(s, index);
-        }
+        take_reasons(s, index, mpsc_open(link), now_ns);
     }
     return true;
+}
+
+/* A submit to a slot that a stale cancel holds (submit_beside). */
+static void take_held_mail(leat_streamer *s, uint32_t index, uint64_t now_ns)
+{
+    begin_sequence(s, now_ns);
+    take_reasons(s, index, mpsc_open_held(mail_link(s, index), MAIL_CANCEL), now_ns);
 }
 
 /* ---- Commands ---- */
@@ -365,6 +376,9 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
             if (admitted_request(s, c.request) != NULL) {
                 reprioritise(s, c.request.index, &c, now_ns);
             }
+            break;
+        case COMMAND_MAIL:
+            take_held_mail(s, c.request.index, now_ns);
             break;
         case COMMAND_CANCEL_WHERE:
         case COMMAND_REPRIORITISE_WHERE:

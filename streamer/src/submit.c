@@ -77,16 +77,19 @@ typedef struct mail_chain {
     mpsc_link *last; /* NULL: it is empty */
 } mail_chain;
 
-static inline void chain_add(leat_streamer *s, mail_chain *chain, uint32_t index, uint32_t reason)
+/* False: the slot has mail already, which is on the list, or will be when another thread has pushed it. */
+static inline bool chain_add(leat_streamer *s, mail_chain *chain, uint32_t index, uint32_t reason)
 {
     mpsc_link *mail = mail_link(s, index);
-    if (mpsc_mark(mail, reason)) {
+    bool first = mpsc_mark(mail, reason);
+    if (first) {
         mail->next = chain->first;
         chain->first = index;
         if (chain->last == NULL) {
             chain->last = mail;
         }
     }
+    return first;
 }
 
 static void chain_push(leat_streamer *s, const mail_chain *chain)
@@ -94,6 +97,24 @@ static void chain_push(leat_streamer *s, const mail_chain *chain)
     if (chain->last != NULL) {
         mpsc_push_chain(&s->mail, chain->first, chain->last);
     }
+}
+
+/* What fills the queue may have been put off until the next update: not any longer. */
+static bool push_command(leat_streamer *s, const command *c)
+{
+    bool room = command_queue_push(&s->commands, c);
+    if (!room) {
+        streamer_wake(s, WAKE_NOW);
+    }
+    return room;
+}
+
+/* The slot has mail already: another thread has cancelled its former request, and may be held up before it pushes that.
+ * So the I/O thread is told by the way on which this thread's next orders come, which are for this request too. Where
+ * that is full, it learns of it by that push. */
+static void submit_beside(leat_streamer *s, uint32_t index)
+{
+    push_command(s, &(command){ .type = COMMAND_MAIL, .request.index = index });
 }
 
 /* What the descs of one leat_submit have in common. */
@@ -213,7 +234,9 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         sub->binds |= 1u << desc->bind;
         wake_kind hurry = hurry_of(desc->priority, desc->deadline_ns, sub->now_ns);
         sub->wake = hurry > sub->wake ? hurry : sub->wake;
-        chain_add(s, &sub->mail, index, MAIL_SUBMIT);
+        if (!chain_add(s, &sub->mail, index, MAIL_SUBMIT)) {
+            submit_beside(s, index);
+        }
     }
     handles_release_many(&s->request_handles, indices + taken, had - taken);
     if (taken < count) {
@@ -277,16 +300,6 @@ leat_result leat_read(leat_streamer *s, const leat_read_desc *desc, leat_request
 static bool request_live(const leat_streamer *s, leat_request handle)
 {
     return (handles_flags(&s->request_handles, handle.index, handle.generation) & HANDLE_FLAG_LIVE) != 0;
-}
-
-/* What fills the queue may have been put off until the next update: not any longer. */
-static bool push_command(leat_streamer *s, const command *c)
-{
-    bool room = command_queue_push(&s->commands, c);
-    if (!room) {
-        streamer_wake(s, WAKE_NOW);
-    }
-    return room;
 }
 
 leat_result leat_bind(leat_streamer *s, leat_request handle, void *block, uint64_t block_size)

@@ -399,6 +399,40 @@ static void a_shared_chunk_stays_with_who_wants_it_most(void **state)
     }
 }
 
+/* A thread that has cancelled the slot's former request is held up before it pushes that: what is submitted to the slot
+ * meanwhile is seen by the orders that come after it. */
+static void a_stale_cancel_holds_no_submit(void **state)
+{
+    (void)state;
+    for (way by = BY_HANDLE; by <= BY_TAG; ++by) {
+        for (uint32_t cancels = 0; cancels < 2; ++cancels) {
+            stepped f = { 0 };
+            stepped_open(&f, 2, CHUNK_SIZE, one_by_one);
+            ends = (stepped_ends){ 0 };
+            uint32_t slot = handles_next(&f.s->request_handles);
+            mpsc_link *mail = mail_link(f.s, slot);
+            assert_true(mpsc_mark(mail, MAIL_CANCEL));
+            leat_request victim = stepped_read(&f, describe(&f, 1, VICTIM));
+            assert_int_equal(victim.index, slot);
+            if (cancels) {
+                cancel(&f, by, victim, (leat_batch){ 0 });
+            } else {
+                raise_one(&f, by, victim, LEAT_HIGH);
+            }
+            stepped_pump(&f);
+            assert_int_equal(f.s->requests[slot].admitted.generation, victim.generation);
+            assert_int_equal(f.s->requests[slot].rank, sched_rank(cancels ? LEAT_NORMAL : LEAT_HIGH));
+            stepped_take(&f, stepped_update(&f), &ends, true);
+            assert_int_equal(ends.count, cancels);
+            mpsc_push_chain(&f.s->mail, slot, mail); /* that thread goes on */
+            stepped_finish(&f, &ends, 1);
+            assert_int_equal(ends.type[VICTIM], cancels ? LEAT_EVENT_CANCELLED : LEAT_EVENT_READY);
+            assert_int_equal(atomic_load(&mail->mask), 0);
+            stepped_close(&f);
+        }
+    }
+}
+
 /* Ready already: nothing is left to hurry, and nothing is lost. */
 static void ready_it_stays_ready(void **state)
 {
@@ -524,6 +558,7 @@ int main(void)
         cmocka_unit_test(between_chunks_it_gives_way),
         cmocka_unit_test(in_flight_it_overtakes),
         cmocka_unit_test(waiting_for_decode_it_overtakes),
+        cmocka_unit_test(a_stale_cancel_holds_no_submit),
         cmocka_unit_test(a_shared_chunk_stays_with_who_wants_it_most),
         cmocka_unit_test(ready_it_stays_ready),
         cmocka_unit_test(an_array_of_orders_stops_at_what_is_wrong),
