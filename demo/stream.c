@@ -241,6 +241,12 @@ static void arrival_push(stream *s, const leat_event *event, uint32_t index)
     residency_arrived(s->r, index);
 }
 
+static bool is_watched(const stream *s, leat_asset asset)
+{
+    leat_pack_info info;
+    return leat_pack_info_get(s->streamer, asset.pack, &info) == LEAT_OK && info.watched;
+}
+
 static void event_take(stream *s, const leat_event *event)
 {
     uint32_t index = (uint32_t)event->user;
@@ -266,7 +272,7 @@ static void event_take(stream *s, const leat_event *event)
         break;
     case LEAT_EVENT_FAILED:
         ++s->counts.failed;
-        if (ours && event->result == LEAT_ERROR_CHANGED && s->reload != NULL) {
+        if (ours && event->result == LEAT_ERROR_CHANGED && s->reload != NULL && is_watched(s, event->asset)) {
             residency_ended(s->r, index, false); /* the event that says so is on its way */
         } else if (ours) {
             s->error_ns = clock_ns();

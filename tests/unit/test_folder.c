@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "unit_folder.h"
+#include "unit_limits.h"
 #include "unit_syscalls.h"
 
 #include "folder.h"
@@ -201,6 +202,7 @@ static void make_deep(const char *name, uint32_t count)
 static void folders_have_a_depth(void **state)
 {
     fixture *x = *state;
+    unit_needs_open_files(2 * FOLDER_DEPTH_MAX);
     make_deep("d", FOLDER_DEPTH_MAX - 1);
     assert_int_equal(scan(x, NULL), LEAT_OK);
     assert_int_equal(x->f.count, 1);
@@ -311,6 +313,7 @@ static void watching(folder_desc *desc)
 static void what_cannot_be_watched_is_said(void **state)
 {
     fixture *x = *state;
+    unit_needs_watches();
     watch_fd = inotify_init1(IN_CLOEXEC);
     assert_true(watch_fd >= 0);
     unit_subfolder_make("folder");

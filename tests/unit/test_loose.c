@@ -7,6 +7,7 @@
 #include "dds.h"
 #include "loose.h"
 #include "test_pack.h"
+#include "unit_limits.h"
 #include "watch.h"
 
 #include <leat/leat.h>
@@ -414,6 +415,7 @@ static leat_change reload_of(fixture *f, const char *name)
 static void changes_are_noticed(void **state)
 {
     fixture *f = *state;
+    unit_needs_watches();
     setup(f);
     make_folder(f, "a");
     write_file(f, "a/one", 1, 1000);
@@ -444,6 +446,7 @@ static void changes_are_noticed(void **state)
 static void a_watched_pack_is_swapped(void **state)
 {
     fixture *f = *state;
+    unit_needs_watches();
     setup(f);
     test_pack_desc desc = { .seed = 5, .asset_count = 20, .size_min = 1, .size_max = 5000 };
     test_pack pack;
@@ -474,6 +477,7 @@ static void a_burst_is_one_event(void **state)
     if (f->backend != LEAT_BACKEND_SIM) {
         return; /* shown where time is ours; watch_note is the same */
     }
+    unit_needs_watches();
     setup(f);
     write_file(f, "one", 1, 1000);
     mount(f, LEAT_DEFAULT);
@@ -528,6 +532,7 @@ static void *rewrite_all_the_time(void *argument)
 static void whole_versions_or_errors(void **state)
 {
     fixture *f = *state;
+    unit_needs_watches(); /* else there is one version to be read, and soon no file has it */
     setup(f);
     for (uint32_t i = 0; i < CHURN_FILES; ++i) {
         char name[32];

@@ -3,12 +3,14 @@
  * fallen back from as documented. Older kernels and limits are played by a shim (unit_ring.h). */
 #include "unit_ring.h"
 
+#include "unit_limits.h"
 #include "uring.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/uio.h>
 
+#define OPEN_FILES_OF_A_RING 256u /* no more places may be in its table */
 #define COMBINATION_COUNT (getenv("LEAT_TEST_LONG") != NULL ? 500u : 25u)
 
 /* ---- Switches ---- */
@@ -148,6 +150,7 @@ static void wake_and_wait(unit_io *u);
 static void older_kernels_are_fallen_back_for(void **state)
 {
     unit_io *u = *state;
+    unit_needs_open_files(OPEN_FILES_OF_A_RING);
     for (size_t i = 0; i < COUNT_OF(old_kernels); ++i) {
         const old_kernel *k = &old_kernels[i];
         shim.setup_flags_known = k->flags;
@@ -184,6 +187,7 @@ static void missing_opcodes_are_fallen_back_for(void **state)
                  { IORING_OP_CLOSE, LEAT_MODE_CLOSE, false },
                  { IORING_OP_STATX, LEAT_MODE_STATX, true },
                  { IORING_OP_FADVISE, LEAT_MODE_FADVISE, true } };
+    unit_needs_open_files(OPEN_FILES_OF_A_RING);
     u->desc.uring.fadvise = LEAT_ON;
     for (size_t i = 0; i < COUNT_OF(rows); ++i) {
         shim.opcodes_hidden = UINT64_C(1) << rows[i].opcode;
