@@ -30,8 +30,7 @@ int main(int argc, char **argv)
     } else {
         leat_events events = leat_wait(s, UINT64_MAX);
         char text[512];
-        printf("%s (%llu bytes)\n", leat_event_text(s, &events.items[0], text, sizeof(text)),
-               (unsigned long long)events.items[0].size);
+        printf("%s\n", leat_event_text(s, &events.items[0], text, sizeof(text)));
         status = events.items[0].type == LEAT_EVENT_READY ? 0 : 1;
     }
     leat_destroy(s);
