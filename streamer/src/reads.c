@@ -621,14 +621,37 @@ static void read_send(leat_streamer *s, read_op *rd, uint64_t now_ns)
     }
 }
 
+static uint32_t *again_at(leat_streamer *s, uint32_t place)
+{
+    return &s->again_ring[(s->again_head + place) % READ_COUNT_MAX];
+}
+
+/* Of the reads that go to the device after all, the others stay in their order. */
+static void urgent_to_front(leat_streamer *s)
+{
+    uint32_t place = 0;
+    while (place < s->again_count && s->reads[*again_at(s, place)].rank != 0) {
+        ++place;
+    }
+    if (place > 0 && place < s->again_count) {
+        uint32_t urgent = *again_at(s, place);
+        for (; place > 0; --place) {
+            *again_at(s, place) = *again_at(s, place - 1);
+        }
+        *again_at(s, 0) = urgent;
+    }
+}
+
 /* Sends the reads to the device that the page cache did not have. False if one must wait. */
 static bool send_again(leat_streamer *s, uint64_t now_ns, bool *worked)
 {
     while (s->again_count > 0) {
+        if (atomic_load_explicit(&s->urgent_live, memory_order_relaxed) > 0) {
+            urgent_to_front(s);
+        }
         read_op *rd = &s->reads[s->again_ring[s->again_head]];
         bool urgent = rd->rank == 0;
         if (!window_allows(s->window, rd->size, urgent, now_ns) || !pool_has_room(s, rd->size, urgent)) {
-            s->issue_blocked = true;
             s->eager_waits |= rd->eager;
             return false;
         }
@@ -739,14 +762,26 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
     return progress;
 }
 
+/* Others have come back from the workers and wait for room: only who is urgent may pass them. */
+static bool may_pass(leat_streamer *s, uint64_t now_ns)
+{
+    uint32_t index = sched_peek(s->sched, now_ns);
+    if (index == SCHED_NONE) {
+        return false;
+    }
+    const request *r = &s->requests[index];
+    s->eager_waits |= in_a_hurry(r->rank, r->deadline_ns, now_ns);
+    return r->rank == 0;
+}
+
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked)
 {
     set_pace(s, now_ns);
     s->short_of_buffers = s->eager_waits = false;
-    if (send_again(s, now_ns, worked)) {
-        while (issue_read(s, now_ns, worked)) {
-        }
+    bool room = send_again(s, now_ns, worked);
+    while ((room || may_pass(s, now_ns)) && issue_read(s, now_ns, worked)) {
     }
+    s->issue_blocked |= !room;
     decode_wake(s->decode);
     flush(s, now_ns, worked);
 }

@@ -177,6 +177,53 @@ static void a_read_that_is_out_is_watched_for_who_is_raised(void **state)
     }
 }
 
+/* Chunks that were thought to be in the page cache, and were not: they wait to be read by the device, one at a time. */
+static void expect_cached(fixture *x, leat_request *requests, uint32_t count)
+{
+    leat_streamer *s = x->f.s;
+    pack_slot *slot = &s->packs[0];
+    s->desc.backend = LEAT_BACKEND_THREADS; /* the simulated device says that it has none */
+    slot->cached_score = 16;
+    slot->cached_skip = count;
+    for (uint32_t i = 0; i < count; ++i) {
+        requests[i] = stepped_read(&x->f, (leat_read_desc){ .asset = stepped_asset(&x->f, i), .user = x->submitted++ });
+        stepped_pump(&x->f);
+    }
+    s->desc.backend = LEAT_BACKEND_SIM;
+    assert_int_equal(decode_queued(s->decode), count);
+    int fd = slot->file.fd_buffered;
+    slot->file.fd_buffered = -1;
+    while (decode_step(s->decode)) {
+    }
+    slot->file.fd_buffered = fd;
+    stepped_pump(&x->f);
+    assert_int_equal(s->again_count + s->reads_in_flight, count);
+}
+
+/* What the page cache did not have fills the window. Who is urgent goes out on top of it, as ever, whether it is new or
+ * one of those that wait, and the others in the order in which they came back. */
+static void what_was_not_cached_keeps_nobody_urgent_waiting(void **state)
+{
+    (void)state;
+    enum { LOST = 9 };
+    fixture x;
+    leat_request requests[LOST];
+    setup(&x);
+    expect_cached(&x, requests, LOST);
+    uint32_t full = x.f.s->reads_in_flight;
+    assert_in_range(full, 1, LOST - 2);
+    submit(&x, LOST, LEAT_URGENT, 0);
+    submit(&x, LOST + 1, LEAT_HIGH, 0);
+    stepped_pump(&x.f);
+    assert_int_equal(x.f.s->reads_in_flight, full + 1);
+    assert_int_equal(leat_reprioritise(x.f.s, requests[LOST - 1], LEAT_URGENT, 0), LEAT_OK);
+    stepped_pump(&x.f);
+    assert_int_equal(x.f.s->reads_in_flight, full + 2);
+    assert_int_equal(x.f.s->again_count, LOST - full - 1);
+    assert_true(x.f.s->eager_waits);
+    finish(&x);
+}
+
 /* One device, and how many reads it takes to bring 2 MiB of neighbours, after some that have shown how quick it is. */
 static void learn(stepped *f, uint64_t bytes_per_second)
 {
@@ -231,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_full_window_is_watched_for_who_is_in_a_hurry),
         cmocka_unit_test(a_read_that_is_out_is_watched_for_who_joins_it),
         cmocka_unit_test(a_read_that_is_out_is_watched_for_who_is_raised),
+        cmocka_unit_test(what_was_not_cached_keeps_nobody_urgent_waiting),
         cmocka_unit_test(long_reads_are_for_the_calm),
         cmocka_unit_test(a_slow_device_gets_short_reads),
     };
