@@ -326,9 +326,8 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
         held |= in_a_hurry(rank, r->deadline_ns, now_ns) && reads_hurry(s, index);
         decode_change(s->decode, index);
     }
-    if (rank == 0 && held && !r->hurried) {
-        r->hurried = true;
-        atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
+    if (rank == 0 && held) {
+        request_urge(s, r);
     }
 }
 

@@ -137,15 +137,24 @@ static decode_key key_of(const request *r)
     return (decode_key){ .rank = r->rank, .deadline_ns = r->deadline_ns, .sequence = r->sequence };
 }
 
+static bool is_before(const request *a, const request *b)
+{
+    decode_key key_a = key_of(a), key_b = key_of(b);
+    return decode_key_before(&key_a, &key_b);
+}
+
 decode_key reads_task_key(void *streamer, const decode_task *task)
 {
-    const leat_streamer *s = streamer;
-    decode_key best = key_of(&s->requests[task->outputs->request]);
-    for (const decode_output *o = task->outputs->next; o != NULL; o = o->next) {
-        decode_key key = key_of(&s->requests[o->request]);
-        best = decode_key_before(&key, &best) ? key : best;
+    leat_streamer *s = streamer;
+    const request *best = NULL;
+    for (const decode_output *o = task->outputs; o != NULL; o = o->next) {
+        request *r = &s->requests[o->request];
+        best = best == NULL || is_before(r, best) ? r : best;
+        if (r->rank == 0) {
+            request_urge(s, r);
+        }
     }
-    return best;
+    return key_of(best);
 }
 
 /* What a lent block has behind the bytes that were asked for. */

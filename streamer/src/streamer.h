@@ -103,7 +103,7 @@ typedef struct request {
     uint8_t client;
     uint8_t priority_wanted; /* leat_priority */
     uint8_t flags; /* leat_read_flags */
-    bool hurried; /* counted in urgent_live; set once, by the I/O thread only while it holds a share in chunks_open */
+    bool hurried; /* counted in urgent_live; set once, by the submitter or with request_urge */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
     int32_t failure_os;
@@ -470,6 +470,9 @@ void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is pla
 
 /* finish.c, any inner thread but for request_drop */
 void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open; the I/O thread */
+/* It is urgent: the workers offer their cores until it has ended. The I/O thread, while a share in chunks_open cannot
+ * go: its own, that of a chunk which has not gone to the workers, or of one that waits for them, under their lock. */
+void request_urge(leat_streamer *s, request *r);
 void request_fail(leat_streamer *s, request *r, uint32_t index, leat_result result, int os_error, uint32_t chunk);
 uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
@@ -482,7 +485,9 @@ void reads_regard(const leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank
 /* The request is in a hurry from now on: so are the reads that bring chunks of it. True if there are such; then it has
  * not ended. O(reads). */
 bool reads_hurry(leat_streamer *s, uint32_t index);
-decode_key reads_task_key(void *streamer, const decode_task *task); /* by who wants it most; the I/O thread */
+/* The key of who wants a chunk most; urges those that are urgent. The I/O thread, before the chunk goes to the workers,
+ * or under their lock. */
+decode_key reads_task_key(void *streamer, const decode_task *task);
 void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_cached_was_wrong(pack_slot *slot);

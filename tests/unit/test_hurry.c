@@ -171,6 +171,11 @@ static void a_read_that_is_out_is_watched_for_who_is_raised(void **state)
         assert_int_equal(x.f.s->reads_eager, 1);
         assert_int_equal(atomic_load(&x.f.s->urgent_live), classes[i] == LEAT_URGENT ? 1 : 0);
         assert_int_equal(issued(&x), 1);
+        stepped_complete(&x.f);
+        assert_int_equal(decode_queued(x.f.s->decode), 1);
+        assert_int_equal(leat_reprioritise(x.f.s, only, LEAT_URGENT, 0), LEAT_OK); /* if it is not by now */
+        stepped_pump(&x.f);
+        assert_int_equal(atomic_load(&x.f.s->urgent_live), 1);
         stepped_finish(&x.f, &ends, x.submitted);
         assert_int_equal(atomic_load(&x.f.s->urgent_live), 0);
         finish(&x);
