@@ -437,8 +437,12 @@ int main(int argc, char **argv)
 {
     static view v; /* large, and zero at the start */
     options_result parsed = options_parse(argc, argv, &v.o);
+    if (parsed == OPTIONS_DONE) { /* the only one that prints on standard output */
+        bool printed = fflush(stdout) == 0 && ferror(stdout) == 0;
+        return printed || say("%s", "standard output cannot be written") ? 0 : 1;
+    }
     if (parsed != OPTIONS_RUN) {
-        return parsed == OPTIONS_DONE ? 0 : 2;
+        return 2;
     }
     bool ok = packs_open(&v) && catalog_make(&v) && museum_plan(&v);
     if (ok && !window_create(v.o.headless, v.o.width, v.o.height, &v.window)) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,46 @@ void bench_pack_close(bench_pack *pack)
     pack->index_bytes = NULL;
     pack->fd = -1;
 }
+
+/* ---- Files that the benchmark makes for itself ---- */
+
+int bench_file_make(char path[BENCH_PATH_SIZE])
+{
+    const char *folder = getenv("TMPDIR");
+    char name[PATH_MAX];
+    snprintf(name, sizeof(name), "%s/leat-bench-XXXXXX", folder != NULL && folder[0] != '\0' ? folder : "/tmp");
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) {
+        fprintf(stderr, "leat-bench: %s: cannot be made: %s; set TMPDIR\n", name, strerror(errno));
+        return -1;
+    }
+    unlink(name);
+    snprintf(path, BENCH_PATH_SIZE, "/proc/%ld/fd/%d", (long)getpid(), fd); /* fio can open it, too */
+    return fd;
+}
+
+int bench_pack_make(const test_pack_desc *desc, char path[BENCH_PATH_SIZE])
+{
+    int fd = bench_file_make(path);
+    if (fd < 0) {
+        return -1;
+    }
+    test_pack pack;
+    test_pack_make(desc, &pack);
+    ssize_t wrote = 1;
+    for (uint64_t done = 0; done < pack.size && wrote > 0; done += (uint64_t)wrote) {
+        wrote = write(fd, pack.bytes + done, pack.size - done);
+    }
+    test_pack_free(&pack);
+    if (wrote <= 0) {
+        fprintf(stderr, "leat-bench: a pack cannot be made in TMPDIR: %s\n", strerror(errno));
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* ---- The page cache ---- */
 
 void bench_cold(const char *path)
 {
@@ -289,7 +330,8 @@ static void usage(FILE *out)
         out,
         "  all          all of them\n\n"
         "options:\n"
-        "  --pack F      pack to read (made with leat pack); default: a synthetic one of 1 GiB, in TMPDIR or /tmp\n"
+        "  --pack F      pack to read (made with leat pack); default: a synthetic one of 1 GiB, in TMPDIR or /tmp,\n"
+        "                without a name, so that it goes with the process\n"
         "  --file F      methods: a file to read; default: one of 1 GiB that is made, in TMPDIR or /tmp\n"
         "  --method M    methods: only this one\n"
         "  --sources DIR  PNGs for the peer that reads such\n"
@@ -327,18 +369,14 @@ static bool write_json(const bench *b, char **names, int count)
  */
 static bool make_synthetic(bench *b, char *path)
 {
-    test_pack pack;
+    const test_pack_desc desc = { .seed = 1,
+                                  .asset_count = b->quick ? 400 : 4000,
+                                  .size_min = 20000,
+                                  .size_max = 500000,
+                                  .chunk_raw_size = 256u << 10 };
     printf("making a synthetic pack ...\n");
-    test_pack_make(&(test_pack_desc){ .seed = 1,
-                                      .asset_count = b->quick ? 400 : 4000,
-                                      .size_min = 20000,
-                                      .size_max = 500000,
-                                      .chunk_raw_size = 256u << 10 },
-                   &pack);
-    test_pack_write(&pack, path);
-    test_pack_free(&pack);
     b->pack_path = path;
-    return true;
+    return bench_pack_make(&desc, path) >= 0; /* open until the end */
 }
 
 /* methods does without. */
@@ -484,7 +522,8 @@ static const struct option long_options[] = {
     { "version", no_argument, NULL, 'V' },      { 0 },
 };
 
-int main(int argc, char **argv)
+/* All but the last look at what was printed. */
+static int run(int argc, char **argv)
 {
     bench b = { .rounds = 5, .seconds = 5, .suite = "", .figures = cJSON_CreateArray(), .raw = cJSON_CreateObject() };
     for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
@@ -507,7 +546,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    char synthetic[SCRATCH_SIZE] = "";
+    char synthetic[BENCH_PATH_SIZE];
     bool ok = b.pack_path != NULL || !needs_pack(argv + optind, argc - optind) || make_synthetic(&b, synthetic);
     if (ok) {
         say_if_never_cold(&b);
@@ -515,9 +554,6 @@ int main(int argc, char **argv)
     ok = ok && run_suites(&b, argv + optind, argc - optind);
     if (ok && b.json_path != NULL) {
         ok = write_json(&b, argv + optind, argc - optind);
-    }
-    if (synthetic[0] != '\0') {
-        unlink(synthetic);
     }
     if (ok && b.trace_path != NULL && !b.trace_written) {
         fprintf(stderr, "leat-bench: %s: not written; the suites urgent and trace record one\n", b.trace_path);
@@ -527,4 +563,14 @@ int main(int argc, char **argv)
     cJSON_Delete(b.figures);
     cJSON_Delete(b.raw);
     return ok ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    int code = run(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "leat-bench: standard output cannot be written\n");
+        return code == 0 ? 1 : code;
+    }
+    return code;
 }

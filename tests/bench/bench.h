@@ -63,6 +63,17 @@ typedef struct bench_pack {
 /* False, and a line that says why, if it cannot be read or holds no bytes that could be. */
 bool bench_pack_open(const char *path, bench_pack *pack);
 void bench_pack_close(bench_pack *pack);
+
+/* ---- Files that the benchmark makes for itself ---- */
+#define BENCH_PATH_SIZE 32u /* of a path to one */
+/* Makes a file in TMPDIR or /tmp that has no name there, so that it goes with the process, however that ends. Gives its
+ * descriptor, for writing, and a path that opens it as often as wanted until the descriptor is closed. Else -1, and a
+ * line that says why. */
+int bench_file_make(char path[BENCH_PATH_SIZE]);
+/* The same, and writes a synthetic pack to it. */
+struct test_pack_desc;
+int bench_pack_make(const struct test_pack_desc *desc, char path[BENCH_PATH_SIZE]);
+
 /* Puts the file out of the page cache; or into it, anew, so that it lies there alike for all, whatever was read before.
  */
 void bench_cold(const char *path);

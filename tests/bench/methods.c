@@ -59,7 +59,8 @@ typedef struct cell {
 typedef struct methods_run {
     bench *b;
     const char *path;
-    char made[PATH_MAX]; /* the temporary file; "": it was given */
+    int made_fd; /* of the file that was made; -1: it was given */
+    char made[BENCH_PATH_SIZE];
     uint64_t file_size;
     uint32_t depth, batch;
     uint64_t seed;
@@ -89,22 +90,18 @@ static bool file_fill(int fd, uint64_t size)
 
 static bool file_make(methods_run *r)
 {
-    const char *folder = getenv("TMPDIR");
-    snprintf(r->made, sizeof(r->made), "%s/leat-methods-XXXXXX", folder != NULL ? folder : "/tmp");
     r->file_size = r->b->quick ? FILE_BYTES_QUICK : FILE_BYTES;
-    int fd = mkostemp(r->made, O_CLOEXEC);
-    bool ok = fd >= 0 && file_fill(fd, r->file_size);
-    if (!ok) {
-        fprintf(stderr, "leat-bench: %s: cannot be made: %s (--file FILE reads one that is there)\n", r->made,
-                strerror(errno));
-    }
-    if (fd >= 0) {
-        close(fd);
-    } else {
-        r->made[0] = '\0';
-    }
     r->path = r->made;
-    return ok;
+    r->made_fd = bench_file_make(r->made);
+    if (r->made_fd < 0) {
+        return false;
+    }
+    if (!file_fill(r->made_fd, r->file_size)) {
+        fprintf(stderr, "leat-bench: a file cannot be made in TMPDIR: %s (--file FILE reads one that is there)\n",
+                strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 static bool file_take(methods_run *r)
@@ -151,7 +148,7 @@ static void turn_run(methods_run *r, uint32_t m, uint32_t size, bool warm)
     }
     *t = (turn){ .path = r->path,
                  .file_size = r->file_size,
-                 .checked = r->made[0] != '\0',
+                 .checked = r->made_fd >= 0,
                  .read_size = sizes[size],
                  .depth = r->depth,
                  .batch = r->batch,
@@ -359,6 +356,7 @@ bool suite_methods(bench *b)
         return false;
     }
     r->b = b;
+    r->made_fd = -1;
     r->seed = 1;
     r->depth = DEPTH_DEFAULT;
     r->batch = BATCH_DEFAULT;
@@ -374,8 +372,8 @@ bool suite_methods(bench *b)
         figures_add(r);
         counts_print(r);
     }
-    if (r->made[0] != '\0') {
-        unlink(r->made);
+    if (r->made_fd >= 0) {
+        close(r->made_fd);
     }
     cells_free(r);
     free(r);

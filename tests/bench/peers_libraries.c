@@ -193,7 +193,8 @@ typedef struct zip_entry {
 } zip_entry;
 
 static struct {
-    char path[PATH_MAX]; /* of the zip; "": none was made */
+    FILE *file; /* the zip; NULL: none was made */
+    char path[BENCH_PATH_SIZE];
     uint32_t count;
 } zip_made;
 
@@ -300,10 +301,8 @@ static void zip_directory(FILE *f, const zip_entry *entries, uint32_t count)
 
 static bool prepare_physfs(bench *b, const bench_pack *pack)
 {
-    const char *folder = getenv("TMPDIR");
-    snprintf(zip_made.path, sizeof(zip_made.path), "%s/leat-bench-XXXXXX", folder != NULL ? folder : "/tmp");
-    int fd = mkstemp(zip_made.path);
-    FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    int fd = bench_file_make(zip_made.path);
+    FILE *f = zip_made.file = fd >= 0 ? fdopen(fd, "wb") : NULL;
     zip_entry *entries = calloc(ZIP_COUNT_MAX, sizeof(*entries));
     uint64_t bytes = 0, most = b->quick ? ZIP_BYTES_MAX_QUICK : ZIP_BYTES_MAX;
     bool ok = f != NULL && entries != NULL;
@@ -317,7 +316,7 @@ static bool prepare_physfs(bench *b, const bench_pack *pack)
     if (ok) {
         zip_directory(f, entries, zip_made.count);
     }
-    ok = f != NULL && fclose(f) == 0 && ok;
+    ok = f != NULL && fflush(f) == 0 && ok;
     free(entries);
     ok = ok && PHYSFS_init("leat-bench") != 0 && PHYSFS_mount(zip_made.path, NULL, 1) != 0;
     if (!ok) {
@@ -450,9 +449,9 @@ const uint32_t library_peer_count = sizeof(library_peers) / sizeof(library_peers
 void library_peers_end(void)
 {
 #ifdef BENCH_HAVE_PHYSFS
-    if (zip_made.path[0] != '\0') {
+    if (zip_made.file != NULL) {
         PHYSFS_deinit();
-        unlink(zip_made.path);
+        fclose(zip_made.file);
     }
 #endif
 #ifdef BENCH_HAVE_STB

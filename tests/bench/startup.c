@@ -12,15 +12,12 @@
 
 static bool measure_open(bench *b, uint32_t count, samples *ms)
 {
-    test_pack pack;
-    char path[SCRATCH_SIZE];
-    test_pack_make(
-        &(test_pack_desc){
-            .seed = count, .asset_count = count, .size_min = SMALL_ASSET_BYTES, .size_max = SMALL_ASSET_BYTES },
-        &pack);
-    test_pack_write(&pack, path);
-    test_pack_free(&pack);
-    bool ok = true;
+    const test_pack_desc desc = {
+        .seed = count, .asset_count = count, .size_min = SMALL_ASSET_BYTES, .size_max = SMALL_ASSET_BYTES
+    };
+    char path[BENCH_PATH_SIZE];
+    int fd = bench_pack_make(&desc, path);
+    bool ok = fd >= 0;
     for (uint32_t round = 0; round < b->rounds && ok; ++round) {
         leat_streamer *s;
         leat_pack handle;
@@ -31,7 +28,9 @@ static bool measure_open(bench *b, uint32_t count, samples *ms)
         samples_add(ms, (double)(bench_now_ns() - begin_ns) / 1e6);
         leat_destroy(s);
     }
-    unlink(path);
+    if (fd >= 0) {
+        close(fd);
+    }
     return ok;
 }
 

@@ -4,6 +4,7 @@
 #   headless.sh LEAT_VIEW VIEW_FIXTURE      exit 77: no OpenGL off the screen here
 set -euo pipefail
 
+. "$(dirname "$0")/../full_device.sh"
 view=$1
 fixture=$2
 work=$(mktemp -d)
@@ -188,7 +189,20 @@ else
     echo "not shown here: that no display is said to be none (/dev/dri/card0 may be one)"
 fi
 
-expect 1 'cannot be written' "screenshot into nowhere" "${small[@]}" --screenshot "$work/no/such/folder.png" "$work/textures.leat"
+# A folder that is none, and a device that is full: what cannot be written is named, and nothing is removed for it.
+full_device "$work"
+for path in ${full:+"$full"} "$work/no/such/folder/out"; do
+    for output in report trace screenshot; do
+        expect 1 "$path:? .*cannot be written: (No such file|No space left)" "$output to $path" "${small[@]}" \
+            "--$output" "$path" "$work/textures.leat"
+    done
+done
+if [ -n "$full" ]; then
+    status=0
+    "$view" --help >"$full" 2>"$work/out" || status=$?
+    [ "$status" = 1 ] && grep -q 'standard output cannot be written' "$work/out" || fail "--help to a full device: exit $status"
+    [ -c "$full" ] || fail "the full device was removed"
+fi
 
 printf 'not a pack, but long enough to be read as one%.0s' {1..200} >"$work/foreign.leat"
 head -c 5000 "$work/textures.leat" >"$work/cut.leat"

@@ -1,5 +1,6 @@
-/* unit_limits.h - what a test needs of this machine beyond the usual: open files, and watches of inotify. Both have limits that an
- * administrator sets, and all programs of a user share the watches. Where there are too few, a test is skipped aloud. */
+/* unit_limits.h - what a test needs of this machine beyond the usual: open files, and watches of inotify. Both have
+ * limits that an administrator sets, and all programs of a user share the watches. Where there are too few, a test is
+ * skipped aloud. */
 #ifndef LEAT_TEST_UNIT_LIMITS_H
 #define LEAT_TEST_UNIT_LIMITS_H
 
