@@ -32,9 +32,9 @@
  *     queued --> (needs memory) --> reading --> decoding --> ready --> [terminal event] --> (release)
  *        \____________\_____________\__________\__________\---> cancelled or failed
  *
- * MEMORY has one owner at a time. leat_read_desc.bind says whose the destination is: the caller's from submit to the
- * terminal event (LEAT_BIND_CALLER), the caller's from leat_bind() on (LEAT_BIND_LATE), or Leat's, lent to the
- * caller from the READY event to leat_release() (LEAT_BIND_LEAT, the default).
+ * MEMORY has one owner at a time. leat_read_desc.bind says whose the destination is: the caller's, which Leat writes to
+ * and nobody else touches from submit (LEAT_BIND_CALLER) or leat_bind() (LEAT_BIND_LATE) to the terminal event; or
+ * Leat's, lent to the caller from the READY event to leat_release() (LEAT_BIND_LEAT, the default).
  *
  * THREADS
  *     any thread, at any time     leat_submit, leat_read, leat_cancel*, leat_reprioritise*, leat_bind, leat_release, leat_batch_*,
@@ -52,7 +52,7 @@
  * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event.
  *
  * Descs and structs are zero-initialised by the caller, and grow only with the soname. All sizes are bytes, all times
- * nanoseconds of CLOCK_MONOTONIC (or of the caller's clock: leat_tick). Since 0.1 where nothing else is said.
+ * nanoseconds of CLOCK_MONOTONIC (of a stepped streamer: of the caller's clock, leat_tick). Since 0.1 where nothing else is said.
  */
 #ifndef LEAT_LEAT_H
 #define LEAT_LEAT_H
