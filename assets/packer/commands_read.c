@@ -48,22 +48,23 @@ static named *names_sorted(const pack_file *file)
     return names;
 }
 
-/* "1024 x 512, 11 mips, BC1_SRGB"; "" for blobs and materials. */
+/* "1024x512 BC1_SRGB, 11 mips"; "" for blobs and materials. */
 static void describe(const pack_file *file, const leat_pack_asset_record *a, char *text, size_t size)
 {
     const void *metadata = file->index.metadata + a->metadata_offset;
     text[0] = '\0';
     if (a->type == LEAT_ASSET_TEXTURE) {
         const leat_pack_texture_metadata *m = metadata;
-        snprintf(text, size, "%ux%u %s, %u mips%s", m->width, m->height, leat_format_text((leat_format)m->format),
-                 m->mip_count,
+        snprintf(text, size, "%ux%u %s, %s%s", m->width, m->height, leat_format_text((leat_format)m->format),
+                 count_to_text(m->mip_count, "mip", "mips").text,
                  m->flags & LEAT_TEXTURE_CUBE ? ", cube"
                  : m->layer_count > 1         ? ", array"
                                               : "");
     } else if (a->type == LEAT_ASSET_MESH) {
         const leat_pack_mesh_metadata *m = metadata;
         const leat_pack_lod_record *lods = (const void *)(m + 1);
-        snprintf(text, size, "%u triangles, %u LODs", lods[0].index_count / 3, m->lod_count);
+        snprintf(text, size, "%s, %s", count_to_text(lods[0].index_count / 3, "triangle", "triangles").text,
+                 count_to_text(m->lod_count, "LOD", "LODs").text);
     }
 }
 
@@ -253,7 +254,7 @@ int command_verify(const options *o)
         cJSON_AddItemToObject(object, "bad", bad);
         json_print(object);
     } else if (!o->quiet || bad_count > 0) {
-        printf("%s: %u chunks, %u bad\n", file.path, file.index.chunk_count, bad_count);
+        printf("%s: %s, %u bad\n", file.path, count_to_text(file.index.chunk_count, "chunk", "chunks").text, bad_count);
     }
     int result = bad_count > 0 ? EXIT_FAILED : EXIT_OK;
     free(raw);

@@ -223,8 +223,9 @@ static void tell(const options *o, differences *d)
         printf("%s: not written: nothing was added or changed\n", o->output);
         return;
     }
-    printf("%s: %" PRIu64 " assets, %s; mount it on a higher layer than %s\n", o->output, d->stats.asset_count,
-           size_to_text(d->stats.file_size).text, o->arguments[0]);
+    printf("%s: %s, %s; mount it on a higher layer than %s\n", o->output,
+           count_to_text(d->stats.asset_count, "asset", "assets").text, size_to_text(d->stats.file_size).text,
+           o->arguments[0]);
     if (d->counts[CHANGE_REMOVED] > 0) {
         fprintf(stderr, "leat: warning: what was removed stays visible in %s: a patch cannot take it away\n",
                 o->arguments[0]);

@@ -5,6 +5,7 @@
  * outside DIR, whatever lies there. */
 #include "commands.h"
 #include "mesh_export.h"
+#include "output.h"
 #include "pack_file.h"
 #include "texture.h"
 
@@ -279,8 +280,9 @@ int command_extract(const options *o)
     }
     assets_write(&x);
     if (!o->quiet) {
-        printf("%s: %u files written, %u failed, %u assets without a file form\n", o->output, x.written, x.failed,
-               x.skipped);
+        printf("%s: %s written, %u failed, %s without a file form\n", o->output,
+               count_to_text(x.written, "file", "files").text, x.failed,
+               count_to_text(x.skipped, "asset", "assets").text);
     }
     close(x.folder);
     pack_file_close(&x.file);

@@ -52,3 +52,10 @@ size_text size_to_text(uint64_t bytes)
     snprintf(t.text, sizeof(t.text), "%.*f %s", unit > 0, size, units[unit]);
     return t;
 }
+
+count_text count_to_text(uint64_t count, const char *one, const char *many)
+{
+    count_text t;
+    snprintf(t.text, sizeof(t.text), "%llu %s", (unsigned long long)count, count == 1 ? one : many);
+    return t;
+}

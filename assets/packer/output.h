@@ -1,4 +1,4 @@
-/* output.h - what commands print: JSON, and sizes for people. */
+/* output.h - what commands print: JSON, and sizes and counts for people. */
 #ifndef LEAT_PACKER_OUTPUT_H
 #define LEAT_PACKER_OUTPUT_H
 
@@ -13,5 +13,11 @@ typedef struct size_text {
 } size_text;
 /* "812 B", "12.6 KiB", "213.9 MiB", "4.0 GiB". */
 size_text size_to_text(uint64_t bytes);
+
+typedef struct count_text {
+    char text[48];
+} count_text;
+/* "1 mesh", "265 meshes". */
+count_text count_to_text(uint64_t count, const char *one, const char *many);
 
 #endif

@@ -69,9 +69,10 @@ static void print_json(pack_summary *s, double seconds)
 }
 
 /* "651 textures (650 from the cache), " */
-static void print_count(const pack_summary *s, leat_asset_type type, const char *name, const char *after)
+static void print_count(const pack_summary *s, leat_asset_type type, const char *one, const char *many,
+                        const char *after)
 {
-    printf("%llu %s", (unsigned long long)s->type_counts[type], name);
+    printf("%s", count_to_text(s->type_counts[type], one, many).text);
     if (s->cached_counts[type] > 0) {
         printf(" (%llu from the cache)", (unsigned long long)s->cached_counts[type]);
     }
@@ -84,18 +85,19 @@ static void print_text(const pack_summary *s, double seconds)
         printf("Nothing was written (%u failed).\n", s->failure_count);
         return;
     }
-    printf("%s: %llu assets in %.1f s: ", s->output, (unsigned long long)s->stats.asset_count, seconds);
-    print_count(s, LEAT_ASSET_TEXTURE, "textures", ", ");
-    print_count(s, LEAT_ASSET_MESH, "meshes", ", ");
-    print_count(s, LEAT_ASSET_MATERIAL, "materials", s->type_counts[LEAT_ASSET_BLOB] > 0 ? ", " : "\n");
+    printf("%s: %s in %.1f s: ", s->output, count_to_text(s->stats.asset_count, "asset", "assets").text, seconds);
+    print_count(s, LEAT_ASSET_TEXTURE, "texture", "textures", ", ");
+    print_count(s, LEAT_ASSET_MESH, "mesh", "meshes", ", ");
+    print_count(s, LEAT_ASSET_MATERIAL, "material", "materials", s->type_counts[LEAT_ASSET_BLOB] > 0 ? ", " : "\n");
     if (s->type_counts[LEAT_ASSET_BLOB] > 0) {
-        print_count(s, LEAT_ASSET_BLOB, "blobs", "\n");
+        print_count(s, LEAT_ASSET_BLOB, "blob", "blobs", "\n");
     }
-    printf("  %s raw, %s in the file, padding %.2f %%, %llu duplicates\n", size_to_text(s->stats.raw_size).text,
+    printf("  %s raw, %s in the file, padding %.2f %%, %s\n", size_to_text(s->stats.raw_size).text,
            size_to_text(s->stats.file_size).text, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
-           (unsigned long long)s->stats.duplicate_count);
-    printf("  %u sources, %u failed, %u warnings; %u files of other types ignored\n", s->source_count, s->failure_count,
-           s->warning_count, s->ignored_count);
+           count_to_text(s->stats.duplicate_count, "duplicate", "duplicates").text);
+    printf("  %s, %u failed, %s; %s of other types ignored\n", count_to_text(s->source_count, "source", "sources").text,
+           s->failure_count, count_to_text(s->warning_count, "warning", "warnings").text,
+           count_to_text(s->ignored_count, "file", "files").text);
 }
 
 int pack_summary_end(pack_summary *s, bool json)
