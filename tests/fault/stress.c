@@ -12,6 +12,7 @@
 #include <leat/leat.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,7 +249,9 @@ static bool take(world *w, const leat_event *e)
     }
     const leat_pack_asset_record *asset = &w->pack.assets[one->asset];
     if (e->type == LEAT_EVENT_NEEDS_MEMORY) {
-        (void)!leat_bind(w->s, e->request, one->memory, WISH_BYTES_MAX);
+        while (leat_bind(w->s, e->request, one->memory, WISH_BYTES_MAX) == LEAT_ERROR_FULL) { /* of orders */
+            sched_yield();
+        }
         return false;
     }
     if (e->type == LEAT_EVENT_LATE) {
@@ -334,8 +337,12 @@ static int run(world *w, const leat_desc *desc, uint64_t seconds)
     bool mixed = share_reaches(stats.requests_ready, ended, READY_PER_CENT_MIN) &&
                  share_reaches(stats.requests_cancelled, ended, CANCELLED_PER_CENT_MIN) &&
                  share_reaches(stats.requests_failed, ended, FAILED_PER_CENT_MIN);
-    if (!all || !mixed) {
-        fprintf(stderr, "%s\n", all ? "one of the ways to end was hardly taken" : "some requests have not ended");
+    if (!all) {
+        fprintf(stderr,
+                "some requests have not ended: %u are queued, %u wait for memory, %u for a decode, %u reads are out\n",
+                stats.requests_queued, stats.requests_waiting_memory, stats.decode_queued, stats.reads_in_flight);
+    } else if (!mixed) {
+        fprintf(stderr, "one of the ways to end was hardly taken\n");
     }
     return all && mixed ? 0 : 1;
 }
