@@ -87,7 +87,7 @@ void pack_release_many(leat_streamer *s, pack_slot *slot, uint32_t count)
 {
     /* Release: our reads of the index come before the I/O thread's free (acquire in packs_retire). */
     if (atomic_fetch_sub_explicit(&slot->references, count, memory_order_acq_rel) == count) {
-        atomic_fetch_add_explicit(&s->pack_chores, 1, memory_order_release);
+        atomic_fetch_add_explicit(&s->pack_chores, 1, memory_order_seq_cst); /* as mail is (pump_sleep) */
         streamer_wake(s, WAKE_NOW); /* it is shown no more, and we were the last: the I/O thread frees it */
     }
 }
@@ -429,7 +429,7 @@ leat_result leat_pack_close(leat_streamer *s, leat_pack pack)
                                                     memory_order_acq_rel, memory_order_acquire));
     mount->closing = pack.generation;
     atomic_store_explicit(&mount->stage, MOUNT_CLOSING, memory_order_release); /* pairs with the acquire in pump.c */
-    atomic_fetch_add_explicit(&s->pack_chores, 1, memory_order_release);
+    atomic_fetch_add_explicit(&s->pack_chores, 1, memory_order_seq_cst); /* as mail is (pump_sleep) */
     pack_let_go(s, &s->packs[(uint32_t)view - 1]);
     streamer_wake(s, WAKE_NOW);
     watch_wake(s); /* if it was watched, that ends */

@@ -398,6 +398,8 @@ static bool tend_packs(leat_streamer *s, uint64_t now_ns)
     for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
         pack_mount *mount = &s->mounts[i];
         if (atomic_load_explicit(&mount->stage, memory_order_acquire) == MOUNT_CLOSING) {
+            /* What the same thread submitted before may have come after our last look at the mail. */
+            take_mail(s, now_ns);
             command c = { .type = COMMAND_CANCEL_WHERE,
                           .ticket = SWEEP_ALL,
                           .pack = { .index = i, .generation = mount->closing } };
@@ -535,6 +537,7 @@ static bool decode_is_rich(const leat_streamer *s)
 static bool mail_waits(const leat_streamer *s)
 {
     return !mpsc_is_empty(&s->mail) || !command_queue_is_empty(&s->commands) ||
+           atomic_load_explicit(&s->pack_chores, memory_order_seq_cst) > 0 ||
            atomic_load_explicit(&s->stopping, memory_order_seq_cst) ||
            (!mpsc_is_empty(&s->returned) &&
             ((atomic_load_explicit(&s->starving, memory_order_relaxed) && !decode_is_rich(s)) ||
