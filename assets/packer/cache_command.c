@@ -41,7 +41,7 @@ int command_cache(const options *o)
     const char *why = NULL, *folder = o->cache;
     cache_verb verb = verb_find(o->arguments[0]);
     if (verb == VERB_COUNT) {
-        fprintf(stderr, "leat: say show, trim or clear, not %s; see `leat cache --help`\n", o->arguments[0]);
+        message_print("say show, trim or clear, not %s; see `leat cache --help`", o->arguments[0]);
         return EXIT_USAGE;
     }
     if (folder == NULL && cache_folder_default(found, sizeof(found), &why)) {
@@ -66,7 +66,7 @@ int command_cache(const options *o)
                                            : "LEAT_CACHE=off: there is no cache";
     }
     if (problem != NULL) {
-        fprintf(stderr, "leat: %s\n", problem);
+        message_print("%s", problem);
     }
     int result = problem == NULL ? EXIT_OK : EXIT_FAILED;
     cache_close(c);

@@ -18,7 +18,7 @@ static bool open_or_say(const options *o, pack_file *file)
     if (pack_file_open(o->arguments[0], file, &error) == LEAT_OK) {
         return true;
     }
-    fprintf(stderr, "leat: %s\n", error.text);
+    message_print("%s", error.text);
     return false;
 }
 
@@ -98,7 +98,7 @@ int command_list(const options *o)
     }
     int result = names == NULL ? EXIT_FAILED : EXIT_OK;
     if (names == NULL) {
-        fprintf(stderr, "leat: %s: out of memory for its list of assets\n", file.path);
+        message_print("%s: out of memory for its list of assets", file.path);
     }
     free(names);
     pack_file_close(&file);
@@ -214,7 +214,7 @@ static void bad_chunk_say(const pack_file *file, uint32_t chunk, const leat_erro
 {
     const leat_pack_chunk_record *k = &file->index.chunks[chunk];
     if (bad == NULL) {
-        fprintf(stderr, "leat: %s; in it:\n", error->text);
+        message_print("%s; in it:", error->text);
         assets_in(file, chunk, NULL);
         return;
     }
@@ -235,7 +235,7 @@ int command_verify(const options *o)
     }
     uint8_t *raw = malloc(LEAT_PACK_CHUNK_RAW_MAX);
     if (raw == NULL) {
-        fprintf(stderr, "leat: %s: out of memory for a chunk\n", file.path);
+        message_print("%s: out of memory for a chunk", file.path);
         pack_file_close(&file);
         return EXIT_FAILED;
     }

@@ -227,8 +227,7 @@ static void tell(const options *o, differences *d)
            count_to_text(d->stats.asset_count, "asset", "assets").text, size_to_text(d->stats.file_size).text,
            o->arguments[0]);
     if (d->counts[CHANGE_REMOVED] > 0) {
-        fprintf(stderr, "leat: warning: what was removed stays visible in %s: a patch cannot take it away\n",
-                o->arguments[0]);
+        message_print("warning: what was removed stays visible in %s: a patch cannot take it away", o->arguments[0]);
     }
 }
 
@@ -249,7 +248,7 @@ int command_diff(const options *o)
     if (result == LEAT_OK) {
         tell(o, &d);
     } else {
-        fprintf(stderr, "leat: %s\n", error.text);
+        message_print("%s", error.text);
     }
     free(d.items);
     pack_file_close(&d.before);

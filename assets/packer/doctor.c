@@ -1,6 +1,7 @@
 /* doctor.c - `leat doctor [PATH]`: probes, then report. See doctor.h. */
 #include "doctor.h"
 #include "commands.h"
+#include "output.h"
 
 #include <stdio.h>
 
@@ -12,7 +13,7 @@ int command_doctor(const options *o)
     doctor_probe_machine(&f.machine); /* first: the next one raises the limit that it notes */
     doctor_probe_uring(&f.uring);
     if (!doctor_probe_path(path, f.uring.setup.error == 0, &f.path, &error)) {
-        fprintf(stderr, "leat: %s\n", error.text);
+        message_print("%s", error.text);
         return EXIT_FAILED;
     }
     doctor_probe_leat(&f.path, &f.leat);

@@ -4,6 +4,7 @@
  * '/': each folder on the way is opened relative to the one before without following links, so that nothing is written
  * outside DIR, whatever lies there. */
 #include "commands.h"
+#include "file_create.h"
 #include "mesh_export.h"
 #include "output.h"
 #include "pack_file.h"
@@ -36,7 +37,7 @@ typedef struct sink {
 
 static void fail(extraction *x, const char *name, const char *why)
 {
-    fprintf(stderr, "leat: %s: %s\n", name, why);
+    message_print("%s: %s", name, why);
     ++x->failed;
 }
 
@@ -73,32 +74,38 @@ static bool bytes_write(int fd, const uint8_t *bytes, uint64_t size)
     return true;
 }
 
+static void file_failed(extraction *x, const char *name, const char *extension, const char *why)
+{
+    message_print("%s/%s%s: %s", x->options->output, name, extension, why);
+    ++x->failed;
+}
+
 static void file_write(extraction *x, const char *name, const char *extension, const uint8_t *bytes, uint64_t size)
 {
     char path[PATH_SIZE_MAX];
-    const char *base = NULL;
+    const char *base = NULL, *why = NULL;
     snprintf(path, sizeof(path), "%s%s", name, extension);
     int folder = folder_open(x->folder, path, &base);
-    int fd = folder < 0 ? -1 : openat(folder, base, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && bytes_write(fd, bytes, size);
-    int number = errno;
-    if (fd >= 0 && close(fd) != 0 && ok) {
-        ok = false;
-        number = errno;
-    }
-    if (fd >= 0 && !ok) { /* half a file would be taken for a whole one */
-        unlinkat(folder, base, 0);
-    }
-    if (folder >= 0) {
-        close(folder);
-    }
-    if (ok) {
-        ++x->written;
+    if (folder < 0) {
+        file_failed(x, name, extension, strerror(errno));
         return;
     }
-    char why[256];
-    snprintf(why, sizeof(why), "cannot be written: %s", strerror(number));
-    fail(x, name, why);
+    int fd = file_create(folder, base, x->options->force, &why);
+    if (fd >= 0 && !bytes_write(fd, bytes, size)) {
+        why = strerror(errno);
+    }
+    if (fd >= 0 && close(fd) != 0 && why == NULL) {
+        why = strerror(errno);
+    }
+    if (fd >= 0 && why != NULL) { /* half a file would be taken for a whole one */
+        unlinkat(folder, base, 0);
+    }
+    close(folder);
+    if (why != NULL) {
+        file_failed(x, name, extension, why);
+        return;
+    }
+    ++x->written;
 }
 
 /* ---- Textures ---- */
@@ -199,21 +206,23 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
     char path[PATH_SIZE_MAX], through[PATH_SIZE_MAX + 64];
     const char *base = NULL, *why = "";
     bool gltf = x->options->gltf;
-    snprintf(path, sizeof(path), "%s%s", name, extension_needed(name, gltf ? ".gltf" : ".obj"));
+    const char *extension = extension_needed(name, gltf ? ".gltf" : ".obj");
+    snprintf(path, sizeof(path), "%s%s", name, extension);
     int folder = folder_open(x->folder, path, &base);
     if (folder < 0) {
-        fail(x, name, strerror(errno));
+        file_failed(x, name, extension, strerror(errno));
         return;
     }
     snprintf(through, sizeof(through), "/proc/self/fd/%d/%s", folder, base);
     mesh_export_desc desc = { .metadata = (const void *)(x->file.index.metadata + a->metadata_offset),
                               .raw = raw,
                               .raw_size = a->raw_size,
-                              .path = through };
+                              .path = through,
+                              .replace = x->options->force };
     if (gltf ? mesh_export_gltf(&desc, &why) : mesh_export_obj(&desc, &why)) {
         ++x->written;
     } else {
-        fail(x, name, why);
+        file_failed(x, name, extension, why);
     }
     close(folder);
 }
@@ -269,12 +278,12 @@ int command_extract(const options *o)
     extraction x = { .options = o, .folder = -1 };
     leat_error error = { 0 };
     if (pack_file_open(o->arguments[0], &x.file, &error) != LEAT_OK) {
-        fprintf(stderr, "leat: %s\n", error.text);
+        message_print("%s", error.text);
         return EXIT_FAILED;
     }
     if ((mkdir(o->output, 0777) != 0 && errno != EEXIST) ||
         (x.folder = open(o->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        fprintf(stderr, "leat: %s: cannot be made or opened: %s\n", o->output, strerror(errno));
+        message_print("%s: cannot be made or opened: %s", o->output, strerror(errno));
         pack_file_close(&x.file);
         return EXIT_FAILED;
     }

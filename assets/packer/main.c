@@ -1,5 +1,6 @@
 /* main.c - the `leat` command: reads its arguments and calls one of commands.h. */
 #include "commands.h"
+#include "output.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -38,7 +39,7 @@ int main(int argc, char **argv)
         result = run[o.command](&o);
     }
     if (!output_is_written()) {
-        fprintf(stderr, "leat: standard output cannot be written\n");
+        message_print("standard output cannot be written");
         return result == EXIT_OK ? EXIT_FAILED : result;
     }
     return result;

@@ -2,9 +2,11 @@
  *
  * The raw bytes of a pack are somebody's bytes: indices are checked before they are used or written. */
 #include "mesh_export.h"
+#include "file_create.h"
 
 #include <cjson/cJSON.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -90,12 +92,13 @@ static void material_text(const mesh_export_desc *d, uint32_t slot, char *text, 
     }
 }
 
-/* Not through a link: it may lead anywhere. NULL: errno says why. */
-static FILE *file_make(const char *path)
+/* NULL: *why says why. */
+static FILE *file_make(const mesh_export_desc *d, const char *path, const char **why)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int fd = file_create(AT_FDCWD, path, d->replace, why);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (fd >= 0 && file == NULL) {
+        *why = strerror(errno);
         close(fd);
     }
     return file;
@@ -124,9 +127,8 @@ bool mesh_export_obj(const mesh_export_desc *d, const char **why)
     if (!flatten(d, &m, why)) {
         return false;
     }
-    FILE *file = file_make(d->path);
+    FILE *file = file_make(d, d->path, why);
     if (file == NULL) {
-        *why = strerror(errno);
         flat_free(&m);
         return false;
     }
@@ -199,11 +201,10 @@ typedef struct gltf_vertex {
     uint8_t color[4];
 } gltf_vertex;
 
-static bool write_bin(const char *path, const flat_mesh *m, const char **why)
+static bool write_bin(const mesh_export_desc *d, const char *path, const flat_mesh *m, const char **why)
 {
-    FILE *file = file_make(path);
+    FILE *file = file_make(d, path, why);
     if (file == NULL) {
-        *why = strerror(errno);
         return false;
     }
     for (uint32_t i = 0; i < m->vertex_count; ++i) {
@@ -252,6 +253,18 @@ static void add_primitives(const mesh_export_desc *d, const flat_mesh *m, cJSON 
     }
 }
 
+/* A file's name as a URI: all but letters, digits and -._~ as %XX (RFC 3986). */
+static void add_uri(cJSON *buffer, const char *name)
+{
+    char *uri = malloc(strlen(name) * 3 + 1), *end = uri;
+    for (; uri != NULL && *name != '\0'; ++name) {
+        bool plain = isalnum((unsigned char)*name) || strchr("-._~", *name) != NULL;
+        end += sprintf(end, plain ? "%c" : "%%%02X", (unsigned char)*name);
+    }
+    cJSON_AddStringToObject(buffer, "uri", uri != NULL ? uri : "");
+    free(uri);
+}
+
 static cJSON *describe(const mesh_export_desc *d, const flat_mesh *m, const char *bin_name)
 {
     cJSON *root = cJSON_CreateObject();
@@ -260,7 +273,7 @@ static cJSON *describe(const mesh_export_desc *d, const flat_mesh *m, const char
     cJSON_AddStringToObject(asset, "generator", "leat extract");
     uint64_t vertices = (uint64_t)m->vertex_count * sizeof(gltf_vertex), indices = (uint64_t)m->index_count * 4;
     cJSON *buffer = cJSON_CreateObject();
-    cJSON_AddStringToObject(buffer, "uri", bin_name);
+    add_uri(buffer, bin_name);
     cJSON_AddNumberToObject(buffer, "byteLength", (double)(vertices + indices));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(root, "buffers"), buffer);
     cJSON *views = cJSON_AddArrayToObject(root, "bufferViews");
@@ -293,19 +306,18 @@ bool mesh_export_gltf(const mesh_export_desc *d, const char **why)
     }
     size_t length = strlen(d->path);
     char *bin_path = malloc(length + 5);
+    *why = "out of memory";
     bool ok = bin_path != NULL && length > 5;
     if (ok) {
         memcpy(bin_path, d->path, length + 1);
         memcpy(bin_path + length - 5, ".bin", 5); /* instead of ".gltf" */
         const char *slash = strrchr(bin_path, '/');
-        ok = write_bin(bin_path, &m, why);
+        ok = write_bin(d, bin_path, &m, why);
         cJSON *root = ok ? describe(d, &m, slash != NULL ? slash + 1 : bin_path) : NULL;
         char *text = root != NULL ? cJSON_Print(root) : NULL;
-        FILE *file = text != NULL ? file_make(d->path) : NULL;
-        if (ok && file == NULL) {
-            *why = strerror(errno);
-            ok = false;
-        } else if (ok) {
+        FILE *file = text != NULL ? file_make(d, d->path, why) : NULL;
+        ok = file != NULL;
+        if (ok) {
             fputs(text, file);
             ok = file_finish(file, d->path, why);
         }

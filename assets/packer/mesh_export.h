@@ -14,6 +14,7 @@ typedef struct mesh_export_desc {
     const char *const *material_names; /* of each slot; NULL entries become "material<slot>" */
     uint32_t lod; /* 0: the finest */
     const char *path; /* ends in .obj or .gltf; the .bin of a .gltf is written beside it */
+    bool replace; /* files that are there already */
 } mesh_export_desc;
 
 /* False, and *why (a static text, or strerror), if a file cannot be written or an index names no vertex. */

@@ -1,6 +1,7 @@
 /* options.c - see options.h. One table of long options for all commands; each command names those that it takes. */
 #include "options.h"
 #include "cache.h"
+#include "output.h"
 #include "threads.h"
 
 #include <leat/leat.h>
@@ -55,10 +56,11 @@ static const command_text commands[] = {
       "      --json                   an object: chunks (how many), bad (those that are)\n"
       "      --quiet                  say nothing if all is well\n\n"
       "Exit: 0 all is well; 1 a chunk is bad, or PACK cannot be read; 2 usage." },
-    { "extract", "odGqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf]",
+    { "extract", "odGfqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf] [--force]",
       "Writes assets as files below DIR: textures as PNG (HDR as .hdr; --dds: as DDS), models as OBJ, others as they\n"
-      "are. Without a NAME: all assets.\n\n"
+      "are. Without a NAME: all assets. Files that are there already are kept and named, and the rest is written.\n\n"
       "  -o, --output DIR             made if it is not there\n"
+      "  -f, --force                  replace files that are there already\n"
       "      --dds                    textures as DDS, with all mips, unchanged\n"
       "      --gltf                   models as glTF, with a .bin beside it\n"
       "      --quiet                  no summary\n\n"
@@ -98,23 +100,15 @@ static const command_text commands[] = {
 };
 
 static const struct option long_options[] = {
-    { "output", required_argument, NULL, 'o' },
-    { "jobs", required_argument, NULL, 'j' },
-    { "level", required_argument, NULL, 'l' },
-    { "texture-format", required_argument, NULL, 't' },
-    { "blobs", required_argument, NULL, 'b' },
-    { "cache", required_argument, NULL, 'c' },
-    { "no-cache", no_argument, NULL, 'N' },
-    { "cache-limit", required_argument, NULL, 'L' },
-    { "json", no_argument, NULL, 'J' },
-    { "strict", no_argument, NULL, 's' },
-    { "dds", no_argument, NULL, 'd' },
-    { "gltf", no_argument, NULL, 'G' },
-    { "quiet", no_argument, NULL, 'q' },
-    { "request", required_argument, NULL, 'r' },
-    { "count", required_argument, NULL, 'C' },
-    { "help", no_argument, NULL, 'h' },
-    { NULL, 0, NULL, 0 },
+    { "output", required_argument, NULL, 'o' },  { "jobs", required_argument, NULL, 'j' },
+    { "level", required_argument, NULL, 'l' },   { "texture-format", required_argument, NULL, 't' },
+    { "blobs", required_argument, NULL, 'b' },   { "cache", required_argument, NULL, 'c' },
+    { "no-cache", no_argument, NULL, 'N' },      { "cache-limit", required_argument, NULL, 'L' },
+    { "json", no_argument, NULL, 'J' },          { "strict", no_argument, NULL, 's' },
+    { "dds", no_argument, NULL, 'd' },           { "gltf", no_argument, NULL, 'G' },
+    { "force", no_argument, NULL, 'f' },         { "quiet", no_argument, NULL, 'q' },
+    { "request", required_argument, NULL, 'r' }, { "count", required_argument, NULL, 'C' },
+    { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
 };
 
 static void print_overview(FILE *to)
@@ -128,8 +122,7 @@ static void print_overview(FILE *to)
 
 static int usage_error(const char *command_name, const char *text, const char *detail)
 {
-    fprintf(stderr, "leat: %s%s; see `leat%s%s --help`\n", text, detail, command_name[0] != '\0' ? " " : "",
-            command_name);
+    message_print("%s%s; see `leat%s%s --help`", text, detail, command_name[0] != '\0' ? " " : "", command_name);
     return EXIT_USAGE;
 }
 
@@ -217,6 +210,9 @@ static int option_take(int option, const command_text *text, options *o)
         return -1;
     case 'G':
         o->gltf = true;
+        return -1;
+    case 'f':
+        o->force = true;
         return -1;
     case 'q':
         o->quiet = true;
@@ -359,7 +355,7 @@ int options_parse(int argc, char **argv, options *o)
     opterr = 0;
     optind = 2;
     int found_long = -1;
-    for (int option; (option = getopt_long(argc, argv, ":o:j:l:t:h", long_options, &found_long)) != -1;
+    for (int option; (option = getopt_long(argc, argv, ":o:j:l:t:fh", long_options, &found_long)) != -1;
          found_long = -1) {
         if (option == ':') {
             return usage_error(text->name, "a value is missing after ", argv[optind - 1]);

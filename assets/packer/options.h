@@ -33,7 +33,7 @@ typedef struct options {
     uint32_t count; /* --count */
     const char *cache; /* --cache FOLDER; NULL: where cache_folder_default() says */
     uint64_t cache_limit; /* --cache-limit, bytes of disk */
-    bool json, strict, dds, gltf, quiet, no_cache;
+    bool json, strict, dds, gltf, force, quiet, no_cache;
 } options;
 
 /* -1: go on; else the exit code (help and version have been printed, or what is wrong and a hint). */

@@ -3,8 +3,27 @@
 
 #include "pack_index.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+void message_print(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+    va_start(arguments, format);
+    int size = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    fputs("leat: ", stderr);
+    for (const unsigned char *at = (const unsigned char *)(size < 0 ? "out of memory" : text); *at != '\0'; ++at) {
+        bool two = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+        fputc(two || *at < 0x20 || *at == 0x7f ? '?' : *at, stderr);
+        at += two;
+    }
+    fputc('\n', stderr);
+    free(size < 0 ? NULL : text);
+}
 
 static void text_repair(char *text)
 {

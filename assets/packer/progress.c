@@ -1,5 +1,6 @@
 /* progress.c - see progress.h. One thread. The time is read for the ETA only. */
 #include "progress.h"
+#include "output.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -65,23 +66,10 @@ void progress_add(progress *p, uint64_t amount)
     }
 }
 
-/* File names may hold anything, also what moves a terminal's cursor: controls below 0x20, and those from U+0080 to
- * U+009F, which are two bytes. */
-static void text_print(const char *text)
-{
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; ++at) {
-        bool two = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
-        fputc(two || *at < 0x20 || *at == 0x7f ? '?' : *at, stderr);
-        at += two;
-    }
-}
-
 void progress_message(progress *p, const char *kind, const char *text)
 {
     bar_clear(p);
-    fprintf(stderr, "leat: %s", kind);
-    text_print(text);
-    fputc('\n', stderr);
+    message_print("%s%s", kind, text);
 }
 
 void progress_end(progress *p)

@@ -169,10 +169,52 @@ static void stream_flush(struct aiFile *file)
     (void)file;
 }
 
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Undoes %XX behind the folder of the source. False: there is none, or it would be the end of the text. */
+static bool uri_decode(const import_job *job, const char *uri, char *path, size_t path_size)
+{
+    size_t at = 0, folder = folder_size(job->path);
+    bool changed = false;
+    for (size_t i = 0; uri[i] != '\0'; ++i, ++at) {
+        if (at + 1 >= path_size) {
+            return false;
+        }
+        int high = uri[i] == '%' && i >= folder ? digit_of(uri[i + 1]) : -1;
+        int low = high >= 0 ? digit_of(uri[i + 2]) : -1;
+        if (high == 0 && low == 0) {
+            return false;
+        }
+        path[at] = low >= 0 ? (char)(high * 16 + low) : uri[i];
+        changed |= low >= 0;
+        i += low >= 0 ? 2 : 0;
+    }
+    path[at] = '\0';
+    return changed;
+}
+
+/* glTF names its files by URI, and Assimp hands them on as they are. */
+static const source_file *uri_find(source_files *s, const char *uri)
+{
+    const source_file *file = file_find(s, uri);
+    const char *dot = strrchr(s->job->path, '.');
+    char path[PATH_MAX];
+    bool missing = file != NULL && file->bytes == NULL && !file->unreadable;
+    bool decoded =
+        missing && dot != NULL && strcasecmp(dot, ".gltf") == 0 && uri_decode(s->job, uri, path, sizeof(path));
+    return decoded ? file_find(s, path) : file;
+}
+
 static struct aiFile *file_open(struct aiFileIO *io, const char *path, const char *mode)
 {
     source_files *s = (source_files *)(void *)io->UserData;
-    const source_file *source = mode[0] == 'r' ? file_find(s, path) : NULL;
+    const source_file *source = mode[0] == 'r' ? uri_find(s, path) : NULL;
     stream *opened = source != NULL && source->bytes != NULL ? malloc(sizeof(*opened)) : NULL;
     if (opened == NULL) {
         return NULL;

@@ -2,6 +2,7 @@
 #include "trace_load.h"
 
 #include "file_read.h"
+#include "output.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -275,7 +276,7 @@ bool trace_load(const char *path, trace *t)
     uint64_t size = 0;
     uint8_t *bytes = file_read(path, TRACE_BYTES_MAX, &size, &result);
     if (bytes == NULL) {
-        fprintf(stderr, "leat: %s\n", result.message_count > 0 ? result.messages[0].text : "out of memory");
+        message_print("%s", result.message_count > 0 ? result.messages[0].text : "out of memory");
         import_result_free(&result);
         return false;
     }
@@ -284,7 +285,7 @@ bool trace_load(const char *path, trace *t)
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(json, "traceEvents");
     const cJSON *other = cJSON_GetObjectItemCaseSensitive(json, "otherData");
     if (!cJSON_IsArray(events) || text_of(other, "leat")[0] == '\0') {
-        fprintf(stderr, "leat: %s: is not a trace that Leat has written (leat_trace_stop, leat-view --trace)\n", path);
+        message_print("%s: is not a trace that Leat has written (leat_trace_stop, leat-view --trace)", path);
         cJSON_Delete(json);
         return false;
     }
@@ -305,7 +306,7 @@ bool trace_load(const char *path, trace *t)
     free(l.requests.places);
     free(l.reads.places);
     if (l.failed) {
-        fprintf(stderr, "leat: %s: no memory to load it\n", path);
+        message_print("%s: no memory to load it", path);
         trace_unload(t);
     }
     return !l.failed;

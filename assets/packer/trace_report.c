@@ -166,14 +166,13 @@ static int why(const options *o, const trace *t)
     unsigned int index, generation;
     char rest;
     if (sscanf(o->request, "%u.%u%c", &index, &generation, &rest) != 2) {
-        fprintf(stderr, "leat: \"%s\" is not a request; write INDEX.GENERATION, as `leat trace top` prints it\n",
-                o->request);
+        message_print("\"%s\" is not a request; write INDEX.GENERATION, as `leat trace top` prints it", o->request);
         return EXIT_USAGE;
     }
     const trace_request *r = trace_find(t, index, generation);
     if (r == NULL) {
-        fprintf(stderr, "leat: %s: holds no request %s; `leat trace top` lists some%s\n", o->arguments[1], o->request,
-                t->records_overwritten > 0 ? " (older records were overwritten: raise trace_event_count)" : "");
+        message_print("%s: holds no request %s; `leat trace top` lists some%s", o->arguments[1], o->request,
+                      t->records_overwritten > 0 ? " (older records were overwritten: raise trace_event_count)" : "");
         return EXIT_FAILED;
     }
     life l = life_of(t, r);
@@ -266,7 +265,7 @@ static int top(const options *o, const trace *t)
 {
     ranked *all = calloc(u32_max(t->request_count, 1), sizeof(*all));
     if (all == NULL) {
-        fprintf(stderr, "leat: out of memory\n");
+        message_print("out of memory");
         return EXIT_FAILED;
     }
     uint32_t count = 0;

@@ -104,6 +104,12 @@ static bool plain_name_valid(const char *name, size_t size)
     return size != 0 && size <= LEAT_PACK_NAME_SIZE_MAX && name[0] != '/' && name[0] != '.' && name[size - 1] != '/';
 }
 
+/* U+0000 to U+001F, and U+007F to U+009F, of which the last 32 are two bytes. A terminal takes them for commands. */
+static bool is_control(const uint8_t *at, size_t left)
+{
+    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && left > 1 && at[1] < 0xa0);
+}
+
 bool pack_name_valid(const char *name, size_t size)
 {
     if (size == 0 || size > LEAT_PACK_NAME_SIZE_MAX) {
@@ -121,7 +127,8 @@ bool pack_name_valid(const char *name, size_t size)
             part = ++i;
             continue;
         }
-        size_t sequence = at[i] < 0x20 || at[i] == 0x7f || at[i] == '\\' ? 0 : pack_utf8_sequence(at + i, size - i);
+        bool refused = at[i] == '\\' || is_control(at + i, size - i);
+        size_t sequence = refused ? 0 : pack_utf8_sequence(at + i, size - i);
         if (sequence == 0) {
             return false;
         }

@@ -45,7 +45,7 @@ static bool valid_slowly(const uint8_t *name, size_t size)
 {
     for (size_t at = 0, step = 0; at < size; at += step) {
         uint32_t c;
-        if (!code_point(name + at, size - at, &step, &c) || c < 0x20 || c == 0x7f || c == '\\') {
+        if (!code_point(name + at, size - at, &step, &c) || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == '\\') {
             return false;
         }
     }

@@ -53,14 +53,14 @@ echo hello >bad/text.png
 : >bad/empty.png
 truncate -s 2G bad/big.png
 printf 'DDS and no more' >bad/short.dds
-echo hello >$'bad/red\xc2\x9b31m.png' # U+009B begins a command to the terminal
+cp "$good" $'bad/red\xc2\x9b31m.png' # U+009B begins a command to the terminal
 echo '{' >bad/model.gltf
 ln -s nowhere bad/dangling.png
 ln -s .. bad/sub/loop
 mkfifo bad/pipe.png
 echo text >bad/notes.txt
 expect 3 "$leat" pack bad -o bad.leat --quiet
-for name in bad/back bad/cut text empty big short.dds model.gltf dangling loop pipe; do
+for name in bad/back bad/cut bad/red text empty big short.dds model.gltf dangling loop pipe; do
     said "$name"
 done
 [ -z "$(LC_ALL=C grep -l $'\xc2\x9b' err)" ] || fail "a file's name has given the terminal a command"
@@ -364,6 +364,47 @@ expect 1 "$leat" diff first.leat damaged.leat -o none.leat
 [ ! -e none.leat ] && [ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "a patch was left after damage"
 expect 2 "$leat" diff first.leat
 
+echo "a glTF file names its buffer by URI"
+mkdir uri
+sed 's/box\.bin/my%20box%2e%C3%A4/' few/box.gltf >uri/box.gltf
+cp few/box.bin $'uri/my box.\xc3\xa4'
+expect 0 "$leat" pack uri -o uri.leat --quiet --strict
+cp few/box.bin uri/my%20box%2e%C3%A4 # who has a file of the very name means it
+printf '\1' | dd of=uri/my%20box%2e%C3%A4 bs=1 seek=2 conv=notrunc 2>/dev/null
+expect 0 "$leat" pack uri -o named.leat --quiet --strict
+! cmp -s uri.leat named.leat || fail "a file of the very name was not read"
+cp few/box.gltf 'uri/a%20 #b.gltf'
+cp few/box.bin uri
+expect 0 "$leat" pack uri -o uri.leat --quiet --strict
+expect 0 "$leat" extract uri.leat 'a%20 #b.gltf' -o uri.out --gltf
+grep -qF '"a%2520%20%23b.bin"' 'uri.out/a%20 #b.gltf' || fail "the buffer's name is not a URI"
+expect 0 "$leat" pack uri.out -o uri.leat --quiet --strict
+
+echo "what is there already is kept, unless forced"
+find back -name '*.png' | sort >extracted
+mine=$(sed -n 1p extracted)
+lost=$(sed -n 2p extracted)
+odd=$(sed -n 3p extracted)
+cp "$mine" "$mine.before"
+echo mine >"$mine"
+rm "$lost" "$odd"
+mkfifo "$odd"
+expect 1 "$leat" extract first.leat -o back
+said "$mine: is there already; --force replaces it"
+said "$odd: is there already, and is not a file"
+[ "$(cat "$mine")" = mine ] || fail "a file was overwritten without --force"
+[ -s "$lost" ] || fail "what was not there was not written"
+expect 1 "$leat" extract first.leat -o back --force
+[ -p "$odd" ] || fail "a pipe was replaced"
+cmp "$mine" "$mine.before" || fail "--force has not replaced a file"
+for format in obj gltf; do
+    option=$([ $format = obj ] || echo --gltf)
+    expect 0 "$leat" extract uri.leat -o kept.$format $option
+    expect 1 "$leat" extract uri.leat -o kept.$format $option
+    said "is there already; --force replaces it"
+    expect 0 "$leat" extract uri.leat -o kept.$format $option --force
+done
+
 echo "nothing is written outside the folder"
 expect 0 "$leat" list one.leat
 name=$(grep -o -m 1 '[^ ]*/[^ ]*\.png$' out)
@@ -377,6 +418,7 @@ ln -s ../outside/m.obj trap/m.obj
 expect 1 "$leat" extract model.leat m.obj -o trap
 ln -s ../outside/m.bin trap/m.obj.bin
 expect 1 "$leat" extract model.leat m.obj -o trap --gltf
+expect 1 "$leat" extract model.leat m.obj -o trap --force
 [ -z "$(ls outside)" ] || fail "a link in the place of a model's file has led outside"
 
 echo "the command line"

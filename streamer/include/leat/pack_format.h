@@ -46,7 +46,7 @@ extern "C" {
 #define LEAT_PACK_RAW_ALIGNMENT 16u
 
 /* Names: UTF-8, 1 .. 1023 bytes, '/'-separated, no empty, "." or ".." part, no leading '/', no backslash, no
- * byte below 0x20, no 0x7f. */
+ * control character (below U+0020, U+007F to U+009F). */
 #define LEAT_PACK_NAME_SIZE_MAX 1023u
 
 /* Sections of the index, in this order in the file, each at a multiple of 8 from the start of the index. */
