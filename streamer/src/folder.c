@@ -59,6 +59,18 @@ bool folder_unchanged(const folder *f, uint32_t file)
     return loose_same(&stamp, &f->files[file].stamp);
 }
 
+/* What is short is ours (descriptors, memory), and says nothing of the entry: to leave it out would be to tell of files
+ * that have gone. True: the scan is over. */
+static bool runs_short(scan *sc, int os_error)
+{
+    bool is_short = os_error == EMFILE || os_error == ENFILE || os_error == ENOMEM;
+    if (is_short) {
+        sc->result = LEAT_ERROR_OS;
+        sc->os_error = os_error;
+    }
+    return is_short;
+}
+
 /* ---- The list ---- */
 
 /* Twice the capacity, for `size` more elements of 1 byte or one of more. */
@@ -107,7 +119,7 @@ static const loose_file *known_before(const scan *sc, const loose_file *file)
 }
 
 /* A DDS file that can be streamed as it is becomes a texture; all others stay bytes. */
-static void look_at_texture(const scan *sc, loose_file *file)
+static void look_at_texture(scan *sc, loose_file *file)
 {
     const loose_file *known = known_before(sc, file);
     if (known != NULL) {
@@ -118,6 +130,7 @@ static void look_at_texture(const scan *sc, loose_file *file)
     uint8_t header[DDS_READ_SIZE] = { 0 };
     int fd = file_open_beneath(sc->f->fd, sc->path);
     if (fd < 0) {
+        runs_short(sc, -fd);
         return;
     }
     ssize_t got = file_read_at(fd, header, sizeof(header), 0);
@@ -169,7 +182,7 @@ static void walk_down(scan *sc, int folder_fd, const char *name, size_t path_siz
     }
     int fd = openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) { /* gone again, or not ours to read */
-        sc->skipped += errno != ENOENT;
+        sc->skipped += !runs_short(sc, errno) && errno != ENOENT;
         return;
     }
     sc->path[path_size] = '/';
@@ -180,7 +193,7 @@ static void look_at(scan *sc, int folder_fd, const char *name, size_t path_size,
 {
     struct stat status;
     if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        sc->skipped += errno != ENOENT; /* gone again, or not to be examined */
+        sc->skipped += !runs_short(sc, errno) && errno != ENOENT; /* gone again, or not to be examined */
         return;
     }
     size_t size = strlen(name);
@@ -196,7 +209,7 @@ static void look_at(scan *sc, int folder_fd, const char *name, size_t path_size,
             close(fd);
         }
         if (!file) {
-            ++sc->skipped;
+            sc->skipped += !runs_short(sc, -fd);
             return;
         }
     }

@@ -303,6 +303,27 @@ static void folders_that_cannot_be_listed_are_errors(void **state)
     assert_false(folder_open(unit_path("a"), &fd));
 }
 
+/* Too many files are open just now: a list without what could not be opened would tell that it has gone. */
+static void what_runs_short_leaves_nothing_out(void **state)
+{
+    fixture *x = *state;
+    static const int errors[] = { EMFILE, ENFILE, ENOMEM };
+    static const struct {
+        unit_call call;
+        int after; /* so many others */
+    } calls[] = { { CALL_OPENAT, 1 }, { CALL_OPENAT2, 0 }, { CALL_OPENAT2, 1 }, { CALL_FSTATAT, 0 } };
+    unit_subfolder_make("folder");
+    make_dds("a.dds", 0);
+    assert_int_equal(symlink("a.dds", unit_path("link")), 0); /* is opened as well */
+    for (size_t i = 0; i < COUNT_OF(calls) * COUNT_OF(errors); ++i) {
+        int error = errors[i % COUNT_OF(errors)];
+        unit_call_fails(calls[i / COUNT_OF(errors)].call, calls[i / COUNT_OF(errors)].after, error);
+        assert_int_equal(scan(x, NULL), LEAT_ERROR_OS);
+        assert_int_equal(x->error.os_error, error);
+        assert_non_null(strstr(x->error.text, "the-folder: cannot be listed"));
+    }
+}
+
 static int watch_fd;
 
 static void watching(folder_desc *desc)
@@ -507,6 +528,7 @@ int main(void)
         FOLDER_TEST(paths_have_a_length),
         FOLDER_TEST(lists_grow_to_their_limit),
         FOLDER_TEST(folders_that_cannot_be_listed_are_errors),
+        FOLDER_TEST(what_runs_short_leaves_nothing_out),
         FOLDER_TEST(what_cannot_be_watched_is_said),
         FOLDER_TEST(dds_files_are_looked_at),
         FOLDER_TEST(what_is_known_is_not_read_again),
