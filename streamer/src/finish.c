@@ -14,8 +14,7 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index)
  * there is nothing to wait for, and they may need the memory that the engine gives back after it. */
 static bool is_awaited(const leat_streamer *s, const request *r)
 {
-    return r->priority_wanted == LEAT_URGENT || r->priority_wanted == LEAT_HIGH ||
-           r->deadline_wanted_ns != NO_DEADLINE ||
+    return r->hurried || r->priority_wanted == LEAT_HIGH || r->deadline_wanted_ns != NO_DEADLINE ||
            atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_dry;
 }
 

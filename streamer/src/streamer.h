@@ -103,7 +103,7 @@ typedef struct request {
     uint8_t client;
     uint8_t priority_wanted; /* leat_priority */
     uint8_t flags; /* leat_read_flags */
-    bool hurried; /* counted in urgent_live; set once, by the submitter or with request_urge */
+    bool hurried; /* is or was urgent, and counted in urgent_live; set once, by the submitter or with request_urge */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
     int32_t failure_os;

@@ -5,6 +5,7 @@
 #include "stepped.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define ASSET_CHUNKS 4u
 #define TAG 0x70u
@@ -479,6 +480,33 @@ static void an_array_of_orders_stops_at_what_is_wrong(void **state)
     stepped_close(&f);
 }
 
+/* Who naps in leat_wait is woken by the end of a request that is urgent by now, and not by that of any other. */
+static void an_urgent_order_is_told_at_once(void **state)
+{
+    (void)state;
+    for (int urged = 0; urged < 2; ++urged) {
+        stepped f = { 0 };
+        stepped_open(&f, 1, CHUNK_SIZE, one_by_one);
+        ends = (stepped_ends){ 0 };
+        leat_request one = stepped_read(&f, describe(&f, 0, VICTIM));
+        stepped_pump(&f);
+        stepped_complete(&f);
+        if (urged) {
+            assert_int_equal(leat_reprioritise(f.s, one, LEAT_URGENT, 0), LEAT_OK);
+            stepped_pump(&f);
+        }
+        atomic_fetch_add(&f.s->decode_bytes, f.s->decode_bytes_high); /* as if the workers had much to do */
+        atomic_store(&f.s->event_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        atomic_store(&f.s->update_waits, UPDATE_NAPS);
+        assert_true(decode_step(f.s->decode));
+        assert_int_equal(atomic_load(&f.s->event_signal) & SIGNAL_MASK, urged ? SIGNAL_WRITTEN : SIGNAL_NONE);
+        atomic_store(&f.s->update_waits, UPDATE_AWAY);
+        atomic_fetch_sub(&f.s->decode_bytes, f.s->decode_bytes_high);
+        stepped_finish(&f, &ends, 1);
+        stepped_close(&f);
+    }
+}
+
 /* ---- Order ---- */
 
 /* What was submitted together and is equally urgent goes in the order of the disk, however it was listed. */
@@ -562,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_shared_chunk_stays_with_who_wants_it_most),
         cmocka_unit_test(ready_it_stays_ready),
         cmocka_unit_test(an_array_of_orders_stops_at_what_is_wrong),
+        cmocka_unit_test(an_urgent_order_is_told_at_once),
         cmocka_unit_test(equals_go_in_disk_order),
         cmocka_unit_test(a_moment_goes_in_disk_order),
         cmocka_unit_test(a_flood_takes_no_share),
