@@ -329,13 +329,13 @@ static void threads_wait(io_backend *io, uint64_t deadline_ns)
     pthread_mutex_unlock(&io->lock);
 }
 
-/* Nobody is told that the I/O thread sleeps, so that completions do not signal it. */
 static void threads_gather(io_backend *io, uint64_t deadline_ns, uint64_t gather_ns)
 {
     (void)gather_ns; /* each read is a call anyway */
     threads_wait(io, deadline_ns);
 }
 
+/* Nobody is told that the I/O thread sleeps, so that completions do not signal it. */
 static void threads_nap(io_backend *io)
 {
     struct pollfd wait_for = { .fd = io->event_fd, .events = POLLIN };

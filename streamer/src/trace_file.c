@@ -121,16 +121,22 @@ static void enter(writer *w, request_state *state, const trace_entry *e, phase n
     }
 }
 
-/* The name of what is asked for, if its pack is still open. */
+/* The name of what is asked for, if its pack is still open. It stays so while we write. */
 static void asset_name(writer *w, const trace_entry *e)
 {
     leat_asset asset = { .pack = { .index = (uint32_t)(e->more >> 32), .generation = (uint32_t)(e->value >> 32) },
                          .index = (uint32_t)e->more };
-    leat_asset_info info;
-    if (leat_asset_info_get(w->s, asset, &info) == LEAT_OK) {
-        fputs(",\"asset\":", w->file);
-        text(w, info.name, info.name_size);
+    pack_slot *slot = pack_acquire(w->s, asset.pack);
+    uint32_t position;
+    if (slot == NULL) {
+        return;
     }
+    if (asset_locate(slot, asset, &position) == LEAT_OK) {
+        const leat_pack_asset_record *record = &slot->index.assets[position];
+        fputs(",\"asset\":", w->file);
+        text(w, slot->index.names + record->name_offset, record->name_size);
+    }
+    pack_release(w->s, slot);
 }
 
 static void submitted(writer *w, const trace_entry *e)
@@ -346,7 +352,7 @@ static bool is_file(FILE *file)
     return fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *error)
+static leat_result stop(leat_streamer *s, const char *path, leat_error *error)
 {
     trace *t = &s->trace;
     if (!atomic_exchange_explicit(&t->on, false, memory_order_relaxed)) {
@@ -380,4 +386,14 @@ leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *erro
     memory_free(&s->memory, w.states, s->desc.request_count_max, sizeof(*w.states));
     return good ? LEAT_OK
                 : error_set(error, LEAT_ERROR_OS, cause, "%s: the trace cannot be written: %s", path, strerror(cause));
+}
+
+leat_result leat_trace_stop(leat_streamer *s, const char *path, leat_error *error)
+{
+    leat_error local;
+    leat_result result = stop(s, path, error != NULL ? error : &local);
+    if (result != LEAT_OK && error == NULL) { /* words that the caller did not ask for */
+        log_line(&s->log, LEAT_LOG_ERROR, "%s", local.text);
+    }
+    return result;
 }

@@ -3,7 +3,7 @@
  * written. */
 #include "stream_fixture.h"
 
-#include "trace.h"
+#include "streamer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -283,6 +283,15 @@ static void what_is_no_file_is_not_removed(void **state)
     run_end(&r);
 }
 
+static char logged[512];
+
+static void keep_log(leat_log_level level, const char *text, void *user)
+{
+    (void)level;
+    (void)user;
+    snprintf(logged, sizeof(logged), "%s", text);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -297,6 +306,9 @@ static void refusals(void **state)
     assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
     assert_int_equal(leat_trace_stop(r.f.s, "/nowhere/trace.json", &error), LEAT_ERROR_OS);
     assert_non_null(strstr(error.text, "/nowhere/trace.json"));
+    r.f.s->log.log = keep_log;
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, NULL), LEAT_ERROR_ARGUMENT); /* is over; who takes no words */
+    assert_non_null(strstr(logged, "tracing is not on")); /* gets them in the log */
     assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
     assert_int_equal(leat_trace_stop(r.f.s, NULL, NULL), LEAT_OK);
     run_end(&r);
