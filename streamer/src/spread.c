@@ -1,8 +1,6 @@
 /* spread.c - see spread.h. */
 #include "spread.h"
 
-#include <sched.h>
-
 #define MOVE_NS_MIN (2 * NS_PER_MS) /* between two moves of a thread, which cost some ten microseconds each */
 _Static_assert(SPREAD_CORE_COUNT_MAX == CPU_SETSIZE, "a core's number is a place in a cpu_set_t");
 
@@ -27,20 +25,26 @@ static void note(spread *s, spread_place *place, uint32_t core)
     place->core = core + 1;
 }
 
+/* It stays where it is, but is free to go. */
+static void unbind(spread_place *place)
+{
+    place->bound = sched_setaffinity(0, sizeof(place->allowed), &place->allowed) != 0;
+}
+
 static void move(spread *s, spread_place *place)
 {
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+    cpu_set_t one;
+    if (sched_getaffinity(0, sizeof(place->allowed), &place->allowed) != 0) {
         return;
     }
-    uint32_t core = take_free(s, &allowed);
+    uint32_t core = take_free(s, &place->allowed);
     if (core == SPREAD_CORE_COUNT_MAX) {
         return;
     }
     CPU_ZERO(&one);
     CPU_SET(core, &one);
     if (sched_setaffinity(0, sizeof(one), &one) == 0) {
-        sched_setaffinity(0, sizeof(allowed), &allowed); /* it stays there, but is free to go */
+        unbind(place);
     }
     note(s, place, core); /* if it could not go, it will be seen where it is by the next look */
 }
@@ -56,8 +60,13 @@ void spread_look(spread *s, spread_place *place, uint64_t now_ns)
         note(s, place, (uint32_t)core);
     }
     bool shared = atomic_load_explicit(&s->threads[core], memory_order_relaxed) > 1;
-    if (shared && (place->moved_ns == 0 || now_ns - place->moved_ns >= MOVE_NS_MIN)) {
+    bool due = place->moved_ns == 0 || now_ns - place->moved_ns >= MOVE_NS_MIN;
+    if (due && (place->bound || shared)) {
         place->moved_ns = now_ns;
-        move(s, place);
+        if (place->bound) {
+            unbind(place);
+        } else {
+            move(s, place);
+        }
     }
 }

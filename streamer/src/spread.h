@@ -10,6 +10,7 @@
 
 #include "base.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 #define SPREAD_CORE_COUNT_MAX 1024u /* of a cpu_set_t; above, nobody is moved */
@@ -24,6 +25,8 @@ typedef struct spread {
 typedef struct spread_place {
     uint32_t core; /* + 1 */
     uint64_t moved_ns; /* when it last tried to go elsewhere */
+    cpu_set_t allowed; /* what it might use before that */
+    bool bound; /* to one core: the kernel refused to give that back, and is asked again */
 } spread_place;
 
 /* The calling thread looks where it is. Some nanoseconds, unless it has to go. */

@@ -4,9 +4,37 @@
 
 #include "spread.h"
 
+#include <errno.h>
 #include <sched.h>
 
 #define LATER_NS NS_PER_S
+
+/* ---- The kernel's answers ---- */
+
+static uint32_t calls_granted = UINT32_MAX, calls_refused; /* the latter come after the former */
+static int core_told = -1; /* -1: the true one */
+
+int __real_sched_getcpu(void);
+int __wrap_sched_getcpu(void);
+int __wrap_sched_getcpu(void)
+{
+    return core_told >= 0 ? core_told : __real_sched_getcpu();
+}
+
+int __real_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set);
+int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set);
+int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *set)
+{
+    if (calls_granted == 0 && calls_refused > 0) {
+        --calls_refused;
+        errno = ENOMEM;
+        return -1;
+    }
+    calls_granted -= calls_granted > 0 && calls_granted < UINT32_MAX;
+    return __real_sched_setaffinity(thread, size, set);
+}
+
+/* ---- The tests ---- */
 
 typedef struct fixture {
     spread spread;
@@ -43,6 +71,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fixture *f = *state;
+    calls_granted = UINT32_MAX;
+    core_told = -1;
     return sched_setaffinity(0, sizeof(f->allowed), &f->allowed);
 }
 
@@ -91,12 +121,42 @@ static void who_may_go_nowhere_stays(void **state)
     assert_int_equal(CPU_COUNT(&after), 1); /* what it may use is as it was */
 }
 
+static int usable_count(void)
+{
+    cpu_set_t usable;
+    assert_int_equal(sched_getaffinity(0, sizeof(usable), &usable), 0);
+    return CPU_COUNT(&usable);
+}
+
+static void what_is_not_given_back_is_asked_for_again(void **state)
+{
+    fixture *f = *state;
+    spread_place first = { 0 }, second = { 0 };
+    int all = usable_count();
+    uint64_t now_ns = LATER_NS;
+    core_told = f->cores[0];
+    spread_look(&f->spread, &first, now_ns);
+    calls_granted = 1; /* it goes */
+    calls_refused = 2;
+    spread_look(&f->spread, &second, now_ns);
+    assert_int_equal(usable_count(), 1);
+    spread_look(&f->spread, &second, ++now_ns); /* too soon */
+    assert_int_equal(calls_refused, 1);
+    spread_look(&f->spread, &second, now_ns += LATER_NS);
+    assert_int_equal(calls_refused, 0);
+    assert_int_equal(usable_count(), 1);
+    spread_look(&f->spread, &second, now_ns += LATER_NS);
+    assert_int_equal(usable_count(), all);
+    assert_false(second.bound);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_shares_a_core_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(not_again_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(who_may_go_nowhere_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_given_back_is_asked_for_again, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
