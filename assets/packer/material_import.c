@@ -204,8 +204,8 @@ static bool texture_name(const import_job *job, const struct aiScene *scene, con
     if (place == TEXTURE_MISSING) {
         import_add_message(result, IMPORT_WARNING, "%s, named by %s, is missing", cleaned, job->name);
     } else if (place == TEXTURE_OUTSIDE) {
-        import_add_message(result, IMPORT_WARNING, "%s, named by %s, lies outside of %s", cleaned, job->name,
-                           job->root);
+        import_add_message(result, IMPORT_WARNING, "%s, named by %s, lies outside of %s; pack a folder that holds both",
+                           cleaned, job->name, job->root);
     }
     return place == TEXTURE_FOUND;
 }
