@@ -76,6 +76,11 @@ static inline void post_ring_pop(post_ring *ring)
     atomic_store_explicit(&ring->posts[ring->head & (ring->capacity - 1)], 0, memory_order_relaxed);
     ++ring->head;
 }
+/* Any thread: how many were ever pushed, modulo 2^32. */
+static inline uint32_t post_ring_pushed(const post_ring *ring)
+{
+    return atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
 static inline bool post_ring_is_empty(const post_ring *ring)
 {
     return post_ring_peek(ring, 0) == 0;

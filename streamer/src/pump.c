@@ -555,7 +555,9 @@ static bool may_gather(const leat_streamer *s, uint64_t now_ns)
            (s->urgent_ns == 0 || now_ns - u64_min(now_ns, s->urgent_ns) > URGENT_MEMORY_NS);
 }
 
-#define STUCK_POLL_NS NS_PER_MS /* blocked with nothing in flight: the window is paced, look again soon */
+/* Blocked, and nothing is out whose end would change that. What blocks (the window, the pool, tables) is held by reads,
+ * so it cannot be; were it so all the same, this is a look again instead of a sleep for ever. */
+#define STUCK_POLL_NS NS_PER_MS
 
 /* While the workers have enough to do, completions gather: the thread naps until a worker says that they run out of
  * work, or something comes that cannot wait. A wake that is saved is a worker that is not interrupted. */

@@ -491,6 +491,6 @@ void leat_stats_get(const leat_streamer *s, leat_stats *stats)
     };
     uint64_t freed = counted(&c->slots_freed) + counted(&c->slots_released);
     stats->requests_live = (uint32_t)(stats->requests_submitted - u64_min(stats->requests_submitted, freed));
-    uint64_t ended = stats->requests_ready + stats->requests_failed + stats->requests_cancelled;
-    stats->events_waiting = (uint32_t)(stats->requests_submitted - u64_min(stats->requests_submitted, ended));
+    uint32_t waiting = post_ring_pushed(&s->posts) - (uint32_t)counted(&c->posts_taken);
+    stats->events_waiting = waiting <= s->posts.capacity ? waiting : 0; /* more: one was taken between the two looks */
 }

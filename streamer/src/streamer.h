@@ -241,7 +241,7 @@ typedef struct counters {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t bytes_packed, bytes_unpacked, bytes_copied, chunks_decoded, /* workers */
         chunks_skipped, chunks_damaged, decode_ns;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t ready, failed, cancelled, bytes_delivered, deadlines_met, /* update */
-        deadlines_missed, estimate_error_ns, slots_freed;
+        deadlines_missed, estimate_error_ns, slots_freed, posts_taken;
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t reads_issued, reads_completed, reads_retried, reads_short, /* I/O */
         bytes_read, chunks_shared, reads_cached, deadlines_announced, submit_calls, wait_calls;
     _Atomic uint64_t requests_queued, requests_waiting_memory, reads_in_flight, bytes_queued, bytes_in_flight,

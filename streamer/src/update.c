@@ -336,7 +336,7 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     for (uint32_t i = 0; i < FETCH_AHEAD; ++i) {
         fetch(s, i);
     }
-    uint32_t count = 0;
+    uint32_t count = 0, taken = 0;
     /* ended[] has room for event_count_max objects; an object that makes no event (in a batch) counts as well. */
     for (uint32_t seen = 0; count < limit && seen < s->desc.event_count_max; ++seen) {
         uint32_t post = post_ring_peek(&s->posts, 0);
@@ -349,6 +349,7 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
             break; /* it stays at the head: what has changed is told in order */
         }
         post_ring_pop(&s->posts);
+        ++taken;
         fetch(s, FETCH_AHEAD - 1);
         if (kind != POST_RELOAD) {
             count += take_event(s, kind, index, &s->events[count]);
@@ -358,6 +359,7 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
         }
     }
     release_flush(s);
+    count_own(&s->counters.posts_taken, taken);
     if (fd >= 0 && !post_ring_is_empty(&s->posts)) {
         signal_event_fd(s); /* what is left must keep the descriptor readable */
     }
@@ -459,7 +461,7 @@ static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
             next_ns = streamer_now(s) + 1;
         }
         if (next_ns == IO_WAIT_FOREVER && s->issue_blocked) {
-            next_ns = streamer_now(s) + NS_PER_MS; /* a paced window opens with time */
+            next_ns = streamer_now(s) + NS_PER_MS; /* as pump_sleep does */
         }
         if (next_ns > end_ns) {
             atomic_store_explicit(&s->now_ns, end_ns, memory_order_relaxed);

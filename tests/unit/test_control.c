@@ -507,6 +507,25 @@ static void an_urgent_order_is_told_at_once(void **state)
     }
 }
 
+/* What an update would take now: nothing of what still has to be read. */
+static void events_that_wait_are_counted(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 2, CHUNK_SIZE, one_by_one);
+    ends = (stepped_ends){ 0 };
+    stepped_read(&f, describe(&f, 0, 0));
+    stepped_read(&f, describe(&f, 1, 1));
+    stepped_pump(&f);
+    assert_int_equal(stepped_stats(&f).events_waiting, 0);
+    stepped_complete(&f);
+    assert_true(decode_step(f.s->decode));
+    assert_int_equal(stepped_stats(&f).events_waiting, 1);
+    stepped_finish(&f, &ends, 2);
+    assert_int_equal(stepped_stats(&f).events_waiting, 0);
+    stepped_close(&f);
+}
+
 /* ---- Order ---- */
 
 /* What was submitted together and is equally urgent goes in the order of the disk, however it was listed. */
@@ -591,6 +610,7 @@ int main(void)
         cmocka_unit_test(ready_it_stays_ready),
         cmocka_unit_test(an_array_of_orders_stops_at_what_is_wrong),
         cmocka_unit_test(an_urgent_order_is_told_at_once),
+        cmocka_unit_test(events_that_wait_are_counted),
         cmocka_unit_test(equals_go_in_disk_order),
         cmocka_unit_test(a_moment_goes_in_disk_order),
         cmocka_unit_test(a_flood_takes_no_share),

@@ -649,7 +649,8 @@ LEAT_API leat_result leat_reprioritise_where(leat_streamer *streamer, const leat
 typedef struct leat_batch_desc {
     uint64_t user;
     bool only_end;
-    uint64_t *fence; /* optional: fence_value is stored here (release order) by the update that returns the event */
+    uint64_t *fence; /* optional: fence_value is stored here (release order) by the update that returns the event; it must
+                        be there until then, or until leat_destroy */
     uint64_t fence_value;
 } leat_batch_desc;
 /* desc may be NULL. Errors: FULL. */
@@ -750,7 +751,8 @@ typedef struct leat_stats {
     uint64_t deadlines_met, deadlines_missed, deadlines_announced;
     uint64_t estimate_error_ns; /* smoothed |predicted - actual| of requests with deadlines */
     /* levels now */
-    uint32_t requests_live, requests_queued, requests_waiting_memory, reads_in_flight, decode_queued, events_waiting;
+    uint32_t requests_live, requests_queued, requests_waiting_memory, reads_in_flight, decode_queued;
+    uint32_t events_waiting; /* for leat_update; members' ends that a batch keeps to itself are counted as well */
     uint64_t bytes_queued;    /* packed */
     uint64_t bytes_in_flight;
     uint64_t window_bytes;
