@@ -463,6 +463,9 @@ static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
         if (next_ns == IO_WAIT_FOREVER && s->issue_blocked) {
             next_ns = streamer_now(s) + NS_PER_MS; /* as pump_sleep does */
         }
+        if (next_ns == IO_WAIT_FOREVER && timeout_ns == UINT64_MAX) {
+            return events; /* nothing is on its way: the clock cannot go on to what never comes */
+        }
         if (next_ns > end_ns) {
             atomic_store_explicit(&s->now_ns, end_ns, memory_order_relaxed);
             return leat_update(s, NULL);

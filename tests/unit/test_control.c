@@ -526,6 +526,24 @@ static void events_that_wait_are_counted(void **state)
     stepped_close(&f);
 }
 
+/* Without threads, to wait for ever for nothing is to be told so; the clock stays. */
+static void a_wait_for_nothing_ends(void **state)
+{
+    (void)state;
+    stepped f = { 0 };
+    stepped_open(&f, 1, CHUNK_SIZE, one_by_one);
+    leat_update(f.s, &(leat_tick){ .now_ns = NS_PER_S });
+    assert_int_equal(leat_wait(f.s, UINT64_MAX).count, 0);
+    assert_int_equal(streamer_now(f.s), NS_PER_S);
+    assert_int_equal(leat_wait(f.s, NS_PER_S).count, 0); /* a limit is reached */
+    assert_int_equal(streamer_now(f.s), 2 * NS_PER_S);
+    ends = (stepped_ends){ 0 };
+    stepped_read(&f, describe(&f, 0, 0));
+    stepped_take(&f, leat_wait(f.s, UINT64_MAX), &ends, true);
+    assert_int_equal(ends.count, 1);
+    stepped_close(&f);
+}
+
 /* ---- Order ---- */
 
 /* What was submitted together and is equally urgent goes in the order of the disk, however it was listed. */
@@ -611,6 +629,7 @@ int main(void)
         cmocka_unit_test(an_array_of_orders_stops_at_what_is_wrong),
         cmocka_unit_test(an_urgent_order_is_told_at_once),
         cmocka_unit_test(events_that_wait_are_counted),
+        cmocka_unit_test(a_wait_for_nothing_ends),
         cmocka_unit_test(equals_go_in_disk_order),
         cmocka_unit_test(a_moment_goes_in_disk_order),
         cmocka_unit_test(a_flood_takes_no_share),

@@ -600,7 +600,8 @@ LEAT_API LEAT_CHECK leat_result leat_submit(leat_streamer *streamer, const leat_
 LEAT_API LEAT_CHECK leat_result leat_read(leat_streamer *streamer, const leat_read_desc *desc, leat_request *request);
 
 /* Answers NEEDS_MEMORY with ordinary cached memory of at least the event's size; with less, the request ends as FAILED with
- * TOO_SMALL. Errors: STALE, ARGUMENT (NULL), FULL. */
+ * TOO_SMALL. Where nothing was asked, or the request is cancelled meanwhile, it does nothing: the memory is the caller's again
+ * with the terminal event in any case. Errors: STALE, ARGUMENT (NULL), FULL. */
 LEAT_API LEAT_CHECK leat_result leat_bind(leat_streamer *streamer, leat_request request, void *memory, uint64_t memory_size);
 
 /* Gives memory of a READY request with LEAT_BIND_LEAT back. For other requests it does nothing. Errors: STALE. */
@@ -655,7 +656,8 @@ typedef struct leat_batch_desc {
 } leat_batch_desc;
 /* desc may be NULL. Errors: FULL. */
 LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const leat_batch_desc *desc, leat_batch *batch);
-/* No member will be added any more; LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none).
+/* No member will be added any more: calls of leat_submit with this batch, on whichever thread, have returned before this one
+ * begins. LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none).
  * Errors: STALE. */
 LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
 
@@ -721,7 +723,8 @@ typedef struct leat_tick {
 LEAT_API leat_events leat_update(leat_streamer *streamer, const leat_tick *tick);
 
 /* As leat_update, but waits for at least one event; after timeout_ns (UINT64_MAX: never) it returns none. For tools, tests and
- * loading screens. In a stepped streamer it advances the virtual clock to the device's next completion instead of waiting. */
+ * loading screens. In a stepped streamer it advances the virtual clock to the device's next completion instead of waiting, and
+ * without a limit it returns none if nothing is on its way. */
 LEAT_API leat_events leat_wait(leat_streamer *streamer, uint64_t timeout_ns);
 
 /* A descriptor that polls readable while events wait (for epoll loops), and once at first. Made at the first call; owned by
