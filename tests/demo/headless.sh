@@ -193,7 +193,7 @@ fi
 full_device "$work"
 for path in ${full:+"$full"} "$work/no/such/folder/out"; do
     for output in report trace screenshot; do
-        expect 1 "$path:? .*cannot be written: (No such file|No space left)" "$output to $path" "${small[@]}" \
+        expect 1 "$path:? .*cannot be written: (No such file|No space left)" "$output to $path" "${small[@]}" --frames 2 \
             "--$output" "$path" "$work/textures.leat"
     done
 done
