@@ -56,8 +56,8 @@ static uint64_t ready_ns(double read_ns, double to_come, uint64_t bandwidth, con
 uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
                            uint64_t now_ns)
 {
-    uint64_t ahead = sched_bytes_ahead(s, query->rank, query->client, query->deadline_ns) + window_in_flight(w);
-    double read_ns = (double)window_predict_ns(w, ahead, query->packed_size, now_ns);
+    uint64_t ahead = sched_bytes_ahead(s, query->rank, query->deadline_ns) + window_in_flight(w);
+    double read_ns = (double)window_predict_ns(w, ahead, query->packed_size);
     double to_come = rate_to_come(e, query->rank, now_ns) * correction(e->begun_ns, now_ns);
     return ready_ns(read_ns, to_come, window_bandwidth(w), query, now_ns);
 }
@@ -81,13 +81,13 @@ void estimate_levels_take(const estimate *e, const sched *s, const window *w, ui
     levels->in_flight = window_in_flight(w);
     levels->bandwidth = u64_max(window_bandwidth(w), 1);
     for (uint32_t i = 0; i < ESTIMATE_SIZE_COUNT; ++i) {
-        levels->latencies_ns[i] = window_predict_ns(w, 0, SIZE_MIN << i, now_ns);
+        levels->latencies_ns[i] = window_predict_ns(w, 0, SIZE_MIN << i);
     }
     for (uint32_t rank = 0; rank < SCHED_CLASS_COUNT; ++rank) {
         levels->to_come[rank] = (uint64_t)rate_to_come(e, rank, now_ns);
         for (uint32_t i = 0; i < ESTIMATE_HORIZON_COUNT; ++i) {
             bool last = i + 1 == ESTIMATE_HORIZON_COUNT;
-            levels->ahead[rank][i] = sched_bytes_ahead(s, rank, 0, last ? NO_DEADLINE : now_ns + horizon_ns(i));
+            levels->ahead[rank][i] = sched_bytes_ahead(s, rank, last ? NO_DEADLINE : now_ns + horizon_ns(i));
         }
     }
 }

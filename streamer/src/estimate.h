@@ -20,7 +20,7 @@ typedef struct estimate {
 } estimate;
 
 typedef struct estimate_query {
-    uint32_t rank, client;
+    uint32_t rank;
     uint64_t deadline_ns;
     uint64_t packed_size;
     uint64_t raw_size;

@@ -127,7 +127,6 @@ static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint6
     const pack_index *index = &s->packs[r->pack].index;
     uint32_t last = pack_index_chunk_at(index, r->raw_begin + raw_size - 1);
     estimate_query query = { .rank = r->rank,
-                             .client = r->client,
                              .deadline_ns = r->deadline_ns,
                              .packed_size = pack_index_packed_size(index, r->chunk_next, last + 1),
                              .raw_size = raw_size,

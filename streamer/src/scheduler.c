@@ -552,9 +552,8 @@ uint64_t sched_bytes_of(const sched *s, uint32_t rank)
     return s->classes[rank].bytes;
 }
 
-uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint32_t client, uint64_t deadline_ns)
+uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint64_t deadline_ns)
 {
-    (void)client; /* fair shares interleave clients: all of the class with earlier deadlines is the cautious answer */
     uint64_t bytes = 0;
     for (uint32_t higher = 0; higher < rank; ++higher) {
         bytes += s->classes[higher].bytes;

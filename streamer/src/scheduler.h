@@ -83,8 +83,9 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
 uint32_t sched_count(const sched *s);
 uint64_t sched_bytes(const sched *s);
 uint64_t sched_bytes_of(const sched *s, uint32_t rank); /* of one class */
-/* Bytes queued that would be served before an entry of this class, client and deadline, were it pushed now: all of
- * higher classes, those of its own with an earlier deadline. An estimate for deadlines (kept in buckets), O(log n). */
-uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint32_t client, uint64_t deadline_ns);
+/* Bytes queued that would be served before an entry of this class and deadline, were it pushed now: all of higher
+ * classes, those of its own with an earlier deadline, whose client they may be (fair shares interleave clients: this is
+ * the cautious answer). An estimate for deadlines (kept in buckets), O(log n). */
+uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint64_t deadline_ns);
 
 #endif

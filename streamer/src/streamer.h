@@ -4,6 +4,7 @@
  *     submit.c     any thread: requests in, cancel, re-prioritise, bind, release, batches
  *     pump.c       the I/O thread: takes the mail, admits, selects
  *     reads.c      the I/O thread: queued requests become reads
+ *     send.c       the I/O thread: reads go to the device, or to the workers
  *     completions.c the I/O thread: what the device and the workers give back
  *     finish.c     workers: a chunk is decoded; the last one of a request ends it
  *     update.c     the update thread: endings become events
@@ -478,9 +479,7 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
-void reads_queue(leat_streamer *s, read_op *rd); /* to be submitted, or submitted again */
-void reads_push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count); /* to the decode stage */
-void reads_put(leat_streamer *s, read_op *rd); /* free again */
+bool reads_pool_has_room(leat_streamer *s, uint64_t size, bool urgent);
 void reads_regard(const leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
 /* The request is in a hurry from now on: so are the reads that bring chunks of it. True if there are such; then it has
  * not ended. O(reads). */
@@ -491,6 +490,16 @@ decode_key reads_task_key(void *streamer, const decode_task *task);
 void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_cached_was_wrong(pack_slot *slot);
+
+/* send.c */
+read_op *reads_take(leat_streamer *s); /* to be planned; NULL: all are busy */
+void reads_put(leat_streamer *s, read_op *rd); /* free again */
+void reads_send(leat_streamer *s, read_op *rd, uint64_t now_ns); /* for the first time: one that is planned */
+/* Those that the page cache did not have, to the device. False if one must wait. */
+bool reads_send_again(leat_streamer *s, uint64_t now_ns, bool *worked);
+void reads_queue(leat_streamer *s, read_op *rd); /* to be submitted, or submitted again */
+void reads_flush(leat_streamer *s, uint64_t now_ns, bool *worked); /* what is queued, to the backend */
+void reads_push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count); /* to the decode stage */
 
 /* completions.c */
 bool reads_reap(leat_streamer *s, uint64_t now_ns);

@@ -533,7 +533,6 @@ static estimate_query query_of(const leat_streamer *s, const leat_read_desc *des
                                uint32_t position, uint64_t offset, uint64_t size)
 {
     estimate_query query = { .rank = sched_rank(desc->priority),
-                             .client = desc->client,
                              .deadline_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns,
                              .raw_size = size,
                              .decode_bytes_per_second =

@@ -304,9 +304,8 @@ void window_set_calm(window *w, bool calm)
     w->calm = calm;
 }
 
-bool window_allows(const window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
+bool window_allows(const window *w, uint64_t bytes, bool urgent)
 {
-    (void)now_ns;
     if (urgent || w->in_flight_ordinary == 0) {
         return true;
     }
@@ -359,9 +358,8 @@ static double latency_of_size(const window *w, uint64_t bytes)
     return moved_ns > latency_ns / 8 ? moved_ns : latency_ns / 8;
 }
 
-uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes, uint64_t now_ns)
+uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes)
 {
-    (void)now_ns;
     double transfer_ns = (double)bytes_ahead * (double)NS_PER_S / (double)u64_max(w->smooth_rate, 1);
     return (uint64_t)(transfer_ns + latency_of_size(w, bytes));
 }

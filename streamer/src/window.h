@@ -35,13 +35,13 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
 void window_set_calm(window *w, bool calm);
 
 /* May another read of `bytes` go out now? Urgent reads may whenever the pool can hold them. */
-bool window_allows(const window *w, uint64_t bytes, bool urgent, uint64_t now_ns);
+bool window_allows(const window *w, uint64_t bytes, bool urgent);
 
 uint64_t window_bytes(const window *w); /* the limit */
 uint64_t window_in_flight(const window *w); /* all, urgent included */
 uint64_t window_bandwidth(const window *w); /* bytes per second, smoothed; a cautious guess before it is known */
 uint64_t window_latency_min(const window *w); /* of a small read on an idle device, in ns */
 /* Predicted time from now until a read of `bytes` completes that has `bytes_ahead` before it. */
-uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes, uint64_t now_ns);
+uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes);
 
 #endif

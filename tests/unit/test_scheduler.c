@@ -245,19 +245,19 @@ static void bytes_ahead_follow_class_and_deadline(void **state)
     sched_push(s, 3, &(sched_entry){ .rank = 1, .deadline_ns = 100 * second, .bytes = 1000 });
     sched_push(s, 4, &(sched_entry){ .rank = 1, .deadline_ns = NO_DEADLINE, .bytes = 10000 });
     sched_push(s, 5, &(sched_entry){ .rank = 2, .deadline_ns = second, .bytes = 100000 });
-    assert_int_equal(sched_bytes_ahead(s, 0, 0, NO_DEADLINE), 1);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, second / 2), 1);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, second + second / 2), 11);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, 3 * second), 111);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, NO_DEADLINE), 11111);
-    assert_int_equal(sched_bytes_ahead(s, 3, 0, NO_DEADLINE), 111111);
+    assert_int_equal(sched_bytes_ahead(s, 0, NO_DEADLINE), 1);
+    assert_int_equal(sched_bytes_ahead(s, 1, second / 2), 1);
+    assert_int_equal(sched_bytes_ahead(s, 1, second + second / 2), 11);
+    assert_int_equal(sched_bytes_ahead(s, 1, 3 * second), 111);
+    assert_int_equal(sched_bytes_ahead(s, 1, NO_DEADLINE), 11111);
+    assert_int_equal(sched_bytes_ahead(s, 3, NO_DEADLINE), 111111);
     sched_charge(s, 2, 60, 0, 10 * second); /* time goes on: what is overdue is ahead of everything */
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, 9 * second), 1 + 10 + 40);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, 11 * second), 1 + 10 + 40);
+    assert_int_equal(sched_bytes_ahead(s, 1, 9 * second), 1 + 10 + 40);
+    assert_int_equal(sched_bytes_ahead(s, 1, 11 * second), 1 + 10 + 40);
     sched_remove(s, 1);
     sched_remove(s, 2);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, 11 * second), 1);
-    assert_int_equal(sched_bytes_ahead(s, 1, 0, NO_DEADLINE), 11001);
+    assert_int_equal(sched_bytes_ahead(s, 1, 11 * second), 1);
+    assert_int_equal(sched_bytes_ahead(s, 1, NO_DEADLINE), 11001);
     sched_destroy(s);
 }
 

@@ -117,7 +117,7 @@ static void simulate(run *r, const leat_sim_desc *device, uint64_t bytes_fixed)
         while (r->now_ns >= WARM_NS && r->flight_count - ordinary_out(r) < r->urgent_out) {
             issue(r, URGENT_BYTES, true);
         }
-        while (window_allows(r->w, READ_BYTES, false, r->now_ns) && r->flight_count < IN_FLIGHT_MAX - 8) {
+        while (window_allows(r->w, READ_BYTES, false) && r->flight_count < IN_FLIGHT_MAX - 8) {
             issue(r, READ_BYTES, false);
         }
         if (r->now_ns >= r->late_ns && r->late_ns != 0) {
@@ -293,7 +293,7 @@ static void reads_without_a_time_hold_no_drain(void **state)
     bool drains = false, untimed = false;
     while (count < 10000 && (!untimed || drains)) {
         window_issue(w, MIB(1), false, now_ns);
-        drains = !window_allows(w, MIB(1), false, now_ns);
+        drains = !window_allows(w, MIB(1), false);
         untimed |= drains;
         now_ns += NS_PER_MS;
         window_complete(w, MIB(1), false, NS_PER_MS, true, untimed, false, now_ns);
@@ -309,10 +309,10 @@ static void a_fixed_window_is_kept(void **state)
     (void)state;
     memory m = unit_memory(NULL);
     window *w = window_create(&(window_desc){ .memory = &m, .bytes_fixed = MIB(1), .bytes_max = MIB(8) });
-    assert_true(window_allows(w, MIB(4), false, 0)); /* one read always goes out */
+    assert_true(window_allows(w, MIB(4), false)); /* one read always goes out */
     window_issue(w, MIB(4), false, 0);
-    assert_false(window_allows(w, 1, false, 0));
-    assert_true(window_allows(w, MIB(1), true, 0)); /* urgent reads go on top */
+    assert_false(window_allows(w, 1, false));
+    assert_true(window_allows(w, MIB(1), true)); /* urgent reads go on top */
     window_complete(w, MIB(4), false, NS_PER_MS, true, false, false, NS_PER_MS);
     assert_int_equal(window_bytes(w), MIB(1));
     assert_int_equal(window_in_flight(w), 0);
