@@ -5,8 +5,8 @@
 #include <cJSON.h>
 #include <stdint.h>
 
-/* "leat: TEXT" and the end of the line, on standard error. Paths may hold anything, also what moves a terminal's cursor:
- * control characters are printed as '?'. (Names of assets hold none.) */
+/* "leat: TEXT" and the end of the line, on standard error. Paths may hold anything, also what moves a terminal's
+ * cursor: control characters are printed as '?'. (Names of assets hold none.) */
 __attribute__((format(printf, 1, 2))) void message_print(const char *format, ...);
 
 /* Prints it on standard output, and frees it. Paths are bytes, JSON is UTF-8: bytes that are not become '?'. */

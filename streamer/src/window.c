@@ -8,8 +8,8 @@
  *     shows it, and the window grows by that gain each round until more bytes bring only more latency;
  *   - latency is the smallest of the last two periods, per size class. So that the window's own queue does not hide it,
  *     each period begins with a drain: for a few reads only one is let out at a time. At a fraction of a millisecond
- * per read that costs a thousandth; on slow devices the period is longer. Where urgent reads leave no gap, none is
- * alone, and the drain is given up.
+ *     per read that costs a thousandth; on slow devices the period is longer. Where urgent reads leave no gap, none is
+ *     alone, and the drain is given up.
  *
  * One read at a time always looks enough, since then bandwidth is size by latency, and the product one read; on a
  * device that serves one read at a time (a card, a disk) it is. So one period in PROBE_PERIODS lets two out, and if

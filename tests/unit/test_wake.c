@@ -245,15 +245,18 @@ static void a_submit_pays_what_is_owed(void **state)
     fixture_close(&f);
 }
 
+/* What comes to a thread that sleeps so deep, and whether it must wake it. */
+typedef struct depth_case {
+    sleep_state depth;
+    leat_priority priority;
+    uint64_t deadline_after_ns; /* 0: none */
+    bool wakes;
+} depth_case;
+
 static void each_depth_has_its_own(void **state)
 {
     (void)state;
-    static const struct {
-        sleep_state depth;
-        leat_priority priority;
-        uint64_t deadline_after_ns; /* 0: none */
-        bool wakes;
-    } cases[] = {
+    static const depth_case cases[] = {
         { SLEEP_LIGHT, LEAT_PREFETCH, 0, true },     { SLEEP_LIGHT, LEAT_NORMAL, 0, true },
         { SLEEP_SHORT, LEAT_NORMAL, 0, false },      { SLEEP_SHORT, LEAT_NORMAL, FAR_NS, false },
         { SLEEP_SHORT, LEAT_NORMAL, NEAR_NS, true }, { SLEEP_SHORT, LEAT_HIGH, 0, true },
@@ -291,12 +294,7 @@ static void each_depth_has_its_own(void **state)
 static void a_new_order_wakes_as_a_submit_would(void **state)
 {
     (void)state;
-    static const struct {
-        sleep_state depth;
-        leat_priority priority;
-        uint64_t deadline_after_ns; /* 0: none */
-        bool wakes;
-    } cases[] = {
+    static const depth_case cases[] = {
         { SLEEP_LIGHT, LEAT_PREFETCH, 0, false },
         { SLEEP_LIGHT, LEAT_HIGH, 0, false },
         { SLEEP_LIGHT, LEAT_NORMAL, NEAR_NS, false },
