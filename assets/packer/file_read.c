@@ -32,13 +32,12 @@ uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang the walk */
     if (fd < 0 || fstat(fd, &info) != 0) {
         import_add_message(result, IMPORT_ERROR, "%s: cannot be opened: %s", path, strerror(errno));
-    } else if (!S_ISREG(info.st_mode) || info.st_size == 0) {
-        import_add_message(result, IMPORT_ERROR, "%s: is %s", path,
-                           S_ISREG(info.st_mode) ? "empty" : "not a regular file");
+    } else if (!S_ISREG(info.st_mode)) {
+        import_add_message(result, IMPORT_ERROR, "%s: is not a regular file", path);
     } else if ((uint64_t)info.st_size > bytes_max) {
         import_add_message(result, IMPORT_ERROR, "%s: has %llu bytes; at most %llu go in", path,
                            (unsigned long long)info.st_size, (unsigned long long)bytes_max);
-    } else if ((bytes = malloc((size_t)info.st_size)) == NULL) {
+    } else if ((bytes = malloc((size_t)info.st_size + 1)) == NULL) {
         import_add_message(result, IMPORT_ERROR, "%s: out of memory for its %llu bytes", path,
                            (unsigned long long)info.st_size);
     } else if (!read_all(fd, bytes, (uint64_t)info.st_size)) {

@@ -22,6 +22,8 @@
 
 #define EXIT_OF_READERS "Exit: 0; 1 PACK cannot be read; 2 usage."
 
+const char *const texture_format_words[] = { "auto", "bc", "rgba8", NULL };
+
 typedef struct command_text {
     const char *name;
     const char *short_options; /* those that it takes */
@@ -30,7 +32,7 @@ typedef struct command_text {
 } command_text;
 
 static const command_text commands[] = {
-    { "pack", "ojltbcNLJsqh", "leat pack SRC... -o OUT.leat [options]",
+    { "pack", "ojltbcNLJsqVh", "leat pack SRC... -o OUT.leat [options]",
       "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
       "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
       "  -j, --jobs N                 worker threads (default: one per core that it may use)\n"
@@ -43,7 +45,12 @@ static const command_text commands[] = {
       "      --no-cache               neither use nor fill it; so does LEAT_CACHE=off\n"
       "      --json                   print the summary as JSON on standard output\n"
       "      --strict                 any failure stops: nothing is written\n"
+      "      --verbose                each texture's format, and the rules that have decided it; all warnings\n"
       "      --quiet                  no progress\n\n"
+      "A file leat.rules in a folder of sources says how textures in it and below are packed, as in\n"
+      "  ui/**    use=color texture-format=rgba8 mips=1\n"
+      "  *_mask.* use=mask\n"
+      "use: auto, color, normal, data, mask; mips: all, 1 to 15. The last line that matches counts, for each key.\n\n"
       "Exit: 0 all packed; 1 failed, nothing written; 2 usage; 3 written, but some sources failed." },
     { "list", "Jh", "leat list PACK [--json]",
       "Lists the assets of a pack by name: type, size unpacked in bytes, format, name.\n\n"
@@ -100,15 +107,25 @@ static const command_text commands[] = {
 };
 
 static const struct option long_options[] = {
-    { "output", required_argument, NULL, 'o' },  { "jobs", required_argument, NULL, 'j' },
-    { "level", required_argument, NULL, 'l' },   { "texture-format", required_argument, NULL, 't' },
-    { "blobs", required_argument, NULL, 'b' },   { "cache", required_argument, NULL, 'c' },
-    { "no-cache", no_argument, NULL, 'N' },      { "cache-limit", required_argument, NULL, 'L' },
-    { "json", no_argument, NULL, 'J' },          { "strict", no_argument, NULL, 's' },
-    { "dds", no_argument, NULL, 'd' },           { "gltf", no_argument, NULL, 'G' },
-    { "force", no_argument, NULL, 'f' },         { "quiet", no_argument, NULL, 'q' },
-    { "request", required_argument, NULL, 'r' }, { "count", required_argument, NULL, 'C' },
-    { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+    { "output", required_argument, NULL, 'o' },
+    { "jobs", required_argument, NULL, 'j' },
+    { "level", required_argument, NULL, 'l' },
+    { "texture-format", required_argument, NULL, 't' },
+    { "blobs", required_argument, NULL, 'b' },
+    { "cache", required_argument, NULL, 'c' },
+    { "no-cache", no_argument, NULL, 'N' },
+    { "cache-limit", required_argument, NULL, 'L' },
+    { "json", no_argument, NULL, 'J' },
+    { "strict", no_argument, NULL, 's' },
+    { "dds", no_argument, NULL, 'd' },
+    { "gltf", no_argument, NULL, 'G' },
+    { "force", no_argument, NULL, 'f' },
+    { "quiet", no_argument, NULL, 'q' },
+    { "verbose", no_argument, NULL, 'V' },
+    { "request", required_argument, NULL, 'r' },
+    { "count", required_argument, NULL, 'C' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
 };
 
 static void print_overview(FILE *to)
@@ -151,9 +168,8 @@ static bool size_parse(const char *text, uint64_t *size)
 
 static bool format_parse(const char *text, texture_format *format)
 {
-    static const char *const names[] = { "auto", "bc", "rgba8" };
-    for (uint32_t i = 0; i < 3; ++i) {
-        if (strcmp(text, names[i]) == 0) {
+    for (uint32_t i = 0; texture_format_words[i] != NULL; ++i) {
+        if (strcmp(text, texture_format_words[i]) == 0) {
             *format = (texture_format)i;
             return true;
         }
@@ -216,6 +232,9 @@ static int option_take(int option, const command_text *text, options *o)
         return -1;
     case 'q':
         o->quiet = true;
+        return -1;
+    case 'V':
+        o->verbose = true;
         return -1;
     case 'r':
         o->request = optarg;

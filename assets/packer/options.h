@@ -8,6 +8,7 @@
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_PARTLY = 3 };
 
 typedef enum texture_format { TEXTURE_FORMAT_AUTO = 0, TEXTURE_FORMAT_BC, TEXTURE_FORMAT_RGBA8 } texture_format;
+extern const char *const texture_format_words[]; /* by position; NULL at the end */
 typedef enum command {
     COMMAND_PACK = 0,
     COMMAND_LIST,
@@ -33,7 +34,7 @@ typedef struct options {
     uint32_t count; /* --count */
     const char *cache; /* --cache FOLDER; NULL: where cache_folder_default() says */
     uint64_t cache_limit; /* --cache-limit, bytes of disk */
-    bool json, strict, dds, gltf, force, quiet, no_cache;
+    bool json, strict, dds, gltf, force, quiet, no_cache, verbose;
 } options;
 
 /* -1: go on; else the exit code (help and version have been printed, or what is wrong and a hint). */

@@ -9,11 +9,13 @@
 #include "encoder_id.h"
 #include "jobs.h"
 #include "mesh_import.h"
+#include "output.h"
 #include "pack_summary.h"
 #include "pack_writer.h"
 #include "product.h"
 #include "progress.h"
 #include "sources.h"
+#include "texture.h"
 
 #include <limits.h>
 #include <malloc.h>
@@ -30,6 +32,7 @@ typedef struct unit {
     const source *source;
     product *model;
     const import_image *image;
+    rules_answer rules; /* of a texture */
 } unit;
 
 typedef struct packing {
@@ -87,13 +90,13 @@ static void *unit_work(void *user, uint32_t item)
         return u->model;
     }
     if (u->image != NULL) {
-        return product_of_image(&k->maker, u->image);
+        return product_of_image(&k->maker, u->image, &u->rules.settings);
     }
     import_job job = job_of(u->source);
     if (u->source->kind == SOURCE_BLOB) {
         return product_of_blob(&k->maker, &job);
     }
-    return product_of_texture(&k->maker, &job, usage_find(k, job.name));
+    return product_of_texture(&k->maker, &job, usage_find(k, job.name), &u->rules.settings);
 }
 
 /* ---- Taking, on the main thread ---- */
@@ -154,6 +157,24 @@ static bool assets_take(packing *k, const source *from, product *p)
     return true;
 }
 
+/* "leat: ui/a.png: 64x64 RGBA8_SRGB, 1 mip; use=color (a material), mips=1 (ui/leat.rules:1)" */
+static void texture_tell(packing *k, const unit *u, const product *p)
+{
+    if (!k->options->verbose || p->asset_count != 1 || p->assets[0].asset.type != LEAT_ASSET_TEXTURE) {
+        return;
+    }
+    const import_asset *a = &p->assets[0].asset;
+    const leat_pack_texture_metadata *m = a->metadata;
+    char decided[PATH_MAX * 2], *text = NULL;
+    rules_describe(&u->rules, u->image != NULL ? u->image->usage : usage_find(k, a->name),
+                   texture_usage_by_name(a->name), decided, sizeof(decided));
+    if (asprintf(&text, "%s: %ux%u %s, %s%s%s", a->name, m->width, m->height, leat_format_text((leat_format)m->format),
+                 count_to_text(m->mip_count, "mip", "mips").text, decided[0] != '\0' ? "; " : "", decided) >= 0) {
+        progress_message(&k->progress, "", text);
+        free(text);
+    }
+}
+
 static bool unit_take(void *user, uint32_t item, void *result)
 {
     packing *k = user;
@@ -165,6 +186,7 @@ static bool unit_take(void *user, uint32_t item, void *result)
         }
         return memory_error(k, u->source->path);
     }
+    texture_tell(k, u, p);
     bool ok = assets_take(k, u->source, p);
     if (u->model == NULL) {
         ok = messages_take(k, &p->imported) && ok;
@@ -253,6 +275,22 @@ static bool models_run(packing *k)
     return usages_gather(k) || memory_error(k, k->options->output);
 }
 
+/* An image in a model lies beside it, as MODEL#image0.png. False: out of memory. */
+static bool unit_rules_find(packing *k, unit *u)
+{
+    if (u->image == NULL) {
+        return u->source->kind != SOURCE_TEXTURE || rules_find(&k->sources.rules, u->source->path, &u->rules);
+    }
+    const char *behind = strrchr(u->image->name, '#');
+    char *path = NULL;
+    if (asprintf(&path, "%s%s", u->source->path, behind != NULL ? behind : "") < 0) {
+        return false;
+    }
+    bool found = rules_find(&k->sources.rules, path, &u->rules);
+    free(path);
+    return found;
+}
+
 static bool units_plan(packing *k)
 {
     uint64_t count = k->sources.count;
@@ -277,7 +315,16 @@ static bool units_plan(packing *k)
             k->progress.total += p->imported.images[n].size;
         }
     }
-    return true;
+    for (uint32_t i = 0; i < k->unit_count; ++i) {
+        if (!unit_rules_find(k, &k->units[i])) {
+            return memory_error(k, k->options->output);
+        }
+    }
+    import_result unmatched = { 0 };
+    rules_check_matched(&k->sources.rules, &unmatched);
+    bool ok = messages_take(k, &unmatched);
+    import_result_free(&unmatched);
+    return ok;
 }
 
 static bool units_run(packing *k)
@@ -312,6 +359,7 @@ static bool run(packing *k, interrupt *i)
     progress_begin(&k->progress, total, k->options->quiet);
     bool taken = messages_take(k, &k->sources.messages);
     k->summary.source_count = k->sources.count + k->summary.failure_count;
+    k->summary.rule_count = rules_count(&k->sources.rules);
     if (!taken || !found) {
         return k->summary.failure_count > 0 ? false : memory_error(k, k->options->output);
     }

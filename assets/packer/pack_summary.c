@@ -39,6 +39,7 @@ static void print_json(pack_summary *s, double seconds)
         { "sources", s->source_count },
         { "failed", s->failure_count },
         { "ignored", s->ignored_count },
+        { "rules", s->rule_count },
         { "assets", s->stats.asset_count },
         { "textures", s->type_counts[LEAT_ASSET_TEXTURE] },
         { "meshes", s->type_counts[LEAT_ASSET_MESH] },
@@ -95,9 +96,13 @@ static void print_text(const pack_summary *s, double seconds)
     printf("  %s raw, %s in the file, padding %.2f %%, %s\n", size_to_text(s->stats.raw_size).text,
            size_to_text(s->stats.file_size).text, 100.0 * (double)s->stats.padding_size / (double)s->stats.file_size,
            count_to_text(s->stats.duplicate_count, "duplicate", "duplicates").text);
-    printf("  %s, %u failed, %s; %s of other types ignored\n", count_to_text(s->source_count, "source", "sources").text,
+    printf("  %s, %u failed, %s; %s of other types ignored", count_to_text(s->source_count, "source", "sources").text,
            s->failure_count, count_to_text(s->warning_count, "warning", "warnings").text,
            count_to_text(s->ignored_count, "file", "files").text);
+    if (s->rule_count > 0) {
+        printf("; %s", count_to_text(s->rule_count, "rule", "rules").text);
+    }
+    printf("\n");
 }
 
 int pack_summary_end(pack_summary *s, bool json)

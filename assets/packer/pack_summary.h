@@ -7,7 +7,7 @@
 typedef struct pack_summary {
     const char *output;
     bool written;
-    uint32_t source_count, ignored_count, failure_count, warning_count;
+    uint32_t source_count, ignored_count, failure_count, warning_count, rule_count;
     uint64_t type_counts[LEAT_ASSET_TYPE_COUNT];
     uint64_t cached_counts[LEAT_ASSET_TYPE_COUNT]; /* of these, from the cache */
     bool cache_on;

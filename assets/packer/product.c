@@ -3,8 +3,8 @@
  * A product is cached whole, by source, after compression: what a second run is left with is to read and hash sources
  * and to copy chunks. The key is a hash over all that decides the result.
  *
- * - A texture: the image's bytes, its usage (what materials say, and else its name), format, level. The name is not in
- *   the key: a texture that was moved or copied is found, and named anew.
+ * - A texture: the image's bytes, its usage (what rules say, else materials, else its name), format, mips, level.
+ * Neither the name nor the rules' text are in the key: a texture that was moved or copied is found, and named anew.
  * - A model: its bytes, its name (which its materials' and images' names begin with), level. What else the import has
  *   read is not known before: it is kept with the product as questions and answers (source_files.h), and asked again.
  *   So that going back and forth between two branches finds both, some versions are kept, each under its number.
@@ -36,9 +36,9 @@ typedef enum key_kind { KEY_TEXTURE = 1, KEY_MODEL = 2, KEY_BLOB = 3 } key_kind;
 /* Without holes: it is hashed as it lies there. */
 typedef struct key_parts {
     uint64_t encoder[2], content[2], name[2];
-    uint32_t kind, level, format, usage, usage_by_name, width, height, version;
+    uint32_t kind, level, format, usage, usage_by_name, usage_by_rule, mip_count_max, width, height, version;
 } key_parts;
-_Static_assert(sizeof(key_parts) == 6 * 8 + 8 * 4, "no padding");
+_Static_assert(sizeof(key_parts) == 6 * 8 + 10 * 4, "no padding");
 
 static void hash_to(const void *bytes, uint64_t size, uint64_t hash[2])
 {
@@ -309,13 +309,17 @@ product *product_of_model(const product_maker *m, const import_job *job)
 
 /* ---- Textures and blobs ---- */
 
-static cache_key texture_key(const product_maker *m, const import_image *image)
+/* Of what is said about the use, only what counts: a rule, else a material, else the name. */
+static cache_key texture_key(const product_maker *m, const import_image *image, const texture_settings *settings)
 {
-    bool by_name = image->usage == TEXTURE_USAGE_UNKNOWN;
+    bool by_rule = settings->usage != TEXTURE_USAGE_UNKNOWN;
+    bool by_name = !by_rule && image->usage == TEXTURE_USAGE_UNKNOWN;
     key_parts parts = { .kind = KEY_TEXTURE,
-                        .format = (uint32_t)m->format,
-                        .usage = (uint32_t)image->usage,
+                        .format = (uint32_t)settings->format,
+                        .usage = by_rule ? 0 : (uint32_t)image->usage,
                         .usage_by_name = by_name ? (uint32_t)texture_usage_by_name(image->name) : 0,
+                        .usage_by_rule = (uint32_t)settings->usage,
+                        .mip_count_max = settings->mip_count_max,
                         .width = image->width,
                         .height = image->height };
     hash_to(image->bytes, image->size, parts.content);
@@ -344,17 +348,21 @@ static bool single_take(const product_maker *m, const cache_key *key, leat_asset
     return true;
 }
 
-static void texture_make(const product_maker *m, const import_image *image, const char *path, product *p)
+/* path: what messages call it. */
+static void texture_make(const product_maker *m, const import_image *image, const char *path,
+                         const texture_settings *asked, product *p)
 {
     bool cached = cache_is_on(m->cache);
     cache_key key = { { 0, 0 } };
+    texture_settings settings = *asked;
+    settings.format = asked->format != TEXTURE_FORMAT_AUTO ? asked->format : m->format;
     if (cached) {
-        key = texture_key(m, image);
+        key = texture_key(m, image, &settings);
     }
     if (cached && single_take(m, &key, LEAT_ASSET_TEXTURE, image->name, p)) {
         return;
     }
-    texture_import(image, path, m->format, &p->imported);
+    texture_import(image, path, &settings, &p->imported);
     if (p->imported.asset_count == 0 && p->imported.message_count == 0) {
         p->memory_failed = true;
         return;
@@ -412,7 +420,8 @@ product *product_of_blob(const product_maker *m, const import_job *job)
     return p;
 }
 
-product *product_of_texture(const product_maker *m, const import_job *job, texture_usage usage)
+product *product_of_texture(const product_maker *m, const import_job *job, texture_usage usage,
+                            const texture_settings *settings)
 {
     product *p;
     uint64_t size = 0;
@@ -421,16 +430,16 @@ product *product_of_texture(const product_maker *m, const import_job *job, textu
         return p;
     }
     const import_image image = { .name = (char *)(uintptr_t)job->name, .bytes = bytes, .size = size, .usage = usage };
-    texture_make(m, &image, job->path, p);
+    texture_make(m, &image, job->path, settings, p);
     free(bytes);
     return p;
 }
 
-product *product_of_image(const product_maker *m, const import_image *image)
+product *product_of_image(const product_maker *m, const import_image *image, const texture_settings *settings)
 {
     product *p = calloc(1, sizeof(*p));
     if (p != NULL) {
-        texture_make(m, image, image->name, p);
+        texture_make(m, image, image->name, settings, p);
     }
     return p;
 }

@@ -7,6 +7,7 @@
 #include "import_process.h"
 #include "options.h"
 #include "pack_chunks.h"
+#include "texture_import.h"
 
 typedef struct product {
     import_result imported; /* assets have moved to `assets`; images, usages and messages are here */
@@ -25,12 +26,13 @@ typedef struct product_maker {
     int level; /* of LZ4 HC */
 } product_maker;
 
-/* NULL: out of memory. What is wrong with the source is a message in the product. usage: of a texture, UNKNOWN: by
- * name. */
+/* NULL: out of memory. What is wrong with the source is a message in the product. usage: what materials say, UNKNOWN:
+ * nothing. settings: what rules say; their format AUTO: the maker's. */
 product *product_of_model(const product_maker *m, const import_job *job);
-product *product_of_texture(const product_maker *m, const import_job *job, texture_usage usage);
+product *product_of_texture(const product_maker *m, const import_job *job, texture_usage usage,
+                            const texture_settings *settings);
 product *product_of_blob(const product_maker *m, const import_job *job);
-product *product_of_image(const product_maker *m, const import_image *image);
+product *product_of_image(const product_maker *m, const import_image *image, const texture_settings *settings);
 void product_free(product *p);
 
 /* As bytes for the cache, and back. save: NULL if out of memory; else malloc'ed. load: false, and *p as it was, where

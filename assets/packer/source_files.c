@@ -25,9 +25,6 @@ static uint8_t *bytes_read(const char *path, uint64_t bytes_max, uint64_t *size,
     struct stat info;
     *size = 0;
     bool regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
-    if (regular && info.st_size == 0) {
-        return malloc(1);
-    }
     import_result said = { 0 };
     uint8_t *bytes = file_read(path, bytes_max, size, &said);
     for (uint32_t i = 0; i < said.message_count && regular; ++i) {

@@ -73,6 +73,10 @@ static bool source_add(source_list *list, const char *path, const char *name, co
 static bool file_take(source_list *list, const FTSENT *entry, const char *root, size_t root_size)
 {
     source_kind kind;
+    if (strcmp(entry->fts_name, RULES_FILE_NAME) == 0) {
+        rules_read(&list->rules, entry->fts_path, entry->fts_level > FTS_ROOTLEVEL, &list->messages);
+        return true;
+    }
     const char *name = entry->fts_path + root_size;
     while (*name == '/') {
         ++name;
@@ -85,7 +89,7 @@ static bool file_take(source_list *list, const FTSENT *entry, const char *root, 
         import_add_message(&list->messages, IMPORT_ERROR, "%s: is not a regular file", entry->fts_path);
         return true;
     }
-    if (entry->fts_statp->st_size == 0) {
+    if (entry->fts_statp->st_size == 0 && kind != SOURCE_BLOB) { /* an empty script is one; a picture is cut off */
         import_add_message(&list->messages, IMPORT_ERROR, "%s: is empty", entry->fts_path);
         return true;
     }
@@ -110,7 +114,9 @@ static bool entry_take(source_list *list, const FTSENT *entry, const char *root,
                            strerror(entry->fts_errno));
         return true;
     case FTS_SLNONE:
-        if (kind_of(entry->fts_name, list->blobs, &(source_kind){ 0 })) {
+        list->rules.bad |= strcmp(entry->fts_name, RULES_FILE_NAME) == 0;
+        if (strcmp(entry->fts_name, RULES_FILE_NAME) == 0 ||
+            kind_of(entry->fts_name, list->blobs, &(source_kind){ 0 })) {
             import_add_message(&list->messages, IMPORT_ERROR, "%s: is a link to something that is not there",
                                entry->fts_path);
         }
@@ -179,7 +185,7 @@ bool sources_find(char **paths, int path_count, const char *blobs, source_list *
     if (list->count > 0) {
         qsort(list->items, list->count, sizeof(*list->items), source_compare);
     }
-    return ok;
+    return ok && !list->rules.bad;
 }
 
 void sources_free(source_list *list)
@@ -190,6 +196,7 @@ void sources_free(source_list *list)
         free(list->items[i].root);
     }
     free(list->items);
+    rules_free(&list->rules);
     import_result_free(&list->messages);
     *list = (source_list){ 0 };
 }

@@ -2,7 +2,7 @@
 #ifndef LEAT_PACKER_SOURCES_H
 #define LEAT_PACKER_SOURCES_H
 
-#include "import.h"
+#include "rules.h"
 
 typedef enum source_kind { SOURCE_TEXTURE = 0, SOURCE_MODEL = 1, SOURCE_BLOB = 2 } source_kind;
 
@@ -19,11 +19,12 @@ typedef struct source_list {
     uint32_t count;
     uint32_t ignored_count; /* files of other types */
     const char *blobs; /* as sources_find was told */
-    import_result messages; /* only messages: what cannot be read, empty files, cycles */
+    rules rules; /* of all files leat.rules that were met */
+    import_result messages; /* only messages: what cannot be read, empty files, cycles, wrong rules */
 } source_list;
 
 /* Walks all SRCs. blobs: which files are blobs, whatever else they might be, by the ends of their names ("ogg,lua");
- * NULL: none. False: a SRC is missing or out of memory; the last message says so. */
+ * NULL: none. False: a SRC is missing, a leat.rules is wrong, or out of memory; messages say so. */
 bool sources_find(char **paths, int path_count, const char *blobs, source_list *list);
 void sources_free(source_list *list);
 

@@ -19,6 +19,7 @@ typedef struct texture_level {
 typedef struct texture_chain {
     texture_level levels[TEXTURE_LEVELS_MAX]; /* [0] is the largest */
     uint32_t level_count;
+    uint32_t level_count_max; /* how many mips are made; 0: all */
     texture_usage usage;
     bool alpha; /* some texel is not opaque */
     bool cutout; /* alpha is nearly binary */
@@ -26,8 +27,10 @@ typedef struct texture_chain {
 
 /* texture_usage.c: what a file's name says ("_n", "-normal", "_rough"...); UNKNOWN if nothing. */
 texture_usage texture_usage_by_name(const char *name);
-/* Settles usage and alpha flags from levels[0] and what is known; by_name: a guess that the texels may overrule. */
-void texture_usage_settle(texture_chain *chain, texture_usage usage, bool by_name);
+/* Who says how a texture is used. The texels may overrule a name, and a material's "one channel"; a rule is obeyed. */
+typedef enum texture_usage_source { USAGE_BY_NAME = 0, USAGE_BY_MATERIAL, USAGE_BY_RULE } texture_usage_source;
+/* Settles usage and alpha flags from levels[0] and what is said. */
+void texture_usage_settle(texture_chain *chain, texture_usage usage, texture_usage_source source);
 
 /* texture_mips.c: fills levels[1..] from levels[0]. False: out of memory. */
 bool texture_mips_make(texture_chain *chain);

@@ -102,42 +102,49 @@ static bool image_load(const image_bytes *image, texture_chain *chain, import_re
     return true;
 }
 
-/* What is known about the use: by a material, else by the name. */
-static texture_usage usage_find(texture_usage known, const char *name, bool *by_name)
+/* What is said about the use: by a rule, else a material, else the name. */
+static texture_usage usage_find(const import_image *image, const texture_settings *settings,
+                                texture_usage_source *source)
 {
-    *by_name = known == TEXTURE_USAGE_UNKNOWN;
-    return *by_name ? texture_usage_by_name(name) : known;
+    *source = settings->usage != TEXTURE_USAGE_UNKNOWN ? USAGE_BY_RULE
+              : image->usage != TEXTURE_USAGE_UNKNOWN  ? USAGE_BY_MATERIAL
+                                                       : USAGE_BY_NAME;
+    return *source == USAGE_BY_RULE       ? settings->usage
+           : *source == USAGE_BY_MATERIAL ? image->usage
+                                          : texture_usage_by_name(image->name);
 }
 
 /* chain->levels[0] is loaded. Takes the chain's memory. */
-static bool chain_finish(texture_chain *chain, const char *name, texture_usage known, texture_format format,
+static bool chain_finish(texture_chain *chain, const import_image *image, const texture_settings *settings,
                          import_result *result)
 {
-    import_asset asset = { .name = strdup(name) };
-    bool by_name;
-    texture_usage usage = usage_find(known, name, &by_name);
-    texture_usage_settle(chain, usage, by_name);
-    bool ok = asset.name != NULL && texture_mips_make(chain) && texture_encode(chain, format, &asset);
+    import_asset asset = { .name = strdup(image->name) };
+    texture_usage_source source;
+    texture_usage usage = usage_find(image, settings, &source);
+    texture_usage_settle(chain, usage, source);
+    chain->level_count_max = settings->mip_count_max;
+    bool ok = asset.name != NULL && texture_mips_make(chain) && texture_encode(chain, settings->format, &asset);
     texture_chain_free(chain);
     if (!ok) {
         import_asset_free(&asset);
-        import_add_message(result, IMPORT_ERROR, "%s: out of memory while making its mips", name);
+        import_add_message(result, IMPORT_ERROR, "%s: out of memory while making its mips", image->name);
         return false;
     }
     return import_add_asset(result, &asset);
 }
 
-static bool dds_import(const image_bytes *image, const char *name, texture_usage known, import_result *result)
+static bool dds_import(const import_image *image, const char *path, const texture_settings *settings,
+                       import_result *result)
 {
     import_asset asset = { 0 };
     const char *why = "";
-    bool by_name;
-    if (!texture_dds_read(image->bytes, image->size, usage_find(known, name, &by_name), &asset, &why)) {
+    texture_usage_source source;
+    if (!texture_dds_read(image->bytes, image->size, usage_find(image, settings, &source), &asset, &why)) {
         import_asset_free(&asset);
-        import_add_message(result, IMPORT_ERROR, "%s: %s", image->name, why);
+        import_add_message(result, IMPORT_ERROR, "%s: %s", path, why);
         return false;
     }
-    asset.name = strdup(name);
+    asset.name = strdup(image->name);
     if (asset.name == NULL) {
         import_asset_free(&asset);
         return false;
@@ -145,24 +152,19 @@ static bool dds_import(const image_bytes *image, const char *name, texture_usage
     return import_add_asset(result, &asset);
 }
 
-static bool image_import(const image_bytes *image, const char *name, texture_usage usage, texture_format format,
-                         import_result *result)
+bool texture_import(const import_image *image, const char *path, const texture_settings *settings,
+                    import_result *result)
 {
     texture_chain chain = { 0 };
-    if (image->size >= 4 && memcmp(image->bytes, "DDS ", 4) == 0) {
-        return dds_import(image, name, usage, result);
-    }
-    return image_load(image, &chain, result) && chain_finish(&chain, name, usage, format, result);
-}
-
-bool texture_import(const import_image *image, const char *path, texture_format format, import_result *result)
-{
     if (image->width == 0) {
         image_bytes bytes = { .bytes = image->bytes, .size = image->size, .name = path };
-        return image_import(&bytes, image->name, image->usage, format, result);
+        if (image->size >= 4 && memcmp(image->bytes, "DDS ", 4) == 0) {
+            return dds_import(image, path, settings, result);
+        }
+        return image_load(&bytes, &chain, result) && chain_finish(&chain, image, settings, result);
     }
     uint64_t size = (uint64_t)image->width * image->height * 4;
-    texture_chain chain = { .levels[0] = { .width = image->width, .height = image->height }, .level_count = 1 };
+    chain = (texture_chain){ .levels[0] = { .width = image->width, .height = image->height }, .level_count = 1 };
     if (image->height == 0 || image->width > TEXTURE_EDGE_MAX || image->height > TEXTURE_EDGE_MAX ||
         size > TEXELS_MAX * 4 || size != image->size || (chain.levels[0].pixels = malloc(size)) == NULL) {
         import_add_message(result, IMPORT_ERROR, "%s: %u x %u texels in %llu bytes cannot be taken", image->name,
@@ -170,5 +172,5 @@ bool texture_import(const import_image *image, const char *path, texture_format 
         return false;
     }
     memcpy(chain.levels[0].pixels, image->bytes, size);
-    return chain_finish(&chain, image->name, image->usage, format, result);
+    return chain_finish(&chain, image, settings, result);
 }

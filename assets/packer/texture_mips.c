@@ -4,6 +4,7 @@
  * Of cut-outs, filtered alpha fades with distance (leaves vanish), so the alpha of each level is scaled until as many
  * texels pass the cutoff as in the largest (Castano, "Computing Alpha Mipmaps", 2010). */
 #include "texture.h"
+#include "base.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static bool halve(const texture_chain *chain, const texture_level *from, texture
 
 bool texture_mips_make(texture_chain *chain)
 {
-    while (chain->level_count < TEXTURE_LEVELS_MAX) {
+    uint32_t count_max = chain->level_count_max > 0 ? chain->level_count_max : TEXTURE_LEVELS_MAX;
+    while (chain->level_count < u32_min(count_max, TEXTURE_LEVELS_MAX)) {
         const texture_level *last = &chain->levels[chain->level_count - 1];
         if (last->width == 1 && last->height == 1) {
             break;

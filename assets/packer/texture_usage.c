@@ -118,7 +118,7 @@ static void settle_alpha(texture_chain *chain)
     chain->cutout = chain->alpha && clear > 0 && clear < count && (double)binary >= CUTOUT_SHARE * (double)count;
 }
 
-void texture_usage_settle(texture_chain *chain, texture_usage usage, bool by_name)
+void texture_usage_settle(texture_chain *chain, texture_usage usage, texture_usage_source source)
 {
     const texture_level *level = &chain->levels[0];
     chain->usage = usage == TEXTURE_USAGE_UNKNOWN ? TEXTURE_USAGE_COLOR : usage;
@@ -126,11 +126,11 @@ void texture_usage_settle(texture_chain *chain, texture_usage usage, bool by_nam
         return;
     }
     settle_alpha(chain);
-    if (chain->usage == TEXTURE_USAGE_NORMAL && by_name && !looks_normal(level)) {
+    if (chain->usage == TEXTURE_USAGE_NORMAL && source == USAGE_BY_NAME && !looks_normal(level)) {
         chain->usage = TEXTURE_USAGE_COLOR;
     }
-    if (chain->usage == TEXTURE_USAGE_MASK && !is_grey(level)) {
-        chain->usage = by_name ? TEXTURE_USAGE_COLOR : TEXTURE_USAGE_DATA;
+    if (chain->usage == TEXTURE_USAGE_MASK && source != USAGE_BY_RULE && !is_grey(level)) {
+        chain->usage = source == USAGE_BY_NAME ? TEXTURE_USAGE_COLOR : TEXTURE_USAGE_DATA;
     }
     if (chain->usage != TEXTURE_USAGE_COLOR) {
         chain->cutout = false;

@@ -34,6 +34,80 @@ uint64_t streamer_now(const leat_streamer *s)
     return clock_now_ns();
 }
 
+/* Can a sleeping I/O thread be told with the next update, if it does not look before? */
+static bool can_wait(const leat_streamer *s, uint32_t sleep, wake_kind kind)
+{
+    if (sleep != SLEEP_LIGHT) { /* something may be queued that could go out, were it in a hurry */
+        return kind <= WAKE_WORK;
+    }
+    uint32_t waits = atomic_load_explicit(&s->memory_waits, memory_order_relaxed); /* published by `sleep` */
+    switch (kind) {
+    case WAKE_LATER:
+        return true;
+    case WAKE_MEMORY:
+        return (waits & 1u << LEAT_BIND_LEAT) == 0;
+    case WAKE_WORK_LENT:
+        return (waits & 1u << LEAT_BIND_LEAT) != 0;
+    case WAKE_WORK_LATE:
+        return (waits & 1u << LEAT_BIND_LATE) != 0;
+    case WAKE_ORDER:
+    case WAKE_ORDER_SOON:
+    case WAKE_ORDER_NOW:
+        return decode_queued(s->decode) == 0;
+    case WAKE_WORK:
+    case WAKE_SOON:
+    case WAKE_NOW:
+    case WAKE_BY_WORKER:
+        break;
+    }
+    return false;
+}
+
+/* Does somebody wait for events who does not come through leat_update before they are there? */
+static bool update_is_awaited(const leat_streamer *s)
+{
+    return atomic_load_explicit(&s->update_waits, memory_order_seq_cst) != UPDATE_AWAY ||
+           atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
+}
+
+static void wake(leat_streamer *s, bool worker)
+{
+    if (atomic_exchange_explicit(&s->sleep, SLEEP_AWAKE, memory_order_acq_rel) != SLEEP_AWAKE) {
+        count_add(worker ? &s->counters.worker_wake_calls : &s->counters.wake_calls,
+                  1); /* of many, one makes the call */
+        s->io_ops->wake(s->io);
+    }
+}
+
+void streamer_wake(leat_streamer *s, wake_kind kind)
+{
+    /* Sequentially consistent on both sides (pump_sleep): either it sees our mail before it sleeps, or we see that it
+     * sleeps, and then also what it has published before. */
+    uint32_t sleep = atomic_load_explicit(&s->sleep, memory_order_seq_cst);
+    if (sleep == SLEEP_AWAKE || (sleep == SLEEP_DEEP && kind < WAKE_ORDER_NOW) ||
+        (sleep == SLEEP_NAP && kind <= WAKE_WORK)) {
+        return;
+    }
+    if (can_wait(s, sleep, kind)) {
+        /* Likewise (sleep_for_events, leat_event_fd): either who begins to wait sees what is owed, or we see them. */
+        if (!atomic_load_explicit(&s->wake_owed, memory_order_seq_cst)) {
+            atomic_store_explicit(&s->wake_owed, true, memory_order_seq_cst);
+        }
+        if (!update_is_awaited(s)) {
+            return;
+        }
+    }
+    wake(s, kind == WAKE_BY_WORKER);
+}
+
+void streamer_wake_owed(leat_streamer *s)
+{
+    if (atomic_load_explicit(&s->wake_owed, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&s->wake_owed, false, memory_order_acq_rel)) {
+        wake(s, false);
+    }
+}
+
 /* ---- Creating ---- */
 
 static uint64_t power_of_two_above(uint64_t value)

@@ -70,7 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         image.size = (uint64_t)image.width * image.height * 4;
     }
     import_result result = { 0 };
-    bool good = texture_import(&image, image.name, (texture_format)(settings / 5 % 3), &result);
+    const texture_settings asked = { .format = (texture_format)(settings / 5 % 3),
+                                     .usage = settings & 0x40 ? image.usage : TEXTURE_USAGE_UNKNOWN,
+                                     .mip_count_max = settings / 15 % 4 };
+    bool good = texture_import(&image, image.name, &asked, &result);
     FUZZ_CHECK(good ? result.asset_count == 1 : result.asset_count == 0 && result.message_count > 0,
                "neither an asset nor a word");
     for (uint32_t i = 0; i < result.asset_count; ++i) {

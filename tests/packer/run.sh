@@ -187,6 +187,93 @@ else
     echo "  skipped: this program has no build id"
 fi
 
+echo "a file leat.rules says how textures are packed"
+mkdir -p ruled/ui/deep
+cp "$(sed -n 1p list)" ruled/a.png
+cp "$(sed -n 2p list)" 'ruled/ui/Old wall.PNG'
+cp "$(sed -n 3p list)" ruled/ui/deep/b.png
+
+# ruled WHAT CACHED: packs ruled with the cache and without, to the same bytes; that many textures come from the cache.
+ruled()
+{
+    expect 0 "$leat" pack ruled -o ruled.leat --quiet --json --verbose --cache cache
+    cp err told
+    tr -d ' \n\t' <out | grep -qF "\"from_cache\":{\"textures\":$2," || { cat out; fail "$1: not $2 from the cache"; }
+    expect 0 "$leat" pack ruled -o uncached.leat --quiet --jobs 4
+    cmp ruled.leat uncached.leat || fail "$1: the pack differs from the one without a cache"
+    expect 0 "$leat" list ruled.leat
+}
+# listed FORMAT MIPS NAME
+listed()
+{
+    grep -q "[0-9] $1, $2  *$3\$" out || { cat out; fail "$3 is not $1 with $2"; }
+}
+rm -rf cache
+ruled "without rules" 0
+listed 'BC[13]_SRGB' '[0-9]* mips' a.png
+printf '# whole folders, and one file\r\nui/** texture-format=rgba8 mips=1\r\n"old wall.*" use=data\n' >ruled/leat.rules
+ruled "two rules" 1
+listed 'BC[13]_SRGB' '[0-9]* mips' a.png
+listed RGBA8_UNORM '1 mip' 'ui/Old wall.PNG'
+listed RGBA8_SRGB '1 mip' ui/deep/b.png
+grep -qF '; use=data (ruled/leat.rules:3), texture-format=rgba8 (ruled/leat.rules:2), mips=1 (ruled/leat.rules:2)' told ||
+    { cat told; fail "the rules that decided are not named"; }
+ruled "the same rules" 3
+echo 'b.png use=mask mips=all texture-format=auto' >ruled/ui/deep/leat.rules
+ruled "a rule further in" 2
+listed BC4_UNORM '[0-9]* mips' ui/deep/b.png
+printf '%s\n' '# said otherwise, and the same' 'ui/Old* use=data' 'ui/** mips=1' 'ui/** texture-format=rgba8' >ruled/leat.rules
+ruled "other words" 3
+echo 'gone.png use=normal' >>ruled/leat.rules
+expect 0 "$leat" pack ruled -o ruled.leat --quiet --strict
+said "warning: ruled/leat.rules:5: this rule matches no texture"
+expect 0 "$leat" pack ruled/* -o again.leat --quiet # as the shell names them: these rules hold, and need not match
+[ ! -s err ] || { cat err; fail "a rule that need not match is a warning"; }
+expect 0 "$leat" list again.leat
+listed BC4_UNORM '[0-9]* mips' deep/b.png
+
+echo "rules that are wrong are named before anything is packed"
+cp ruled.leat before.leat
+# wrong_rules SAID: what is in ruled/leat.rules ends the run.
+wrong_rules()
+{
+    expect 1 "$leat" pack ruled -o ruled.leat --quiet
+    said "$1"
+    cmp ruled.leat before.leat || fail "wrong rules have cost the old pack"
+}
+printf 'a.png use=colour\n\nb.png size=4\n' >ruled/leat.rules
+wrong_rules "ruled/leat.rules:1: use takes auto, color, normal, data or mask, not colour"
+said "ruled/leat.rules:3: there is no key of that name"
+head -c 900000 /dev/urandom >ruled/leat.rules
+wrong_rules "ruled/leat.rules:1: "
+[ "$(wc -l <err)" -le 10 ] || fail "each line of noise is a line"
+printf 'a.png mips=1 \33[31m\n' >ruled/leat.rules
+wrong_rules "ruled/leat.rules:1: a control character"
+! grep -q $'\33' err || fail "a rule has given the terminal a command"
+truncate -s 2M ruled/leat.rules
+wrong_rules "ruled/leat.rules: has 2097152 bytes; at most 1048576 go in"
+rm ruled/leat.rules
+ln -s nowhere ruled/leat.rules
+wrong_rules "ruled/leat.rules: is a link to something that is not there"
+rm ruled/leat.rules
+mkfifo ruled/leat.rules
+wrong_rules "ruled/leat.rules: is not a regular file"
+rm ruled/leat.rules
+: >ruled/leat.rules
+expect 0 "$leat" pack ruled -o ruled.leat --quiet
+folder=nested
+for ((i = 0; i < 200; ++i)); do folder=$folder/$i; done
+mkdir -p "$folder"
+cp "$good" "$folder/a.png"
+while [ "$folder" != . ]; do
+    echo '* mips=2' >"$folder/leat.rules"
+    folder=$(dirname "$folder")
+done
+echo '** mips=1' >nested/leat.rules
+expect 0 "$leat" pack nested -o nested.leat --quiet
+expect 0 "$leat" list nested.leat
+grep -q '2 mips' out || fail "the innermost of 200 rules does not count"
+
 echo "a cache that cannot be had costs a line, and two packers one cache nothing"
 expect 0 "$leat" pack few -o cached.leat --quiet --cache list
 grep -q '^leat: the cache list cannot be' err || { cat err; fail "nobody said that the cache cannot be had"; }
@@ -271,19 +358,26 @@ head -c 700000 /dev/urandom >mixed/music.OGG
 echo 'return 1' >mixed/init.lua
 cp mixed/init.lua mixed/again.lua
 echo 'not this one' >mixed/init.luac
+: >mixed/empty.lua
 for from in 0 3; do
     expect 0 "$leat" pack mixed -o mixed.leat --quiet --blobs ogg,lua --json --cache cache
     tr -d ' \n\t' <out >summary
     grep -qF '"ignored":1,' summary || fail "not one file alone is of another type"
-    grep -qF '"blobs":3,"duplicates":1,' summary || { cat out; fail "not three blobs, one of them the same"; }
-    [ "$from" = 0 ] || grep -qF '"blobs":3}' summary || { cat out; fail "blobs are not found in the cache"; }
+    grep -qF '"blobs":4,"duplicates":1,' summary || { cat out; fail "not four blobs, one of them the same"; }
+    [ "$from" = 0 ] || grep -qF '"blobs":4}' summary || { cat out; fail "blobs are not found in the cache"; }
 done
 expect 0 "$leat" pack mixed -o plain.leat --quiet --blobs ogg,lua
 cmp mixed.leat plain.leat || fail "blobs from the cache are not the same"
 expect 0 "$leat" extract mixed.leat -o mixed.out --quiet
-for file in music.OGG init.lua again.lua; do
+for file in music.OGG init.lua again.lua empty.lua; do
     cmp "mixed/$file" "mixed.out/$file" || fail "$file did not come back as it was"
 done
+mkdir nothing
+: >nothing/all.lua # a pack of nothing but that
+expect 0 "$leat" pack nothing -o nothing.leat --quiet --blobs lua
+expect 0 "$leat" verify nothing.leat
+expect 0 "$leat" list nothing.leat
+grep -q '^blob  *0 .* all.lua$' out || fail "an empty file is not listed"
 expect 0 "$leat" pack mixed -o as-it-is.leat --quiet --blobs png --json
 tr -d ' \n\t' <out | grep -qF '"textures":0,"meshes":0,"materials":0,"blobs":1,' || fail "a blob is a texture all the same"
 expect 2 "$leat" pack mixed -o x.leat --blobs .ogg

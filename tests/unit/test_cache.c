@@ -384,7 +384,7 @@ static product *product_make(uint32_t edge)
                            .width = edge,
                            .height = edge,
                            .usage = TEXTURE_USAGE_COLOR };
-    product *p = product_of_image(&maker, &image);
+    product *p = product_of_image(&maker, &image, &(texture_settings){ 0 });
     free(image.bytes);
     assert_non_null(p);
     assert_int_equal(p->asset_count, 1);
@@ -514,7 +514,7 @@ static bool image_is_cached(const fixture *f, changed what)
     maker.level += what == CHANGED_LEVEL;
     maker.encoder[0] += what == CHANGED_ENCODER_LOW;
     maker.encoder[1] += what == CHANGED_ENCODER_HIGH;
-    product *p = product_of_image(&maker, &image);
+    product *p = product_of_image(&maker, &image, &(texture_settings){ 0 });
     assert_non_null(p);
     assert_int_equal(p->asset_count, 1);
     const leat_pack_texture_metadata *m = p->assets[0].asset.metadata;

@@ -106,7 +106,7 @@ static void cutouts_keep_their_coverage(void **state)
             texel(&chain.levels[0], x, y)[3] = specks[y / 2 * 64 + x / 2] ? 255 : 0;
         }
     }
-    texture_usage_settle(&chain, TEXTURE_USAGE_COLOR, false);
+    texture_usage_settle(&chain, TEXTURE_USAGE_COLOR, USAGE_BY_MATERIAL);
     assert_true(chain.alpha && chain.cutout);
     assert_true(texture_mips_make(&chain));
     double shares[4];
@@ -136,18 +136,21 @@ static void names_tell_the_usage(void **state)
     assert_int_equal(texture_usage_by_name(""), TEXTURE_USAGE_UNKNOWN);
 }
 
-/* A picture called "..._n" is no normal map, whatever its name says; what a material says counts. */
-static void texels_overrule_names_but_not_materials(void **state)
+/* A picture called "..._n" is no normal map, whatever its name says; what a material says counts, but for one channel
+ * of a picture in colour; what a rule says is done. */
+static void texels_overrule_names_materials_less_and_rules_never(void **state)
 {
     (void)state;
     texture_chain chain = chain_make(16, 16, TEXTURE_USAGE_UNKNOWN);
-    texture_usage_settle(&chain, TEXTURE_USAGE_NORMAL, true);
+    texture_usage_settle(&chain, TEXTURE_USAGE_NORMAL, USAGE_BY_NAME);
     assert_int_equal(chain.usage, TEXTURE_USAGE_COLOR);
-    texture_usage_settle(&chain, TEXTURE_USAGE_NORMAL, false);
+    texture_usage_settle(&chain, TEXTURE_USAGE_NORMAL, USAGE_BY_MATERIAL);
     assert_int_equal(chain.usage, TEXTURE_USAGE_NORMAL);
     gradient(&chain.levels[0]);
-    texture_usage_settle(&chain, TEXTURE_USAGE_MASK, false);
+    texture_usage_settle(&chain, TEXTURE_USAGE_MASK, USAGE_BY_MATERIAL);
     assert_int_equal(chain.usage, TEXTURE_USAGE_DATA);
+    texture_usage_settle(&chain, TEXTURE_USAGE_MASK, USAGE_BY_RULE);
+    assert_int_equal(chain.usage, TEXTURE_USAGE_MASK);
     texture_chain_free(&chain);
 }
 
@@ -270,10 +273,10 @@ static void bad_images_are_named(void **state)
     static const char text[] = "not an image";
     import_result result = { 0 };
     import_image image = { .name = (char *)"m.glb#0", .bytes = (uint8_t *)text, .size = sizeof(text) };
-    assert_false(texture_import(&image, image.name, TEXTURE_FORMAT_AUTO, &result));
+    assert_false(texture_import(&image, image.name, &(texture_settings){ 0 }, &result));
     image.width = 1u << 31;
     image.height = 1u << 31;
-    assert_false(texture_import(&image, image.name, TEXTURE_FORMAT_AUTO, &result));
+    assert_false(texture_import(&image, image.name, &(texture_settings){ 0 }, &result));
     assert_int_equal(result.asset_count, 0);
     assert_int_equal(result.message_count, 2);
     assert_non_null(strstr(result.messages[0].text, "m.glb#0"));
@@ -288,7 +291,7 @@ int main(void)
         cmocka_unit_test(normals_stay_unit_vectors),
         cmocka_unit_test(cutouts_keep_their_coverage),
         cmocka_unit_test(names_tell_the_usage),
-        cmocka_unit_test(texels_overrule_names_but_not_materials),
+        cmocka_unit_test(texels_overrule_names_materials_less_and_rules_never),
         cmocka_unit_test(encoded_levels_decode_to_what_went_in),
         cmocka_unit_test(halves_round_and_stay_finite),
         cmocka_unit_test(dds_goes_there_and_back),
