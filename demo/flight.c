@@ -10,6 +10,8 @@
 #define LOOK_AHEAD 4.5f /* cuts corners: one looks through the door before one turns */
 #define END_SPACE 5.0f /* the walk ends before the last wall */
 #define GAZE_SECONDS 1.1f
+#define CABINET_PACE 0.3f /* of the speed: who looks around takes small steps */
+#define CABINET_METRES 2.6f /* for each exhibit */
 
 static void point_add(flight *f, vec3 p)
 {
@@ -113,9 +115,13 @@ static vec3 swayed(const world *w, const flight *f, float position)
     return result;
 }
 
-/* The exhibit that is best to look at: a little ahead, on the side whose turn it is. */
+/* The exhibit that is best to look at: a little ahead, on the side whose turn it is; in a cabinet, whose turn it is. */
 static vec3 gaze(const world *w, const flight *f, vec3 eye, vec3 along, float position)
 {
+    if (w->cabinet) {
+        uint32_t turn = (f->seed + (uint32_t)(f->walked / CABINET_METRES)) % w->exhibit_count;
+        return v3_normalize(v3_sub(w->exhibits[turn].center, eye));
+    }
     uint32_t hall = world_hall_at(w, eye, WORLD_NONE);
     vec3 spot = v3_add(eye, v3_scale(along, GAZE_AHEAD));
     vec3 side = v3(-along.z, 0, along.x);
@@ -147,7 +153,9 @@ static vec3 gaze(const world *w, const flight *f, vec3 eye, vec3 along, float po
 void flight_step(flight *f, const world *w, float seconds, float speed, vec3 *eye, vec3 *forward)
 {
     float whole = f->lengths[f->count - 1];
-    f->position += seconds * speed * (f->backward ? -1.0f : 1.0f);
+    float step = seconds * speed * (w->cabinet ? CABINET_PACE : 1.0f);
+    f->walked += step;
+    f->position += step * (f->backward ? -1.0f : 1.0f);
     if (f->position >= whole || f->position <= 0) {
         f->backward = f->position > 0 && whole > 0;
         f->position = f_clamp(f->position, 0, whole);

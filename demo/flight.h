@@ -1,4 +1,5 @@
-/* flight.h - the automatic flight: a smooth walk through all halls that looks at the exhibits. Pure. */
+/* flight.h - the automatic flight: a smooth walk through all halls that looks at the exhibits; in a cabinet, at one
+ * after the other. Pure. */
 #ifndef VIEW_FLIGHT_H
 #define VIEW_FLIGHT_H
 
@@ -9,6 +10,7 @@ typedef struct flight {
     float *lengths; /* from the first point; lengths[count - 1] is the whole way */
     uint32_t count;
     float position; /* metres along the way */
+    float walked; /* metres, there and back */
     vec3 looking; /* smoothed direction */
     uint32_t seed;
     bool backward;

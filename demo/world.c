@@ -21,6 +21,10 @@
 #define HALL_LENGTH_MIN 11.0f
 #define ROW_LENGTH_MIN 70.0f
 #define TWO_ROWS_FROM 13u /* pictures in a hall */
+#define CABINET_EXHIBITS_MAX 8u
+#define CABINET_WIDTH 9.0f
+#define CABINET_LENGTH_MIN 8.0f
+#define CABINET_SIDE_MAX 4u /* up to this, all are on one side and can be seen at once */
 #define MESH_HALF_WIDTH 0.85f
 #define MESH_HEIGHT 2.1f
 #define NAME_DEPTH_MAX 32u
@@ -158,9 +162,16 @@ static void halls_number(world *w)
 typedef struct hall_measures {
     uint32_t picture_count, mesh_count;
     uint32_t rows; /* of pictures, one above the other */
-    uint32_t columns; /* of pictures, a wall */
+    uint32_t columns, plinth_columns; /* of pictures, a wall; of meshes, a side */
     float length; /* without space for turns */
 } hall_measures;
+
+/* Exhibits of one kind on the fuller side of a hall. In a cabinet, few are on one side, and so are those that share it.
+ */
+static uint32_t side_count(const plan *p, uint32_t count, uint32_t others)
+{
+    return p->w->cabinet && (count <= CABINET_SIDE_MAX || others > 0) ? count : (count + 1) / 2;
+}
 
 static hall_measures hall_measure(const plan *p, const world_hall *hall)
 {
@@ -170,9 +181,10 @@ static hall_measures hall_measure(const plan *p, const world_hall *hall)
     }
     m.picture_count = hall->exhibit_count - m.mesh_count;
     m.rows = m.picture_count >= TWO_ROWS_FROM ? 2 : 1;
-    m.columns = (m.picture_count + 2 * m.rows - 1) / (2 * m.rows);
-    float pictures = (float)m.columns * PICTURE_PITCH, plinths = (float)((m.mesh_count + 1) / 2) * PLINTH_PITCH;
-    m.length = f_max(f_max(pictures, plinths) + 2 * HALL_MARGIN, HALL_LENGTH_MIN);
+    m.columns = (side_count(p, m.picture_count, m.mesh_count) + m.rows - 1) / m.rows;
+    m.plinth_columns = side_count(p, m.mesh_count, m.picture_count);
+    float pictures = (float)m.columns * PICTURE_PITCH, plinths = (float)m.plinth_columns * PLINTH_PITCH;
+    m.length = f_max(f_max(pictures, plinths) + 2 * HALL_MARGIN, p->w->cabinet ? CABINET_LENGTH_MIN : HALL_LENGTH_MIN);
     return m;
 }
 
@@ -197,7 +209,7 @@ static void rows_place(const plan *p)
         hall->x0 = direction > 0 ? x : x - length;
         hall->x1 = hall->x0 + length;
         hall->z0 = z;
-        hall->z1 = z + WORLD_HALL_WIDTH;
+        hall->z1 = z + (w->cabinet ? CABINET_WIDTH : WORLD_HALL_WIDTH);
         in_row += length + WORLD_WALL_THICKNESS;
         x += direction * length;
         if (i + 1 == w->hall_count) {
@@ -257,6 +269,24 @@ static void mesh_set(world_exhibit *e, const world_item *item, vec3 spot, float 
     e->normal = v3(0, 0, toward_aisle);
 }
 
+/* Where the exhibit at `position` of its kind goes: which side, and which column of `columns` from x0 on. Neighbours in
+ * the list face each other across the axis that one walks along; around a cabinet they go in turn, from the left, or
+ * from the right for pictures that meshes would stand in front of. */
+static bool exhibit_place(const world *w, const world_hall *hall, const hall_measures *m, world_kind kind,
+                          uint32_t position, uint32_t *column)
+{
+    bool picture = kind == WORLD_TEXTURE;
+    uint32_t count = picture ? m->picture_count : m->mesh_count, columns = picture ? m->columns : m->plinth_columns;
+    if (w->cabinet) {
+        bool there = position < columns;
+        *column = there ? position : count - 1 - position;
+        return there == (picture && m->mesh_count > 0);
+    }
+    *column = position / (picture ? 2 * m->rows : 2);
+    *column = hall->reversed ? columns - 1 - *column : *column;
+    return position % 2 == 1;
+}
+
 /* Hangs and sets the exhibits of a hall within its free span. */
 static void hall_fill(plan *p, uint32_t hall_index)
 {
@@ -270,35 +300,30 @@ static void hall_fill(plan *p, uint32_t hall_index)
     float x0 = hall->x0 + space_first, x1 = hall->x1 - space_last, middle_z = (hall->z0 + hall->z1) * 0.5f;
     float picture_pitch = m.columns > 0 ? f_min((x1 - x0 - 2 * HALL_MARGIN) / (float)m.columns, 4.2f) : 0;
     float picture_x = (x0 + x1 - picture_pitch * (float)m.columns) * 0.5f;
-    uint32_t plinth_columns = (m.mesh_count + 1) / 2;
-    float plinth_pitch = plinth_columns > 0 ? f_min((x1 - x0 - 2 * HALL_MARGIN) / (float)plinth_columns, 5.0f) : 0;
-    float plinth_x = (x0 + x1 - plinth_pitch * (float)plinth_columns) * 0.5f;
+    float plinth_pitch = m.plinth_columns > 0 ? f_min((x1 - x0 - 2 * HALL_MARGIN) / (float)m.plinth_columns, 5.0f) : 0;
+    float plinth_x = (x0 + x1 - plinth_pitch * (float)m.plinth_columns) * 0.5f;
     uint32_t picture = 0, mesh = 0;
     for (uint32_t i = 0; i < hall->exhibit_count; ++i) {
         uint32_t item_index = p->order[hall->exhibit_first + i];
         const world_item *item = &p->items[item_index];
         world_exhibit *e = &w->exhibits[hall->exhibit_first + i];
         *e = (world_exhibit){ .item = item_index, .kind = item->kind, .hall = hall_index };
+        uint32_t column;
         if (item->kind == WORLD_MESH) {
-            /* One walks along the axis: neighbours in the list stand face to face. */
-            uint32_t column = hall->reversed ? plinth_columns - 1 - mesh / 2 : mesh / 2;
-            float side = mesh % 2 == 0 ? -1.0f : 1.0f;
+            float side = exhibit_place(w, hall, &m, WORLD_MESH, mesh++, &column) ? 1.0f : -1.0f;
             mesh_set(e, item,
                      v3(plinth_x + plinth_pitch * ((float)column + 0.5f), WORLD_PLINTH_HEIGHT,
                         middle_z + side * PLINTH_AISLE),
                      -side);
-            ++mesh;
             continue;
         }
-        uint32_t column = picture / (2 * m.rows), row = picture / 2 % m.rows;
-        column = hall->reversed ? m.columns - 1 - column : column;
-        bool far_wall = picture % 2 == 1;
+        uint32_t row = picture / 2 % m.rows;
+        bool far_wall = exhibit_place(w, hall, &m, WORLD_TEXTURE, picture++, &column);
         float y = m.rows == 1 ? 2.35f : row == 0 ? 2.0f : 4.2f;
         float height_max = m.rows == 1 ? 2.4f : 1.75f;
         vec3 spot =
             v3(picture_x + picture_pitch * ((float)column + 0.5f), y, far_wall ? hall->z1 - 0.045f : hall->z0 + 0.045f);
         picture_hang(e, item->aspect, spot, f_min(picture_pitch - 0.5f, 3.2f), height_max, v3(0, 0, far_wall ? -1 : 1));
-        ++picture;
     }
 }
 
@@ -328,6 +353,7 @@ bool world_create(const world_item *items, uint32_t count, world *w)
         goto done;
     }
     halls_number(w);
+    w->cabinet = w->hall_count == 1 && count <= CABINET_EXHIBITS_MAX;
     rows_place(&p);
     for (uint32_t i = 0; i < w->hall_count; ++i) {
         hall_fill(&p, i);

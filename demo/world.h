@@ -3,7 +3,7 @@
  *
  * The halls form one walk: an enfilade along +x, then a turn through the side wall, and back along -x in the next row,
  * so that consecutive halls always share a door, and rows never overlap. Each hall has textures in frames on its two
- * long walls and meshes on plinths along its axis. Same input, same museum.
+ * long walls and meshes on plinths along its axis. What fits a small room gets one: a cabinet. Same input, same museum.
  *
  * Metres, +y up, the floor is y = 0. */
 #ifndef VIEW_WORLD_H
@@ -64,6 +64,7 @@ typedef struct world {
     world_door *doors; /* hall_count - 1 */
     world_exhibit *exhibits;
     uint32_t hall_count, exhibit_count;
+    bool cabinet; /* a single small hall: one does not walk through it, but looks around */
 } world;
 
 /* False if memory ran out. No items give a world with no halls. */

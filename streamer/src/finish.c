@@ -142,11 +142,5 @@ void finish_task(void *streamer, decode_task *task)
         return;
     }
     mpsc_post(&s->returned, &rd->returned, index, 1);
-    /* The I/O thread says that it is `starving` and then looks once more (pump_sleep). It is left alone while the
-     * workers have enough to do: then it finds much at once, and wakes seldom. */
-    bool starving = atomic_load_explicit(&s->starving, memory_order_seq_cst) &&
-                    atomic_load_explicit(&s->decode_bytes, memory_order_seq_cst) < s->decode_bytes_low;
-    if (starving || atomic_load_explicit(&s->chunks_unread, memory_order_seq_cst) > 0) {
-        streamer_wake(s, WAKE_BY_WORKER);
-    }
+    streamer_wake_for_returned(s);
 }

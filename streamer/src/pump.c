@@ -491,10 +491,7 @@ static void trace_levels(leat_streamer *s, uint64_t now_ns)
 
 bool pump_run(leat_streamer *s, uint64_t now_ns)
 {
-    /* Before the mail is taken: whoever sets it later will be heard again, whoever set it before has posted before. */
-    if (atomic_load_explicit(&s->wake_owed, memory_order_relaxed)) {
-        atomic_exchange_explicit(&s->wake_owed, false, memory_order_acq_rel);
-    }
+    sleep_forget_owed(s);
     bool worked = take_mail(s, now_ns);
     worked |= take_commands(s, now_ns);
     worked |= reads_reap(s, now_ns);
@@ -510,83 +507,6 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     }
     trace_levels(s, now_ns);
     return worked;
-}
-
-/* How deep the thread may sleep: with reads out and no room for more, only urgent work can make a difference before the
- * next completion, and while the workers have enough to do only what is in a hurry; with reads out and room for more,
- * ordinary work can wait for a completion. So a busy engine does not pay for a wake with each submit and each release.
- */
-static sleep_state sleep_depth(const leat_streamer *s, bool nap)
-{
-    if (nap) {
-        return SLEEP_NAP;
-    }
-    if (s->issue_blocked && s->reads_busy > 0) {
-        return SLEEP_DEEP;
-    }
-    return s->reads_in_flight > 0 || s->issue_blocked ? SLEEP_SHORT : SLEEP_LIGHT;
-}
-
-/* The workers have enough to do: nothing that the device brings can make them faster. */
-static bool decode_is_rich(const leat_streamer *s)
-{
-    return atomic_load_explicit(&s->decode_bytes, memory_order_seq_cst) >= s->decode_bytes_low;
-}
-
-static bool mail_waits(const leat_streamer *s)
-{
-    return !mpsc_is_empty(&s->mail) || !command_queue_is_empty(&s->commands) ||
-           atomic_load_explicit(&s->pack_chores, memory_order_seq_cst) > 0 ||
-           atomic_load_explicit(&s->stopping, memory_order_seq_cst) ||
-           (!mpsc_is_empty(&s->returned) &&
-            ((atomic_load_explicit(&s->starving, memory_order_relaxed) && !decode_is_rich(s)) ||
-             atomic_load_explicit(&s->chunks_unread, memory_order_seq_cst) > 0));
-}
-
-#define URGENT_MEMORY_NS (10 * NS_PER_S)
-#define GATHER_NS (400 * NS_PER_US) /* a frame has forty of them */
-#define GATHER_NS_RICH (800 * NS_PER_US) /* half of what the workers have to do by then */
-
-/* A wake is not heard while completions gather, so an engine that reads urgently now and then is not made to wait. */
-static bool may_gather(const leat_streamer *s, uint64_t now_ns)
-{
-    return s->reads_eager == 0 && !s->eager_waits &&
-           (s->urgent_ns == 0 || now_ns - u64_min(now_ns, s->urgent_ns) > URGENT_MEMORY_NS);
-}
-
-/* Blocked, and nothing is out whose end would change that. What blocks (the window, the pool, tables) is held by reads,
- * so it cannot be; were it so all the same, this is a look again instead of a sleep for ever. */
-#define STUCK_POLL_NS NS_PER_MS
-
-/* While the workers have enough to do, completions gather: the thread naps until a worker says that they run out of
- * work, or something comes that cannot wait. A wake that is saved is a worker that is not interrupted. */
-static void pump_sleep(leat_streamer *s, uint64_t now_ns)
-{
-    /* Sequentially consistent on both sides (streamer_wake): either the poster sees that we sleep, or we see its mail.
-     */
-    bool nap = decode_is_rich(s) && s->reads_eager == 0 && !s->eager_waits && s->submit_count == 0;
-    atomic_store_explicit(&s->starving, s->short_of_buffers || nap, memory_order_seq_cst);
-    atomic_store_explicit(&s->memory_waits,
-                          (sched_count(s->waiting_lent) > 0 ? 1u << LEAT_BIND_LEAT : 0u) |
-                              (sched_count(s->waiting_bind) > 0 ? 1u << LEAT_BIND_LATE : 0u),
-                          memory_order_relaxed);
-    atomic_store_explicit(&s->sleep, sleep_depth(s, nap), memory_order_seq_cst);
-    bool wait = !mail_waits(s);
-    bool rich = nap && decode_is_rich(s);
-    bool gather = may_gather(s, now_ns) && s->reads_in_flight > 1;
-    if (wait && rich && !gather) {
-        s->io_ops->nap(s->io);
-    } else if (wait) {
-        bool stuck = s->issue_blocked && s->reads_in_flight == 0 && s->reads_busy == 0;
-        uint64_t deadline_ns = stuck ? streamer_now(s) + STUCK_POLL_NS : IO_WAIT_FOREVER;
-        if (gather) {
-            s->io_ops->gather(s->io, deadline_ns, rich ? GATHER_NS_RICH : GATHER_NS);
-        } else {
-            s->io_ops->wait(s->io, deadline_ns);
-        }
-    }
-    s->napped = wait && rich;
-    atomic_store_explicit(&s->sleep, SLEEP_AWAKE, memory_order_relaxed);
 }
 
 void *pump_main(void *streamer)

@@ -3,10 +3,12 @@
  *     streamer.c   create, destroy, and what was chosen
  *     submit.c     any thread: requests in, cancel, re-prioritise, bind, release, batches
  *     pump.c       the I/O thread: takes the mail, admits, selects
+ *     sleep.c      how the I/O thread goes to sleep, and how it is woken
  *     reads.c      the I/O thread: queued requests become reads
  *     send.c       the I/O thread: reads go to the device, or to the workers
  *     completions.c the I/O thread: what the device and the workers give back
  *     finish.c     workers: a chunk is decoded; the last one of a request ends it
+ *     posts.c      any thread: endings are posted; the update thread waits for them
  *     update.c     the update thread: endings become events
  *     packs.c      packs are opened, found and closed
  *     swap.c       a pack's content is replaced while it is in use
@@ -408,8 +410,15 @@ typedef enum wake_kind {
 
 /* streamer.c */
 uint64_t streamer_now(const leat_streamer *s);
+
+/* sleep.c */
 void streamer_wake(leat_streamer *s, wake_kind kind); /* after mail was posted */
 void streamer_wake_owed(leat_streamer *s); /* the update thread: makes the call that WAKE_LATER has put off */
+void streamer_wake_for_returned(leat_streamer *s); /* a worker: after it has posted a read to `returned` */
+/* The I/O thread, before it takes the mail: whoever owes a wake later will be heard again, whoever owed one before has
+ * posted before. */
+void sleep_forget_owed(leat_streamer *s);
+void pump_sleep(leat_streamer *s, uint64_t now_ns); /* the I/O thread: until there is something to do */
 
 /* packs.c */
 pack_slot *pack_acquire(const leat_streamer *s, leat_pack pack); /* NULL: stale. Release with pack_release. */
@@ -510,13 +519,17 @@ bool finish_wanted(void *streamer, const decode_output *output);
 bool finish_fetch(void *streamer, const decode_task *task, struct iovec *parts, uint32_t part_count);
 void finish_task(void *streamer, decode_task *task);
 
-/* update.c */
+/* posts.c */
 /* soon: worth to wake who naps in leat_wait. */
 void post_event(leat_streamer *s, post_kind kind, uint32_t index, bool soon);
-/* The I/O thread: the engine is told of all of them at once, at the end of the round. */
+/* The I/O thread: the engine is told of all of them at once, at the end of the round, with post_signal. */
 void post_event_later(leat_streamer *s, post_kind kind, uint32_t index);
 void post_batch(leat_streamer *s, uint32_t index); /* it may be complete */
 void post_signal(leat_streamer *s);
+void post_signal_now(leat_streamer *s); /* the descriptor of events becomes readable */
+void post_signal_take(leat_streamer *s, int fd); /* the update thread: and is no more, before it looks at the posts */
+int posts_event_fd(leat_streamer *s); /* that descriptor, which is made now if there is none; -1: not to be had */
+void posts_await(leat_streamer *s, int fd, uint64_t left_ns); /* the update thread: sleeps until something was posted */
 
 /* Such a request does not wait until the workers have less to do, neither to be taken nor to be read, and the I/O
  * thread does not nap while a read for it is out. */

@@ -7,89 +7,7 @@
  */
 #include "streamer.h"
 
-#include "event_fd.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #define STEPPED_ROUNDS_MAX 1000000u /* a stepped update that does not come to rest has a bug */
-
-/* After a post. Sequentially consistent on both sides (take_signal): either we find the signal taken back and make it
- * anew, or who took it back sees what was posted. */
-static void signal_event_fd(leat_streamer *s)
-{
-    int fd = atomic_load_explicit(&s->event_fd, memory_order_seq_cst);
-    uint32_t seen = atomic_load_explicit(&s->event_signal, memory_order_seq_cst);
-    uint32_t begun = (seen & ~SIGNAL_MASK) + SIGNAL_STEP + SIGNAL_BEGUN;
-    if (fd >= 0 && (seen & SIGNAL_MASK) == SIGNAL_NONE &&
-        atomic_compare_exchange_strong_explicit(&s->event_signal, &seen, begun, memory_order_seq_cst,
-                                                memory_order_seq_cst)) {
-        event_fd_signal(fd);
-        /* Unless it was read meanwhile, and the word is of a later signal by now. */
-        atomic_compare_exchange_strong_explicit(&s->event_signal, &begun, begun - SIGNAL_BEGUN + SIGNAL_WRITTEN,
-                                                memory_order_release, memory_order_relaxed);
-    }
-}
-
-/* Before the look at the posts. In this order: were the signal taken back first, a post between that and the read would
- * lose its write to the read, and its word would keep all later ones from writing. Who signals may be held up around
- * the write. Before it there is nothing to read, and the signal stays: a later update, which the write brings about,
- * reads it. Behind it the signal is taken like any other, or whoever polls would find the descriptor readable time and
- * again, and keep the core from the one who is to say that it is written. */
-static void take_signal(leat_streamer *s, int fd)
-{
-    uint32_t seen = atomic_load_explicit(&s->event_signal, memory_order_acquire);
-    if ((seen & SIGNAL_MASK) != SIGNAL_NONE) {
-        uint64_t value;
-        ssize_t got;
-        while ((got = read(fd, &value, sizeof(value))) < 0 && errno == EINTR) {
-        }
-        if (got > 0 || (seen & SIGNAL_MASK) == SIGNAL_WRITTEN) { /* or the engine has read it, which it need not */
-            atomic_store_explicit(&s->event_signal, seen & ~SIGNAL_MASK, memory_order_seq_cst);
-        }
-    }
-}
-
-/* After a post. Sequentially consistent on both sides (sleep_for_events, leat_event_fd): either we see that somebody
- * listens, or they see what was posted. Who naps looks again soon by itself. */
-static bool must_signal(const leat_streamer *s, bool soon)
-{
-    uint32_t waits = atomic_load_explicit(&s->update_waits, memory_order_seq_cst);
-    return waits == UPDATE_WAITS || (waits == UPDATE_NAPS && soon) ||
-           atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
-}
-
-void post_event(leat_streamer *s, post_kind kind, uint32_t index, bool soon)
-{
-    post_ring_push(&s->posts, kind, index);
-    if (must_signal(s, soon)) {
-        signal_event_fd(s);
-    }
-}
-
-void post_event_later(leat_streamer *s, post_kind kind, uint32_t index)
-{
-    post_ring_push(&s->posts, kind, index);
-    s->posted = true;
-}
-
-/* Whoever seals a batch and whoever ends a member may both find it complete: it is in the ring once at most. */
-void post_batch(leat_streamer *s, uint32_t index)
-{
-    if (mpsc_mark(&s->batch_handles.slots[index].mail, 1)) {
-        post_event(s, POST_BATCH, index, true);
-    }
-}
-
-void post_signal(leat_streamer *s)
-{
-    if (s->posted && must_signal(s, true)) {
-        signal_event_fd(s);
-    }
-    s->posted = false;
-}
 
 /* ---- Slots whose last event is out ---- */
 
@@ -331,7 +249,7 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     uint64_t time_limit = tick != NULL && tick->time_ns_max != 0 ? streamer_now(s) + tick->time_ns_max : UINT64_MAX;
     int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
     if (fd >= 0) {
-        take_signal(s, fd);
+        post_signal_take(s, fd);
     }
     for (uint32_t i = 0; i < FETCH_AHEAD; ++i) {
         fetch(s, i);
@@ -361,7 +279,7 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     release_flush(s);
     count_own(&s->counters.posts_taken, taken);
     if (fd >= 0 && !post_ring_is_empty(&s->posts)) {
-        signal_event_fd(s); /* what is left must keep the descriptor readable */
+        post_signal_now(s); /* what is left must keep the descriptor readable */
     }
     return (leat_events){ .items = s->events, .count = count };
 }
@@ -474,41 +392,6 @@ static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
     }
 }
 
-static int make_event_fd(leat_streamer *s)
-{
-    int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
-    if (fd < 0) {
-        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        int expected = -1;
-        if (fd >= 0 && !atomic_compare_exchange_strong(&s->event_fd, &expected, fd)) {
-            close(fd); /* another thread was first */
-            fd = expected;
-        }
-    }
-    return fd;
-}
-
-/* Sleeps until something was posted, or for left_ns. While the workers have much to do, events come by the thousand,
- * and to be woken for each would cost those workers more than it is worth: then it is a nap of at most NAP_NS, which
- * only events that somebody is in a hurry for cut short (request_drop). */
-#define NAP_NS (4 * NS_PER_MS)
-static void sleep_for_events(leat_streamer *s, int fd, uint64_t left_ns)
-{
-    bool nap = atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_dry;
-    if (nap || fd < 0) { /* no descriptor to be had: look again soon */
-        left_ns = u64_min(left_ns, NAP_NS);
-    }
-    struct timespec left = { .tv_sec = (time_t)u64_min(left_ns / NS_PER_S, 3600),
-                             .tv_nsec = (long)(left_ns % NS_PER_S) };
-    struct pollfd wait_for = { .fd = fd, .events = POLLIN };
-    atomic_store_explicit(&s->update_waits, nap ? UPDATE_NAPS : UPDATE_WAITS, memory_order_seq_cst);
-    streamer_wake_owed(s); /* from now on, nobody puts a wake off */
-    if (post_ring_is_empty(&s->posts)) {
-        ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
-    }
-    atomic_store_explicit(&s->update_waits, UPDATE_AWAY, memory_order_relaxed);
-}
-
 leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
 {
     if (s->desc.stepped) {
@@ -516,24 +399,15 @@ leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
     }
     uint64_t begin_ns = streamer_now(s);
     leat_events events = leat_update(s, NULL);
-    int fd = events.count == 0 ? make_event_fd(s) : -1;
+    int fd = events.count == 0 ? posts_event_fd(s) : -1;
     while (events.count == 0) {
         uint64_t passed_ns = streamer_now(s) - begin_ns;
         if (passed_ns >= timeout_ns) {
             break;
         }
-        sleep_for_events(s, fd, timeout_ns - passed_ns);
+        posts_await(s, fd, timeout_ns - passed_ns);
         events = leat_update(s, NULL);
     }
     return events;
 }
 
-int leat_event_fd(leat_streamer *s)
-{
-    int fd = make_event_fd(s);
-    if (fd >= 0 && !atomic_exchange_explicit(&s->event_fd_public, true, memory_order_seq_cst)) {
-        streamer_wake_owed(s); /* from now on, nobody puts a wake off */
-        signal_event_fd(s); /* something may wait already; if not, the first look is in vain */
-    }
-    return fd;
-}

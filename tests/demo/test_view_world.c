@@ -178,6 +178,48 @@ static void test_one(void **state)
     world_check(&made);
 }
 
+/* Little to see is seen: who flies through a cabinet has an exhibit before them, but while they turn round, and each in
+ * its turn. */
+static void cabinet_check(uint32_t pictures, uint32_t meshes)
+{
+    items made = items_make();
+    for (uint32_t i = 0; i < pictures + meshes; ++i) {
+        item_add(&made, i < pictures ? WORLD_TEXTURE : WORLD_MESH, "", 1, 0.5f);
+    }
+    world w;
+    flight f;
+    assert_true(world_create(made.list, made.count, &w));
+    assert_true(flight_create(&w, 0, &f));
+    assert_true(w.cabinet);
+    uint32_t met = 0, bare = 0, turns_round = pictures > 4 || meshes > 4 || (pictures > 0 && meshes > 0);
+    for (uint32_t i = 0; i < 900; ++i) {
+        vec3 eye, forward;
+        flight_step(&f, &w, 0.1f, 2.4f, &eye, &forward);
+        float nearest = -1;
+        for (uint32_t k = 0; k < w.exhibit_count; ++k) {
+            float middle = v3_dot(v3_normalize(v3_sub(w.exhibits[k].center, eye)), forward);
+            met |= (uint32_t)(middle > 0.97f) << k;
+            nearest = f_max(nearest, middle);
+        }
+        bare += nearest < 0.6f;
+    }
+    assert_true(bare <= (turns_round ? 180 : 0));
+    assert_int_equal(met, (1u << w.exhibit_count) - 1);
+    flight_destroy(&f);
+    world_destroy(&w);
+    world_check(&made);
+}
+
+static void test_cabinets(void **state)
+{
+    (void)state;
+    for (uint32_t pictures = 0; pictures <= 8; ++pictures) {
+        for (uint32_t meshes = pictures == 0; pictures + meshes <= 8; ++meshes) {
+            cabinet_check(pictures, meshes);
+        }
+    }
+}
+
 static void test_flat_and_many(void **state)
 {
     (void)state;
@@ -315,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_one),
+        cmocka_unit_test(test_cabinets),
         cmocka_unit_test(test_flat_and_many),
         cmocka_unit_test(test_mixed),
         cmocka_unit_test(test_many_small_folders),
