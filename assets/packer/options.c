@@ -89,7 +89,8 @@ static const command_text commands[] = {
       "Exit: 0 the fast way is taken; 1 PATH is not there, or nothing can be read; 2 usage; 3 works, but slower." },
     { "trace", "JrCh", "leat trace top|why FILE [options]",
       "Reads a trace (leat_trace_stop, leat-view --trace, leat-bench --trace), which Perfetto opens as well.\n\n"
-      "  leat trace top FILE [--count N]      the times of all requests by class, and the N slowest (default 10)\n"
+      "  leat trace top FILE [--count N]      times by class of those that became ready, and the N slowest of\n"
+      "                                       all that ended (default 10)\n"
       "  leat trace why FILE --request ID     where the time of one request went; ID as `top` prints it\n\n"
       "      --json                           the same for programs\n\n"
       "Exit: 0; 1 FILE is not a trace, or has no such request; 2 usage." },

@@ -12,6 +12,7 @@
 
 #define TRACE_BYTES_MAX (UINT64_C(1) << 31)
 #define TABLE_COUNT_MIN 1024u
+#define TRACE_BEGIN "{\"displayTimeUnit\"" /* as trace_file.c writes it */
 
 /* From (index, generation) to the newest position in a table: open addressing, a power of two of places. */
 typedef struct id_map {
@@ -101,7 +102,9 @@ static trace_request *request_add(loader *l, uint32_t index, uint32_t generation
                           .decode_last_begin_us = TRACE_TIME_NONE,
                           .finished_us = TRACE_TIME_NONE,
                           .delivered_us = TRACE_TIME_NONE,
-                          .memory_since_us = TRACE_TIME_NONE };
+                          .memory_since_us = TRACE_TIME_NONE,
+                          .cancel_us = TRACE_TIME_NONE,
+                          .predicted_us = TRACE_TIME_NONE };
     *map_place(l, &l->requests, same_request, index, generation) = t->request_count;
     return r;
 }
@@ -170,6 +173,18 @@ static void memory_ends(trace_request *r, double ts)
     }
 }
 
+/* Once for each read. */
+static void planned_in(trace_request *r, uint32_t read)
+{
+    if (r->read_count > 0 && r->reads[r->read_count - 1] == read) {
+        return;
+    }
+    if (r->read_count < TRACE_PLANS_KEPT) {
+        ++r->read_count;
+    }
+    r->reads[r->read_count - 1] = read; /* the last place is always the last read's */
+}
+
 static void planned(loader *l, trace_request *r, const cJSON *args, double ts, bool shared)
 {
     memory_ends(r, ts);
@@ -179,15 +194,13 @@ static void planned(loader *l, trace_request *r, const cJSON *args, double ts, b
     r->plan_last_us = ts;
     ++r->plan_count;
     r->shared_count += shared;
-    r->bytes += count_of(args, "bytes");
     uint32_t index, generation;
-    if (shared || !id_parse(text_of(args, "read"), &index, &generation)) {
+    if (!id_parse(text_of(args, "read"), &index, &generation)) {
         return;
     }
     uint32_t read = read_find_or_add(l, index, generation);
-    if (read != TRACE_READ_NONE) { /* the last place is always the last read's */
-        r->reads[r->read_count] = read;
-        r->read_count += r->read_count < TRACE_PLANS_KEPT - 1;
+    if (read != TRACE_READ_NONE) {
+        planned_in(r, read);
     }
 }
 
@@ -195,6 +208,7 @@ static void request_step(loader *l, trace_request *r, const char *name, const cJ
 {
     if (strcmp(name, "admitted") == 0) {
         r->admitted_us = ts;
+        r->bytes = count_of(args, "bytes");
         r->bytes_queued = count_of(args, "bytes_queued");
     } else if (strcmp(name, "planned") == 0 || strcmp(name, "shared") == 0) {
         planned(l, r, args, ts, name[0] == 's');
@@ -209,9 +223,10 @@ static void request_step(loader *l, trace_request *r, const char *name, const cJ
         r->decode_last_begin_us = fmax(r->decode_last_begin_us, ts - length_us);
         ++r->chunk_count;
     } else if (strcmp(name, "late") == 0) {
-        r->late = true;
+        r->predicted_us = number_of(args, "predicted_us");
+        r->deadline_us = number_of(args, "deadline_us");
     } else if (strcmp(name, "cancel") == 0) {
-        r->cancelled = true;
+        r->cancel_us = ts;
     }
 }
 
@@ -243,6 +258,7 @@ static void request_event(loader *l, const cJSON *event, const char *phase, doub
         r->delivered_us = ts;
         r->ended = text_of(args, "ended");
     } else if (strcmp(name, "ready") == 0 && phase[0] == 'b') {
+        memory_ends(r, ts);
         r->finished_us = ts;
     }
 }
@@ -281,11 +297,14 @@ bool trace_load(const char *path, trace *t)
         return false;
     }
     cJSON *json = cJSON_ParseWithLength((const char *)bytes, size);
+    bool cut = json == NULL && size > strlen(TRACE_BEGIN) && memcmp(bytes, TRACE_BEGIN, strlen(TRACE_BEGIN)) == 0;
     free(bytes);
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(json, "traceEvents");
     const cJSON *other = cJSON_GetObjectItemCaseSensitive(json, "otherData");
     if (!cJSON_IsArray(events) || text_of(other, "leat")[0] == '\0') {
-        message_print("%s: is not a trace that Leat has written (leat_trace_stop, leat-view --trace)", path);
+        message_print(cut ? "%s: begins as a trace, but is cut short or damaged: write it again, or copy all of it"
+                          : "%s: is not a trace that Leat has written (leat_trace_stop, leat-view --trace)",
+                      path);
         cJSON_Delete(json);
         return false;
     }
@@ -297,6 +316,7 @@ bool trace_load(const char *path, trace *t)
     {
         const char *category = text_of(event, "cat"), *phase = text_of(event, "ph");
         double ts = number_of(event, "ts");
+        t->end_us = fmax(t->end_us, ts);
         if (strcmp(category, "request") == 0) {
             request_event(&l, event, phase, ts);
         } else if (strcmp(category, "read") == 0) {

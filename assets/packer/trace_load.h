@@ -20,11 +20,11 @@ typedef struct trace_request {
     double memory_us; /* waited for memory in all */
     double memory_since_us; /* while loading: since when it waits */
     double decode_us; /* of all its chunks */
+    double cancel_us, predicted_us, deadline_us; /* when leat_cancel was called; of LATE */
     uint64_t bytes, bytes_queued; /* packed; queued in all when it was admitted */
     uint32_t chunk_count, plan_count, shared_count;
-    uint32_t reads[TRACE_PLANS_KEPT]; /* positions in trace.reads */
+    uint32_t reads[TRACE_PLANS_KEPT]; /* positions in trace.reads, shared ones included */
     uint32_t read_count;
-    bool late, cancelled;
 } trace_request;
 
 typedef struct trace_read {
@@ -39,6 +39,7 @@ typedef struct trace {
     uint32_t request_count;
     trace_read *reads;
     uint32_t read_count;
+    double end_us; /* of its last event */
     uint64_t records_overwritten;
 } trace;
 

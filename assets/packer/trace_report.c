@@ -1,13 +1,13 @@
 /* trace_report.c - `leat trace top` and `leat trace why`: where the time of requests went.
  *
- * A request's life is cut at the moments that its trace tells, each at least as late as the one before:
+ * A request's life is cut at the moments that its trace tells:
  *
  *     submitted | admitted | first planned | last planned | last read back | last decode begins | finished | delivered
  *       admission    queue      spread          device         decode queue       decode           update
  *
- * "queue" without the time that it waited for memory, which is told apart. What a request shares with others (a read
- * that was under way already) has no read of its own: its device time is then zero, and the wait is the decode queue's.
- */
+ * "queue" without the time that it waited for memory, which is told apart. A moment that never came, since the request
+ * was cancelled or failed or is not over, leaves the time to the stage before it. What a request shares with others
+ * counts from when it joined them: where their reads were back by then, it has no device time. */
 #include "commands.h"
 #include "trace_load.h"
 
@@ -37,15 +37,16 @@ typedef struct span_text {
 
 static const span_text spans[SPAN_COUNT] = {
     [SPAN_ADMISSION] = { "admission", "until the I/O thread took it",
-                         "the I/O thread did not get a core: are all busy?" },
+                         "leave the I/O thread a core: it did not get one at once" },
     [SPAN_MEMORY] = { "memory", "waiting for memory",
                       "release lent memory sooner, raise lent_bytes, or answer NEEDS_MEMORY at once" },
     [SPAN_QUEUE] = { "queue", "queued behind others",
                      "raise its priority, give it a deadline, or ask for less: more was wanted than the disk gives" },
-    [SPAN_SPREAD] = { "spread", "from its first to its last chunk", "others of its class went in between" },
-    [SPAN_DEVICE] = { "device", "reading", "the disk is slow or has much in flight: see the window" },
+    [SPAN_SPREAD] = { "spread", "from its first to its last chunk",
+                      "a higher priority: others of its class went in between" },
+    [SPAN_DEVICE] = { "device", "reading", "less in flight (window_bytes), fewer bytes, or a faster disk" },
     [SPAN_DECODE_QUEUE] = { "decode queue", "waiting for a worker", "more workers, or fewer requests above its class" },
-    [SPAN_DECODE] = { "decode", "checking and decoding", "a large chunk: pack with smaller ones, or stored" },
+    [SPAN_DECODE] = { "decode", "checking and decoding", "smaller chunks, or stored ones, when it is packed" },
     [SPAN_UPDATE] = { "update", "ready, until leat_update took it",
                       "call leat_update more often, or raise its limits" },
 };
@@ -55,36 +56,45 @@ typedef struct life {
     double total_us;
 } life;
 
-/* The moment, but never before the one that precedes it. */
-static double not_before(double moment_us, double before_us)
+static double back_of(const trace *t, const trace_request *r)
 {
-    return moment_us == TRACE_TIME_NONE ? before_us : fmax(moment_us, before_us);
+    double back_us = TRACE_TIME_NONE;
+    for (uint32_t i = 0; i < r->read_count; ++i) {
+        back_us = fmax(back_us, t->reads[r->reads[i]].back_us);
+    }
+    return back_us;
+}
+
+/* When it ended, or the trace did. */
+static double end_of(const trace *t, const trace_request *r)
+{
+    return r->delivered_us != TRACE_TIME_NONE ? r->delivered_us : fmax(t->end_us, r->submitted_us);
 }
 
 static life life_of(const trace *t, const trace_request *r)
 {
-    double back_us = TRACE_TIME_NONE;
-    for (uint32_t i = 0; i < r->plan_count && i < TRACE_PLANS_KEPT; ++i) {
-        if (i < r->read_count || (i == TRACE_PLANS_KEPT - 1 && r->read_count == i)) {
-            back_us = fmax(back_us, t->reads[r->reads[i]].back_us);
+    const struct {
+        uint32_t span;
+        double end_us;
+    } stages[] = { { SPAN_ADMISSION, r->admitted_us },
+                   { SPAN_QUEUE, r->plan_first_us },
+                   { SPAN_SPREAD, r->plan_last_us },
+                   { SPAN_DEVICE, back_of(t, r) },
+                   { SPAN_DECODE_QUEUE, r->decode_last_begin_us },
+                   { SPAN_DECODE, r->finished_us },
+                   { SPAN_UPDATE, end_of(t, r) } };
+    life l = { .total_us = end_of(t, r) - r->submitted_us };
+    double at = r->submitted_us;
+    for (uint32_t i = 0, stage = 0; i < COUNT_OF(stages); ++i) {
+        if (stages[i].end_us != TRACE_TIME_NONE) {
+            l.span_us[stages[stage].span] += fmax(stages[i].end_us - at, 0);
+            at = fmax(at, stages[i].end_us);
+            stage = i + 1;
         }
     }
-    double admitted = not_before(r->admitted_us, r->submitted_us);
-    double first = not_before(r->plan_first_us, admitted);
-    double last = not_before(r->plan_last_us, first);
-    double back = not_before(back_us, last);
-    double decode = not_before(r->decode_last_begin_us, back);
-    double finished = not_before(r->finished_us, decode);
-    double delivered = not_before(r->delivered_us, finished);
-    life l = { .total_us = delivered - r->submitted_us };
-    l.span_us[SPAN_ADMISSION] = admitted - r->submitted_us;
-    l.span_us[SPAN_MEMORY] = fmin(r->memory_us, first - admitted);
-    l.span_us[SPAN_QUEUE] = first - admitted - l.span_us[SPAN_MEMORY];
-    l.span_us[SPAN_SPREAD] = last - first;
-    l.span_us[SPAN_DEVICE] = back - last;
-    l.span_us[SPAN_DECODE_QUEUE] = decode - back;
-    l.span_us[SPAN_DECODE] = finished - decode;
-    l.span_us[SPAN_UPDATE] = delivered - finished;
+    double since = r->memory_since_us != TRACE_TIME_NONE ? t->end_us - r->memory_since_us : 0;
+    l.span_us[SPAN_MEMORY] = fmin(r->memory_us + since, l.span_us[SPAN_QUEUE]);
+    l.span_us[SPAN_QUEUE] -= l.span_us[SPAN_MEMORY];
     return l;
 }
 
@@ -94,10 +104,11 @@ static life life_of(const trace *t, const trace_request *r)
 static uint32_t overtaken_by(const trace *t, const trace_request *r)
 {
     uint32_t count = 0;
+    double until_us = r->plan_first_us != TRACE_TIME_NONE ? r->plan_first_us : end_of(t, r);
     for (uint32_t i = 0; i < t->request_count; ++i) {
         const trace_request *other = &t->requests[i];
         count += other != r && other->plan_first_us != TRACE_TIME_NONE && other->plan_first_us >= r->admitted_us &&
-                 other->plan_first_us < r->plan_first_us;
+                 other->plan_first_us < until_us;
     }
     return count;
 }
@@ -107,9 +118,26 @@ static const char *ending(const trace_request *r)
     return r->ended[0] != '\0' ? r->ended : "not ended when the trace was stopped";
 }
 
+static void read_print(const trace_request *r, const trace_read *read)
+{
+    printf("  read %u.%u: ", read->index, read->generation);
+    if (read->out_us == TRACE_TIME_NONE) {
+        printf("it went out before the trace began\n");
+        return;
+    }
+    double out_ms = (read->out_us - r->submitted_us) / 1e3;
+    printf("%.0f KiB, out %.3f ms %s submit, ", (double)read->bytes / 1024, fabs(out_ms),
+           out_ms < 0 ? "before" : "after");
+    if (read->back_us == TRACE_TIME_NONE) {
+        printf("not back when the trace was stopped\n");
+    } else {
+        printf("%.3f ms on its way\n", fmax(read->back_us - read->out_us, 0) / 1e3);
+    }
+}
+
 static void why_print(const trace *t, const trace_request *r, const life *l)
 {
-    printf("request %u.%u: %s, %s, %.1f KiB packed in %u chunk%s: %s\n", r->index, r->generation,
+    printf("request %u.%u: %s, %s, %.1f KiB packed, %u chunk%s decoded: %s\n", r->index, r->generation,
            r->asset[0] != '\0' ? r->asset : "(an asset of a closed pack)", r->priority, (double)r->bytes / 1024,
            r->chunk_count, r->chunk_count == 1 ? "" : "s", ending(r));
     printf("submitted at %.3f ms of the trace; %.3f ms in all\n\n", r->submitted_us / 1e3, l->total_us / 1e3);
@@ -124,22 +152,30 @@ static void why_print(const trace *t, const trace_request *r, const life *l)
         printf("  queued before it: %.1f MiB; planned first: %u other requests\n", (double)r->bytes_queued / (1 << 20),
                overtaken_by(t, r));
     }
-    printf("  planned in %u step%s, %u of them into reads that were under way\n", r->plan_count,
+    printf("  planned in %u step%s, %u of them into reads of others that were under way\n", r->plan_count,
            r->plan_count == 1 ? "" : "s", r->shared_count);
     for (uint32_t i = 0; i < r->read_count; ++i) {
-        const trace_read *read = &t->reads[r->reads[i]];
-        printf("  read %u.%u: %.0f KiB, out %.3f ms after submit, %.3f ms on its way\n", read->index, read->generation,
-               (double)read->bytes / 1024, (read->out_us - r->submitted_us) / 1e3,
-               fmax(read->back_us - read->out_us, 0) / 1e3);
+        read_print(r, &t->reads[r->reads[i]]);
     }
-    if (r->late) {
-        printf("  it was announced at admission that its deadline could not be met\n");
+    if (r->predicted_us != TRACE_TIME_NONE) {
+        printf("  late at admission: it was predicted to be ready %.3f ms after its submit; ",
+               (r->predicted_us - r->submitted_us) / 1e3);
+        if (r->deadline_us > r->submitted_us) {
+            printf("its deadline was %.3f ms after it\n", (r->deadline_us - r->submitted_us) / 1e3);
+        } else {
+            printf("its deadline had passed already\n");
+        }
     }
-    if (r->cancelled) {
-        printf("  it was cancelled\n");
+    bool cancelled = r->cancel_us != TRACE_TIME_NONE;
+    if (cancelled) {
+        printf("  leat_cancel was called %.3f ms after its submit\n", (r->cancel_us - r->submitted_us) / 1e3);
     }
     if (l->total_us > 0) {
-        printf("\nMost of it: %s. What helps: %s.\n", spans[most].what, spans[most].advice);
+        printf("\nMost of it: %s.", spans[most].what);
+        if (!cancelled) {
+            printf(" What helps: %s.", spans[most].advice);
+        }
+        printf("\n");
     }
 }
 
@@ -202,16 +238,21 @@ static int column_width(uint32_t span)
     return (int)u32_max((uint32_t)strlen(spans[span].name), 5);
 }
 
-/* slowest first: the median is in the middle, the 99th percentile near the beginning. */
+static bool is_of(const trace_request *r, const char *priority)
+{
+    return strcmp(r->priority, priority) == 0 && strcmp(r->ended, "READY") == 0;
+}
+
+/* Those that became ready; slowest first: the median is in the middle, the 99th percentile near the beginning. */
 static void class_print(const ranked *all, uint32_t count, const char *priority)
 {
     uint32_t members = 0, seen = 0;
     double sums[SPAN_COUNT] = { 0 }, p50 = 0, p99 = 0, total = 0;
     for (uint32_t i = 0; i < count; ++i) {
-        members += strcmp(all[i].request->priority, priority) == 0;
+        members += is_of(all[i].request, priority);
     }
     for (uint32_t i = 0; i < count; ++i) {
-        if (strcmp(all[i].request->priority, priority) != 0) {
+        if (!is_of(all[i].request, priority)) {
             continue;
         }
         p99 = seen == members / 100 ? all[i].life.total_us : p99;
@@ -227,7 +268,7 @@ static void class_print(const ranked *all, uint32_t count, const char *priority)
     }
     printf("  %-9s %8u %9.3f %9.3f ", priority, members, p50 / 1e3, p99 / 1e3);
     for (uint32_t k = 0; k < SPAN_COUNT; ++k) {
-        printf(" %*.0f %%", column_width(k) - 2, total > 0 ? 100 * sums[k] / total : 0);
+        printf("  %*.0f %%", column_width(k) - 2, total > 0 ? 100 * sums[k] / total : 0);
     }
     printf("\n");
 }
@@ -235,13 +276,19 @@ static void class_print(const ranked *all, uint32_t count, const char *priority)
 static void top_print(const trace *t, const ranked *all, uint32_t count, uint32_t shown)
 {
     static const char *const priorities[] = { "urgent", "high", "normal", "prefetch" };
-    printf("%u requests ended, %u reads", count, t->read_count);
+    uint32_t failed = 0, cancelled = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        failed += strcmp(all[i].request->ended, "FAILED") == 0;
+        cancelled += strcmp(all[i].request->ended, "CANCELLED") == 0;
+    }
+    printf("%u requests: %u ready, %u failed, %u cancelled, %u not ended; %u reads", t->request_count,
+           count - failed - cancelled, failed, cancelled, t->request_count - count, t->read_count);
     if (t->records_overwritten > 0) {
         printf("; %llu older records were overwritten", (unsigned long long)t->records_overwritten);
     }
-    printf("\n\n  class        count    p50 ms    p99 ms ");
+    printf("\n\n  class        ready    p50 ms    p99 ms ");
     for (uint32_t k = 0; k < SPAN_COUNT; ++k) {
-        printf(" %*s", column_width(k), spans[k].name);
+        printf("  %*s", column_width(k), spans[k].name);
     }
     printf("\n");
     for (uint32_t i = 0; i < COUNT_OF(priorities); ++i) {
@@ -256,8 +303,9 @@ static void top_print(const trace *t, const ranked *all, uint32_t count, uint32_
         }
         char id[32];
         snprintf(id, sizeof(id), "%u.%u", r->index, r->generation);
-        printf("  %-12s %10.3f  %s, %s; most of it: %s\n", id, all[i].life.total_us / 1e3, r->priority,
-               r->asset[0] != '\0' ? r->asset : "?", spans[most].what);
+        printf("  %-12s %10.3f  %s, %s%s%s; most of it: %s\n", id, all[i].life.total_us / 1e3, r->priority,
+               r->asset[0] != '\0' ? r->asset : "?", strcmp(r->ended, "READY") != 0 ? ", " : "",
+               strcmp(r->ended, "READY") != 0 ? r->ended : "", spans[most].what);
     }
 }
 

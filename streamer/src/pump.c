@@ -152,7 +152,7 @@ static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_
     }
     count_own(&s->counters.deadlines_announced, 1);
     r->level_possible = possible ? (uint16_t)(level + CANARY(COARSER)) : LEVEL_NONE;
-    trace_point(s, TRACE_LATE, index, r->generation, r->predicted_ns, 0);
+    trace_point(s, TRACE_LATE, index, r->generation, r->predicted_ns, r->deadline_ns);
     if (possible && (r->flags & LEAT_READ_DEGRADE)) {
         r->degraded = true;
         r->size = size;

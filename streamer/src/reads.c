@@ -379,9 +379,10 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
 
 typedef enum add_result { ADD_REQUEST_DONE, ADD_READ_FULL } add_result;
 
-/* Moves chunks of the request into the read, until either is used up. */
+/* Moves chunks of the request into the read, until either is used up. *read: the last one that has some of them, which
+ * is another where they were under way. */
 static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t index, uint64_t now_ns,
-                             uint64_t *bytes)
+                             uint64_t *bytes, const read_op **read)
 {
     const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
     while (r->chunk_next < r->chunk_end) {
@@ -399,6 +400,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
         atomic_fetch_add_explicit(&r->chunks_open, 1, memory_order_relaxed);
         if (number != TASK_NONE && attach(s, number, o, r, now_ns)) {
             count_own(&s->counters.chunks_shared, 1);
+            *read = &s->reads[number / READ_TASK_COUNT_MAX];
         } else {
             if (!may_add(s, rd, r, chunk, now_ns)) {
                 o->next = s->output_free;
@@ -407,6 +409,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
                 return ADD_READ_FULL;
             }
             add_task(s, rd, r, o);
+            *read = rd;
         }
         *bytes += chunk->packed_size;
         ++r->chunk_next;
@@ -538,11 +541,12 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
     for (;;) {
         uint64_t bytes = 0;
         uint32_t tasks_before = rd->task_count;
-        add_result added = add_chunks(s, rd, r, index, now_ns, &bytes);
+        const read_op *read = rd;
+        add_result added = add_chunks(s, rd, r, index, now_ns, &bytes, &read);
         progress |= bytes > 0;
         if (bytes > 0) {
             trace_point(s, rd->task_count > tasks_before ? TRACE_PLAN : TRACE_SHARE, index, r->generation, bytes,
-                        (uint64_t)rd->generation << 32 | (uint32_t)(rd - s->reads));
+                        (uint64_t)read->generation << 32 | (uint32_t)(read - s->reads));
             charge(s, r, index, bytes, added == ADD_REQUEST_DONE, now_ns);
         }
         if (added == ADD_READ_FULL || rd->task_count == 0) {

@@ -19,12 +19,12 @@ typedef enum trace_kind {
     TRACE_NONE = 0,
     TRACE_SUBMIT, /* request; value: generation of the pack << 32 | priority; more: pack << 32 | index of the asset */
     TRACE_ADMIT, /* request; value: packed bytes that it wants; more: bytes queued in all */
-    TRACE_LATE, /* request; value: when it would be ready */
+    TRACE_LATE, /* request; value: when it would be ready; more: its deadline */
     TRACE_NEEDS_MEMORY, /* request; value: bytes */
     TRACE_WAITS_MEMORY, /* request; value: bytes. Leat's memory is all lent, or the engine has to answer first. */
     TRACE_BOUND, /* request; value: bytes */
     TRACE_PLAN, /* request, in read `more`; value: packed bytes of it. Once per visit of the queue. */
-    TRACE_SHARE, /* request, in a read or decode that was under way; value: packed bytes */
+    TRACE_SHARE, /* the same, all of it in reads that were under way or being decoded; more: the last of them */
     TRACE_READ_OUT, /* read; value: bytes; more: rank */
     TRACE_READ_BACK, /* read; value: result; more: reads that are still out */
     TRACE_DECODED, /* request: one of its chunks; value: ns that it took; more: worker */

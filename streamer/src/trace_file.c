@@ -181,6 +181,16 @@ static void planned(writer *w, request_state *state, const trace_entry *e)
     flow(w, "t", e, THREAD_IO);
 }
 
+/* On the trace's clock, as all its times. */
+static void late(writer *w, const trace_entry *e)
+{
+    event_begin(w, "n", "request", "late", THREAD_IO, time_us(w, e->time_ns));
+    id_of(w, e);
+    fprintf(w->file, ",\"args\":{\"predicted_us\":%.3f,\"deadline_us\":%.3f}", time_us(w, e->value),
+            time_us(w, e->more));
+    event_end(w);
+}
+
 static void delivered(writer *w, request_state *state, const trace_entry *e)
 {
     slice(w, "deliver", THREAD_UPDATE, time_us(w, e->time_ns), POINT_US);
@@ -207,7 +217,7 @@ static void request_entry(writer *w, const trace_entry *e)
         instant(w, "admitted", e, THREAD_IO, "bytes", "bytes_queued");
         break;
     case TRACE_LATE:
-        instant(w, "late", e, THREAD_IO, "predicted_ns", NULL);
+        late(w, e);
         break;
     case TRACE_NEEDS_MEMORY:
         instant(w, "needs_memory", e, THREAD_IO, "bytes", NULL);

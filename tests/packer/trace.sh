@@ -39,4 +39,44 @@ echo '{"traceEvents":[]}' >foreign.json
 expect 1 "$leat" trace top foreign.json
 head -c 1000 "a trace.json" >cut.json
 expect 1 "$leat" trace top cut.json
+grep -q "cut short" err || fail "a trace that was cut is not said to be one: $(cat err)"
+
+# Lives that no run brings about at will: cancelled while it waits for memory, joined to another's read, announced late,
+# not ended. Times in microseconds.
+life() # ID PRIORITY EVENT...: each event is PHASE NAME TS ARGS
+{
+    local id=$1 priority=$2
+    shift 2
+    echo ",{\"ph\":\"b\",\"cat\":\"request\",\"name\":\"request\",\"ts\":1000,\"id\":\"$id\",\"args\":{\"priority\":\"$priority\",\"asset\":\"a\"}}"
+    while [ $# -gt 0 ]; do
+        echo ",{\"ph\":\"$1\",\"cat\":\"request\",\"name\":\"$2\",\"ts\":$3,\"id\":\"$id\",\"args\":{$4}}"
+        shift 4
+    done
+}
+{
+    echo '{"displayTimeUnit":"ms","traceEvents":[{"ph":"b","cat":"read","name":"read","ts":1500,"id":"7.1","args":{"bytes":4096}}'
+    echo ',{"ph":"e","cat":"read","name":"read","ts":3500,"id":"7.1","args":{}}'
+    life 1.1 high n admitted 1100 '"bytes":2048' n waits_for_memory 1200 '' n cancel 4000 '' b ready 5000 '' \
+        e request 5100 '"ended":"CANCELLED"'
+    life 2.1 urgent n late 1100 '"predicted_us":9000,"deadline_us":2000' n admitted 1100 '"bytes":2048' \
+        n shared 1600 '"bytes":2048,"read":"7.1"' n decoded 3700 '"decode_ns":100000' b ready 3700 '' \
+        e request 3800 '"ended":"READY"'
+    life 3.1 normal n admitted 1100 '"bytes":2048'
+    life 4.1 normal n admitted 11000 '"bytes":2048'
+    echo '],"otherData":{"leat":"0.1.0"}}'
+} >lives.json
+told() # ID LINE...: each line is part of what why says
+{
+    local id=$1 line
+    expect 0 "$leat" trace why lives.json --request "$id"
+    shift
+    for line; do
+        grep -Eq -- "$line" out || fail "request $id: no match for /$line/ in: $(cat out)"
+    done
+}
+told 1.1 'memory +3.800 ms' 'decode +0.000 ms' 'leat_cancel was called 3.000 ms' 'Most of it: waiting for memory\.$'
+told 2.1 'device +1.900 ms' 'read 7.1: 4 KiB, out 0.500 ms after submit, 2.000 ms' 'ready 8.000 ms after' 'deadline was 1.000 ms'
+told 3.1 'not ended' '10.000 ms in all' 'queue +9.900 ms'
+expect 0 "$leat" trace top lives.json
+grep -q "4 requests: 1 ready, 0 failed, 1 cancelled, 2 not ended; 1 reads" out || fail "top counts: $(head -n 1 out)"
 echo "passed"
