@@ -5,6 +5,7 @@
 #define STEP 1.25 /* of the gain, upwards and downwards */
 #define TRIAL_RATIO 1.5 /* between the two windows of a trial */
 #define WORTH_MORE 1.05 /* half as much again in flight must bring as much more bandwidth as this to be taken */
+#define PAIRS_WON_MIN 12u /* and more bandwidth in so many of the pairs of slots: by luck, in one trial of 57 */
 #define WORTH_KEEPING 1.03 /* and if it brings less than this, it is given up */
 #define SLOT_NS (6 * NS_PER_MS)
 #define SLOT_READS 16u
@@ -70,11 +71,22 @@ static uint64_t median(uint64_t *rates)
     return rates[GAIN_SLOTS / 2];
 }
 
+/* In how many pairs of slots, one after the other, the larger window brought more. */
+static uint32_t pairs_won(const gain *g)
+{
+    uint32_t won = 0;
+    for (uint32_t i = 0; i < GAIN_SLOTS; ++i) {
+        won += g->rate[1][i] > g->rate[0][i];
+    }
+    return won;
+}
+
 static void decide(gain *g, uint64_t now_ns)
 {
+    uint32_t won = pairs_won(g); /* before the rates are sorted */
     double ratio = (double)median(g->rate[1]) / (double)u64_max(median(g->rate[0]), 1);
     double value = ratio < WORTH_KEEPING ? smaller(g) : g->value;
-    if (ratio >= WORTH_MORE) {
+    if (ratio >= WORTH_MORE && won >= PAIRS_WON_MIN) {
         value = g->value * STEP < GAIN_MAX ? g->value * STEP : GAIN_MAX;
     }
     end_trial(g, value, now_ns);

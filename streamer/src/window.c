@@ -37,8 +37,11 @@
 #define CALM_NS (3 * NS_PER_MS / 2)
 #define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
 #define DRAIN_TRIES 6u /* reads that are let out one by one for that */
+#define ALONE_TRUSTED 3u /* reads that were alone; the median of fewer may be one accident */
 #define ALONE_COUNT 9u /* reads that were alone, of which the median counts */
 #define SIZE_CLASS_COUNT 24u
+#define NEED_SMOOTH_NS (400 * NS_PER_MS) /* in which the need is smoothed */
+#define NEED_RATIO_MAX 1.5 /* between what is measured now and the smoothed need */
 #define ROUND_NS_MIN (2 * NS_PER_MS)
 #define ROUND_READS 8u
 #define BANDWIDTH_GUESS UINT64_C(100000000)
@@ -57,6 +60,8 @@ struct window {
     uint64_t in_flight; /* all */
     uint64_t in_flight_ordinary; /* without urgent reads */
     uint64_t idle_since_ns; /* when the last read came back: meant where none is in flight */
+    double need; /* bandwidth x latency in bytes, smoothed; 0: not known yet */
+    uint64_t need_at_ns;
     uint64_t limit;
     uint64_t read_size; /* smoothed size of ordinary reads */
     bool starting;
@@ -149,21 +154,44 @@ static void alone_add(alone_reads *a, uint64_t latency_ns)
     a->median = sorted[(count - 1) / 2];
 }
 
+/* Of the nearest size class of which at least so many reads were alone; 0: there is none. */
+static uint64_t alone_latency(const window *w, uint32_t wanted, uint32_t count_min)
+{
+    for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
+        if (wanted >= distance && w->alone[wanted - distance].count >= count_min) {
+            return w->alone[wanted - distance].median;
+        }
+        if (wanted + distance < SIZE_CLASS_COUNT && w->alone[wanted + distance].count >= count_min) {
+            return w->alone[wanted + distance].median;
+        }
+    }
+    return 0;
+}
+
 /* Latency of an ordinary read without a queue: the median of the last that were alone, where there were any. The
  * smallest of many is the luck of one, and a window that is built on it starves the device; a mean takes in each stall
  * of the host, and a window that is built on that makes urgent reads wait. */
 static uint64_t latency_unqueued(const window *w)
 {
     uint32_t wanted = class_of(w->read_size);
-    for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
-        if (wanted >= distance && w->alone[wanted - distance].median != 0) {
-            return w->alone[wanted - distance].median;
-        }
-        if (wanted + distance < SIZE_CLASS_COUNT && w->alone[wanted + distance].median != 0) {
-            return w->alone[wanted + distance].median;
-        }
+    uint64_t found = alone_latency(w, wanted, ALONE_TRUSTED);
+    found = found != 0 ? found : alone_latency(w, wanted, 1);
+    return found != 0 ? found : latency_of_class(w, wanted);
+}
+
+/* The product of two measures errs by what both err, from period to period; a window that follows it is at its largest
+ * just when urgent reads meet it. A need that has truly changed is followed at once, to within NEED_RATIO_MAX. */
+static double smooth_need(window *w, double measured, uint64_t now_ns)
+{
+    double share = (double)(now_ns - w->need_at_ns) / (double)NEED_SMOOTH_NS;
+    if (w->starting || w->need == 0) {
+        w->need = measured;
+    } else {
+        w->need += (measured - w->need) * (share < 1 ? share : 1);
+        w->need = fmin(fmax(w->need, measured / NEED_RATIO_MAX), measured * NEED_RATIO_MAX);
     }
-    return latency_of_class(w, wanted);
+    w->need_at_ns = now_ns;
+    return w->need;
 }
 
 /* What the device needs: gain x bandwidth x latency, but never less than one read on its way while another is served.
@@ -174,7 +202,7 @@ static void set_limit(window *w, uint64_t now_ns)
         return;
     }
     uint64_t latency_ns = latency_unqueued(w);
-    double needed = (double)w->bandwidth * (double)latency_ns / (double)NS_PER_S;
+    double needed = smooth_need(w, (double)w->bandwidth * (double)latency_ns / (double)NS_PER_S, now_ns);
     /* Reads come whole: a need of 1.2 reads is two in flight, not the one that fits into 1.5 x 1.2. */
     double reads = ceil(needed / (double)w->read_size - READ_FRACTION_IGNORED);
     w->slow = latency_ns > TRIAL_LATENCY_NS_MAX;
@@ -260,6 +288,9 @@ void window_issue(window *w, uint64_t bytes, bool urgent, uint64_t now_ns)
     w->alone_now = w->in_flight == 0;
     w->in_flight += bytes;
     if (!urgent) {
+        if (w->drain_left > 0 && w->drain_tries_left-- == 0) {
+            w->drain_left = 0;
+        }
         w->in_flight_ordinary += bytes;
         w->read_size = w->read_size - w->read_size / 16 + bytes / 16;
     }
@@ -274,9 +305,6 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     w->in_flight_ordinary -= urgent ? 0 : bytes;
     bool spoiled = !ok || untimed || starved || w->starting || w->slow || w->drain_left > 0;
     gain_complete(&w->gain, bytes, w->in_flight, spoiled, now_ns);
-    if (w->drain_left > 0 && !urgent && --w->drain_tries_left == 0) {
-        w->drain_left = 0;
-    }
     if (!ok || untimed) {
         w->round_spoiled = true;
         return;

@@ -247,6 +247,28 @@ static void a_device_that_recovers_is_followed(void **state)
     assert_true(rate >= 0.9 * (double)device.bytes_per_second);
 }
 
+/* The first reads meet a device that is busy with somebody else's: what they took is no measure of it, and the large
+ * window that it makes must not keep reads from ever being alone again. */
+static void a_bad_start_is_forgotten(void **state)
+{
+    (void)state;
+    static run r, good;
+    static const char *const names[] = { "sata", "nvme", "nvme7" };
+    for (uint32_t i = 0; i < COUNT_OF(names); ++i) {
+        leat_sim_desc device = leat_sim_preset(names[i]);
+        memset(&r, 0, sizeof(r));
+        memset(&good, 0, sizeof(good));
+        r.slow_end_ns = 5 * NS_PER_MS;
+        r.seconds = good.seconds = 2;
+        r.late_ns = good.late_ns = NS_PER_S;
+        simulate(&r, &device, 0);
+        simulate(&good, &device, 0);
+        print_message("%-6s after a bad start: at most %.2f MiB in flight, else %.2f\n", names[i],
+                      (double)r.most_in_flight_late / (1 << 20), (double)good.most_in_flight_late / (1 << 20));
+        assert_true(r.most_in_flight_late <= good.most_in_flight_late * 5 / 4);
+    }
+}
+
 static void no_burst_behind_a_stall(void **state)
 {
     (void)state;
@@ -390,6 +412,7 @@ int main(void)
         cmocka_unit_test(fast_nvme),
         cmocka_unit_test(a_device_that_halves_is_followed),
         cmocka_unit_test(a_device_that_recovers_is_followed),
+        cmocka_unit_test(a_bad_start_is_forgotten),
         cmocka_unit_test(no_burst_behind_a_stall),
     };
     return cmocka_run_group_tests_name("window", tests, NULL, NULL);
