@@ -158,7 +158,7 @@ static void why_print(const trace *t, const trace_request *r, const life *l)
         read_print(r, &t->reads[r->reads[i]]);
     }
     if (r->predicted_us != TRACE_TIME_NONE) {
-        printf("  late at admission: it was predicted to be ready %.3f ms after its submit; ",
+        printf("  announced late: it was predicted to be ready %.3f ms after its submit; ",
                (r->predicted_us - r->submitted_us) / 1e3);
         if (r->deadline_us > r->submitted_us) {
             printf("its deadline was %.3f ms after it\n", (r->deadline_us - r->submitted_us) / 1e3);

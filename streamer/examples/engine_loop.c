@@ -171,7 +171,7 @@ static void handle_event(engine *e, const leat_event *event)
         e->upload_bytes += event->size;
         end_object(o, OBJECT_HERE);
         break;
-    case LEAT_EVENT_LATE: /* said at admission: draw the coarser part that can come in time */
+    case LEAT_EVENT_LATE: /* said when it is known: draw the coarser part that can come in time */
         ++e->late;
         break;
     case LEAT_EVENT_CANCELLED:

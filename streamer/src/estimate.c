@@ -6,18 +6,24 @@
 #define RATE_MEMORY_NS ((double)(NS_PER_S / 2)) /* arrivals older than some of these are forgotten */
 #define RATE_NS_MIN ((double)(20 * NS_PER_MS)) /* a rate over less than this is chance */
 #define OWN_CLASS_SHARE 0.5
+#define FLOW_GOES_ON 8.0 /* for so many times as long as it has been seen: of less, floods are told too late */
 #define BANDWIDTH_SHARE_MIN 0.02 /* what the lowest class is assumed to get in any case */
 #define WAIT_NS_MAX ((double)(UINT64_C(1) << 62)) /* a century: what is longer than that would not fit a time */
 
-static double decay(uint64_t since_ns, uint64_t now_ns)
+static uint64_t since(uint64_t then_ns, uint64_t now_ns)
 {
-    return now_ns > since_ns ? exp(-(double)(now_ns - since_ns) / RATE_MEMORY_NS) : 1;
+    return now_ns - u64_min(now_ns, then_ns);
+}
+
+static double decay(uint64_t then_ns, uint64_t now_ns)
+{
+    return exp(-(double)since(then_ns, now_ns) / RATE_MEMORY_NS);
 }
 
 /* A decaying sum that began a short while ago has not seen a full memory: this makes up for it. */
 static double correction(uint64_t begun_ns, uint64_t now_ns)
 {
-    double age_ns = fmax((double)(now_ns - u64_min(now_ns, begun_ns)), RATE_NS_MIN);
+    double age_ns = fmax((double)since(begun_ns, now_ns), RATE_NS_MIN);
     return 1 / (1 - exp(-age_ns / RATE_MEMORY_NS));
 }
 
@@ -45,21 +51,38 @@ static double rate_to_come(const estimate *e, uint32_t rank, uint64_t now_ns)
     return to_come * decay(e->updated_ns, now_ns);
 }
 
-static uint64_t ready_ns(double read_ns, double to_come, uint64_t bandwidth, const estimate_query *query,
-                         uint64_t now_ns)
+/* to_come: bytes per second that go first, of requests that came for came_ns, from the first to the last. What comes
+ * all at once, as in a first frame, is much, and no flow: nothing is expected to follow it. */
+static uint64_t ready_ns(double read_ns, double to_come, uint64_t came_ns, uint64_t bandwidth,
+                         const estimate_query *query, uint64_t now_ns)
 {
-    double share = fmax(1 - to_come / (double)u64_max(bandwidth, 1), BANDWIDTH_SHARE_MIN);
+    double taken = to_come / (double)u64_max(bandwidth, 1);
+    double share = fmax(1 - taken, BANDWIDTH_SHARE_MIN);
+    double wait_ns = fmin(read_ns / share, read_ns + taken * FLOW_GOES_ON * (double)came_ns);
     double decode_ns = (double)query->raw_size * (double)NS_PER_S / (double)u64_max(query->decode_bytes_per_second, 1);
-    return now_ns + (uint64_t)fmin(read_ns / share + decode_ns, WAIT_NS_MAX);
+    return now_ns + (uint64_t)fmin(wait_ns + decode_ns, WAIT_NS_MAX);
+}
+
+static uint64_t bytes_ahead(const sched *s, const window *w, const estimate_query *query)
+{
+    uint64_t queued = sched_bytes_ahead(s, query->rank, query->deadline_ns);
+    return queued - u64_min(queued, query->queued_size) + window_in_flight(w);
 }
 
 uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
                            uint64_t now_ns)
 {
-    uint64_t ahead = sched_bytes_ahead(s, query->rank, query->deadline_ns) + window_in_flight(w);
-    double read_ns = (double)window_predict_ns(w, ahead, query->packed_size);
+    double read_ns = (double)window_predict_ns(w, bytes_ahead(s, w, query), query->packed_size);
     double to_come = rate_to_come(e, query->rank, now_ns) * correction(e->begun_ns, now_ns);
-    return ready_ns(read_ns, to_come, window_bandwidth(w), query, now_ns);
+    return ready_ns(read_ns, to_come, e->updated_ns - e->begun_ns, window_bandwidth(w), query, now_ns);
+}
+
+uint64_t estimate_ready_least_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
+                                 uint64_t now_ns)
+{
+    double read_ns = (double)window_predict_least_ns(w, bytes_ahead(s, w, query), query->packed_size);
+    double to_come = rate_to_come(e, query->rank, now_ns) * correction(e->begun_ns, now_ns);
+    return ready_ns(read_ns, to_come, e->updated_ns - e->begun_ns, window_bandwidth_most(w), query, now_ns);
 }
 
 /* ---- For other threads ---- */
@@ -78,6 +101,7 @@ void estimate_levels_take(const estimate *e, const sched *s, const window *w, ui
 {
     levels->now_ns = now_ns;
     levels->begun_ns = e->begun_ns;
+    levels->came_ns = e->updated_ns - e->begun_ns;
     levels->in_flight = window_in_flight(w);
     levels->bandwidth = u64_max(window_bandwidth(w), 1);
     for (uint32_t i = 0; i < ESTIMATE_SIZE_COUNT; ++i) {
@@ -132,5 +156,6 @@ uint64_t estimate_from_levels(const estimate_levels *levels, const estimate_quer
     *bytes_ahead = (uint64_t)ahead;
     double to_come =
         (double)levels->to_come[query->rank] * decay(levels->now_ns, now_ns) * correction(levels->begun_ns, now_ns);
-    return ready_ns(transfer_ns + latency_ns(levels, query->packed_size), to_come, levels->bandwidth, query, now_ns);
+    return ready_ns(transfer_ns + latency_ns(levels, query->packed_size), to_come, levels->came_ns, levels->bandwidth,
+                    query, now_ns);
 }

@@ -23,6 +23,7 @@ typedef struct estimate_query {
     uint32_t rank;
     uint64_t deadline_ns;
     uint64_t packed_size;
+    uint64_t queued_size; /* of it, what is in the queue already, and not ahead of itself */
     uint64_t raw_size;
     uint64_t decode_bytes_per_second; /* raw, all workers */
 } estimate_query;
@@ -35,7 +36,7 @@ typedef struct estimate_levels {
     uint64_t now_ns; /* when they were taken */
     uint64_t in_flight;
     uint64_t bandwidth;
-    uint64_t begun_ns; /* of the rates' memory */
+    uint64_t begun_ns, came_ns; /* of the rates' memory: its first request, and how long after that the last */
     uint64_t to_come[SCHED_CLASS_COUNT]; /* bytes per second that are expected to go before a class; decays */
     uint64_t latencies_ns[ESTIMATE_SIZE_COUNT]; /* of a read of 4 KiB << i with nothing before it */
     /* Bytes that go first, for a deadline at each horizon (estimate.c); the last is "no deadline". */
@@ -53,5 +54,8 @@ void estimate_admit(estimate *e, uint32_t rank, uint64_t packed_size, uint64_t n
 /* The time at which it would be ready. */
 uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
                            uint64_t now_ns);
+/* The same, were the device as fast as it may be for all that is known of it: before this it is not ready. */
+uint64_t estimate_ready_least_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
+                                 uint64_t now_ns);
 
 #endif

@@ -122,46 +122,6 @@ void request_give_up(leat_streamer *s, uint32_t index)
 
 /* ---- Admission ---- */
 
-static uint64_t predict_ready_ns(const leat_streamer *s, const request *r, uint64_t raw_size, uint64_t now_ns)
-{
-    const pack_index *index = &s->packs[r->pack].index;
-    uint32_t last = pack_index_chunk_at(index, r->raw_begin + raw_size - 1);
-    estimate_query query = { .rank = r->rank,
-                             .deadline_ns = r->deadline_ns,
-                             .packed_size = pack_index_packed_size(index, r->chunk_next, last + 1),
-                             .raw_size = raw_size,
-                             .decode_bytes_per_second =
-                                 atomic_load_explicit(&s->counters.decode_rate, memory_order_relaxed) };
-    return estimate_ready_ns(&s->estimate, s->sched, s->window, &query, now_ns);
-}
-
-/* A deadline that cannot be met is said now, with the coarser part that can; or that part is taken, if the request
- * allows it. Because coarse parts are prefixes, degrading only shortens the range. */
-static void check_deadline(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
-{
-    pack_slot *slot = &s->packs[r->pack];
-    r->predicted_ns = predict_ready_ns(s, r, r->size, now_ns);
-    if (r->predicted_ns <= r->deadline_ns) {
-        return;
-    }
-    uint16_t level = r->level;
-    bool possible = false;
-    uint64_t size = 0;
-    while (!possible && level != LEVEL_NONE && asset_level_size(slot, r->asset, ++level, &size)) {
-        possible = predict_ready_ns(s, r, size, now_ns) <= r->deadline_ns;
-    }
-    count_own(&s->counters.deadlines_announced, 1);
-    r->level_possible = possible ? (uint16_t)(level + CANARY(COARSER)) : LEVEL_NONE;
-    trace_point(s, TRACE_LATE, index, r->generation, r->predicted_ns, r->deadline_ns);
-    if (possible && (r->flags & LEAT_READ_DEGRADE)) {
-        r->degraded = true;
-        r->size = size;
-        r->chunk_end = pack_index_chunk_at(&slot->index, r->raw_begin + size - 1) + 1;
-        return;
-    }
-    post_event_later(s, POST_LATE, index);
-}
-
 /* What comes within a moment is equal, and goes in disk order. Taken mail by mail, a frame's requests would be some
  * dozen groups, each of them all over the disk. */
 #define TOGETHER_NS NS_PER_MS
@@ -198,6 +158,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     r->predicted_ns = 0;
     r->level_possible = LEVEL_NONE;
     r->degraded = false;
+    r->judged = true;
     r->stage = STAGE_ISSUED;
     if (r->size == 0 || (request_flags(s, index) & REQUEST_CANCELLED)) {
         request_drop(s, r, index);
@@ -207,7 +168,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     r->chunk_next = pack_index_chunk_at(pack, r->raw_begin);
     r->chunk_end = pack_index_chunk_at(pack, r->raw_begin + r->size - 1) + 1;
     if (r->deadline_ns != NO_DEADLINE) {
-        check_deadline(s, r, index, now_ns);
+        deadlines_admit(s, r, index, now_ns);
     }
     estimate_admit(&s->estimate, r->rank, bytes_left(s, r), now_ns);
     trace_point(s, TRACE_ADMIT, index, r->generation, bytes_left(s, r), sched_bytes(s->sched));
@@ -496,6 +457,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= take_commands(s, now_ns);
     worked |= reads_reap(s, now_ns);
     s->napped = false;
+    deadlines_look_again(s, now_ns);
     worked |= reads_take_back(s, now_ns);
     worked |= tend_packs(s, now_ns);
     reads_issue(s, now_ns, &worked);

@@ -4,6 +4,7 @@
  *     submit.c     any thread: requests in, cancel, re-prioritise, bind, release, batches
  *     pump.c       the I/O thread: takes the mail, admits, selects
  *     sleep.c      how the I/O thread goes to sleep, and how it is woken
+ *     deadlines.c  the I/O thread: what is said of deadlines that cannot be met
  *     reads.c      the I/O thread: queued requests become reads
  *     send.c       the I/O thread: reads go to the device, or to the workers
  *     completions.c the I/O thread: what the device and the workers give back
@@ -77,6 +78,10 @@ typedef enum request_stage {
 /* A part that can be made coarser: from this level of the asset on to its coarsest. */
 #define LEVEL_NONE UINT16_MAX
 
+/* Links of the list of unjudged requests, beside 1 + an index. */
+#define UNJUDGED_NOT 0u /* is not in it */
+#define UNJUDGED_END UINT32_MAX
+
 /* Three cache lines, by who touches them when: a submit writes the first two, an event reads the first, the queue's
  * work is in the third. The control word and the link for mail are in request_handles: dense, because they are met
  * alone. */
@@ -111,8 +116,9 @@ typedef struct request {
     int8_t failure; /* leat_result */
     int32_t failure_os;
     uint32_t failure_chunk;
-    /* By the I/O thread at admission, read by the update thread after its mail. */
+    /* By the I/O thread while it holds the request; read by the update thread after the post that tells of it. */
     uint16_t level_possible; /* LEVEL_NONE: none */
+    bool judged; /* what there is to be said of its deadline is said (deadlines.c) */
     uint64_t predicted_ns; /* 0: nothing was */
 
     /* The I/O thread's. Also its own copy of what selections ask for: the slot may have a new owner, who writes to the
@@ -125,6 +131,7 @@ typedef struct request {
     uint16_t admitted_mount;
     uint8_t stage; /* request_stage; stays STAGE_ISSUED until the slot's next request is admitted */
     uint8_t rank;
+    uint32_t unjudged_next; /* in the list `unjudged` */
     uint64_t deadline_ns;
     uint64_t sequence;
     uint32_t chunk_next, chunk_end;
@@ -343,6 +350,8 @@ struct leat_streamer {
     uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
     window *window;
     estimate estimate;
+    uint32_t unjudged; /* 1 + the first of those whose deadlines are looked at again (deadlines.c) */
+    window_knowledge judged_with; /* when that was done last */
     arena *pool;
     arena *lent;
     read_op *reads;
@@ -477,6 +486,10 @@ void *pump_main(void *streamer);
 void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own key */
 sched *pump_waiting_queue(const leat_streamer *s, const request *r); /* where it waits for memory of its kind */
 void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
+
+/* deadlines.c, the I/O thread */
+void deadlines_admit(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns); /* of one that has a deadline */
+void deadlines_look_again(leat_streamer *s, uint64_t now_ns); /* as more may be known of the device */
 
 /* finish.c, any inner thread but for request_drop */
 void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open; the I/O thread */

@@ -44,6 +44,8 @@
 #define NEED_RATIO_MAX 1.5 /* between what is measured now and the smoothed need */
 #define ROUND_NS_MIN (2 * NS_PER_MS)
 #define ROUND_READS 8u
+#define TIMED_READS 8u /* after so many, the first one's luck is no more what is known of a read */
+#define START_BANDWIDTH_TIMES 4u /* what is seen while starting up may be so much less than what there is */
 #define BANDWIDTH_GUESS UINT64_C(100000000)
 #define LATENCY_GUESS NS_PER_MS
 #define READ_SIZE_GUESS KIB(256)
@@ -86,6 +88,7 @@ struct window {
     uint64_t bandwidth; /* largest of rate, or what was known before */
     uint64_t smooth_rate; /* for estimates */
     bool rate_known; /* smooth_rate comes from rounds with more to read, not from single reads */
+    uint32_t timed; /* reads so far, up to TIMED_READS */
 };
 
 static uint32_t class_of(uint64_t size)
@@ -263,7 +266,10 @@ static void end_round(window *w, uint64_t now_ns)
         end_start(w, rate);
         w->rate[0] = u64_max(w->rate[0], rate);
         w->bandwidth = u64_max(u64_max(w->rate[0], w->rate[1]), 1);
-        w->smooth_rate = w->rate_known ? w->smooth_rate - w->smooth_rate / 8 + rate / 8 : rate;
+        /* While starting up each round has more in flight: the best so far says the most. */
+        w->smooth_rate = !w->rate_known ? rate
+                         : w->starting  ? u64_max(w->smooth_rate, rate)
+                                        : w->smooth_rate - w->smooth_rate / 8 + rate / 8;
         w->rate_known = true;
     }
     w->round_begin_ns = now_ns;
@@ -319,9 +325,11 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     ++w->round_reads;
     w->round_spoiled |= starved;
     if (!w->rate_known) { /* the device can do at least what one read shows */
-        uint64_t rate = (uint64_t)((double)bytes * (double)NS_PER_S / (double)u64_max(latency_ns, 1));
-        w->smooth_rate = w->smooth_rate == BANDWIDTH_GUESS ? u64_max(rate, 1) : (w->smooth_rate * 7 + rate) / 8 + 1;
+        uint64_t rate = u64_max((uint64_t)((double)bytes * (double)NS_PER_S / (double)u64_max(latency_ns, 1)), 1);
+        w->bandwidth = w->timed == 0 ? rate : u64_max(w->bandwidth, rate);
+        w->smooth_rate = w->timed == 0 ? rate : (w->smooth_rate * 7 + rate) / 8 + 1;
     }
+    w->timed = u32_min(w->timed + 1, TIMED_READS);
     end_round(w, now_ns);
     begin_period(w, now_ns);
     set_limit(w, now_ns);
@@ -362,7 +370,7 @@ uint64_t window_latency_min(const window *w)
 
 /* Latency of a read of this size on the idle device: of the nearest class that was seen, less or more what the
  * difference in size takes to transfer. */
-static double latency_of_size(const window *w, uint64_t bytes)
+static double latency_of_size(const window *w, uint64_t bandwidth, uint64_t bytes)
 {
     uint32_t wanted = class_of(bytes), found = wanted;
     for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
@@ -382,12 +390,43 @@ static double latency_of_size(const window *w, uint64_t bytes)
         return latency_ns;
     }
     double difference = ((double)bytes - 1.5 * (double)(UINT64_C(1) << found)) * (double)NS_PER_S;
-    double moved_ns = latency_ns + difference / (double)u64_max(w->smooth_rate, 1);
+    double moved_ns = latency_ns + difference / (double)u64_max(bandwidth, 1);
     return moved_ns > latency_ns / 8 ? moved_ns : latency_ns / 8;
+}
+
+static uint64_t predict_ns(const window *w, uint64_t bandwidth, uint64_t bytes_ahead, uint64_t bytes)
+{
+    double transfer_ns = (double)bytes_ahead * (double)NS_PER_S / (double)u64_max(bandwidth, 1);
+    return (uint64_t)(transfer_ns + latency_of_size(w, bandwidth, bytes));
 }
 
 uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes)
 {
-    double transfer_ns = (double)bytes_ahead * (double)NS_PER_S / (double)u64_max(w->smooth_rate, 1);
-    return (uint64_t)(transfer_ns + latency_of_size(w, bytes));
+    return predict_ns(w, w->smooth_rate, bytes_ahead, bytes);
+}
+
+window_knowledge window_knows(const window *w)
+{
+    return !w->rate_known ? WINDOW_KNOWS_NOTHING : w->starting ? WINDOW_KNOWS_SOME : WINDOW_KNOWS;
+}
+
+uint64_t window_bandwidth_most(const window *w)
+{
+    switch (window_knows(w)) {
+    case WINDOW_KNOWS_NOTHING:
+        return UINT64_MAX;
+    case WINDOW_KNOWS_SOME:
+        return START_BANDWIDTH_TIMES * w->smooth_rate;
+    case WINDOW_KNOWS:
+        break;
+    }
+    return w->smooth_rate;
+}
+
+uint64_t window_predict_least_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes)
+{
+    if (window_knows(w) != WINDOW_KNOWS_NOTHING) {
+        return predict_ns(w, window_bandwidth_most(w), bytes_ahead, bytes);
+    }
+    return w->timed == TIMED_READS ? predict_ns(w, w->smooth_rate, 0, bytes) : 0;
 }

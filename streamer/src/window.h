@@ -44,4 +44,17 @@ uint64_t window_latency_min(const window *w); /* of a small read on an idle devi
 /* Predicted time from now until a read of `bytes` completes that has `bytes_ahead` before it. */
 uint64_t window_predict_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes);
 
+/* How much of the device's bandwidth has been seen. Never less than before. */
+typedef enum window_knowledge {
+    WINDOW_KNOWS_NOTHING = 0, /* nothing waited while reads came back: it may give any number of times as much */
+    WINDOW_KNOWS_SOME, /* more in flight has brought more each time that it was tried */
+    WINDOW_KNOWS
+} window_knowledge;
+window_knowledge window_knows(const window *w);
+/* The largest that it may be, as far as is known; UINT64_MAX: anything. */
+uint64_t window_bandwidth_most(const window *w);
+/* As window_predict_ns, with that bandwidth: it does not take less. What a read with nothing before it takes is known
+ * after the first few. */
+uint64_t window_predict_least_ns(const window *w, uint64_t bytes_ahead, uint64_t bytes);
+
 #endif

@@ -1,6 +1,7 @@
 /* Shows what deadlines are worth, on a simulated SATA drive and a virtual clock, through the whole streamer: at 80 %
  * load none is missed; at 150 % only the lowest class misses, and 99 % of those that do were told at admission; and a
- * request that may degrade takes the coarser part that can come in time. */
+ * request that may degrade takes the coarser part that can come in time, also where that is known only some reads after
+ * it was admitted. What a cold start is told on other devices: test_cold.c. */
 #include "unit.h"
 
 #include "test_pack.h"
@@ -200,12 +201,88 @@ static void a_request_may_degrade(void **state)
     test_pack_free(&pack);
 }
 
+/* The first requests of a streamer: one texture behind many others, whose deadline nobody can judge yet. When it ends
+ * if its deadline is so far away; 0: none. */
+static uint64_t run_cold(const char *path, const test_pack *pack, uint64_t deadline_ns, uint32_t flags, leat_event *end,
+                         uint32_t *late_count)
+{
+    leat_sim_desc sim = leat_sim_preset("sd");
+    leat_streamer *s = create(&sim);
+    leat_pack handle;
+    assert_int_equal(leat_pack_open(s, path, NULL, &handle), LEAT_OK);
+    uint32_t largest = 0, ended = 0;
+    for (uint32_t i = 0; i < pack->asset_count; ++i) {
+        largest = pack->assets[i].raw_size > pack->assets[largest].raw_size ? i : largest;
+    }
+    leat_update(s, &(leat_tick){ .now_ns = NS_PER_S });
+    for (uint32_t i = 0; i < pack->asset_count; ++i) {
+        leat_read_desc read = { .asset = leat_asset_at(s, handle, i), .priority = LEAT_HIGH, .user = i };
+        if (i == largest) {
+            read.priority = LEAT_PREFETCH;
+            read.deadline_ns = deadline_ns == 0 ? 0 : NS_PER_S + deadline_ns;
+            read.flags = flags;
+        }
+        assert_int_equal(leat_read(s, &read, NULL), LEAT_OK);
+    }
+    *late_count = 0;
+    assert_int_equal(leat_update(s, NULL).count, 0); /* nothing is said of what is not known */
+    while (ended < pack->asset_count) {
+        leat_events events = leat_wait(s, 10 * NS_PER_S);
+        assert_int_not_equal(events.count, 0);
+        for (uint32_t i = 0; i < events.count; ++i) {
+            const leat_event *e = &events.items[i];
+            bool late = e->type == LEAT_EVENT_LATE;
+            assert_true(late ? e->user == largest && e->part_possible.first > 0 : e->type == LEAT_EVENT_READY);
+            *late_count += late;
+            ended += !late;
+            *end = !late && e->user == largest ? *e : *end;
+            if (!late) {
+                leat_release(s, e->request);
+            }
+        }
+    }
+    leat_destroy(s);
+    return end->latency_ns;
+}
+
+static void what_was_not_known_is_said_when_it_is(void **state)
+{
+    (void)state;
+    test_pack pack;
+    char path[SCRATCH_SIZE];
+    test_pack_make(&(test_pack_desc){ .seed = 3,
+                                      .asset_count = 40,
+                                      .size_min = 10,
+                                      .size_max = 1000,
+                                      .textures = true,
+                                      .texture_edge_log2_max = 10,
+                                      .chunk_raw_size = 16u << 10,
+                                      .stored_every = 1 },
+                   &pack);
+    test_pack_write(&pack, path);
+    leat_event whole = { 0 }, told = { 0 }, part = { 0 };
+    uint32_t late_count;
+    uint64_t took_ns = run_cold(path, &pack, 0, 0, &whole, &late_count);
+    assert_int_equal(late_count, 0);
+    uint64_t deadline_ns = took_ns - 60 * NS_PER_MS;
+    run_cold(path, &pack, deadline_ns, 0, &told, &late_count);
+    assert_int_equal(late_count, 1);
+    assert_int_equal(told.size, whole.size);
+    assert_true(run_cold(path, &pack, deadline_ns, LEAT_READ_DEGRADE, &part, &late_count) <= deadline_ns);
+    assert_int_equal(late_count, 0);
+    assert_int_equal(part.part_possible.kind, LEAT_PART_MIPS);
+    assert_true(part.part_possible.first > 0 && part.size > 0 && part.size < whole.size);
+    unlink(path);
+    test_pack_free(&pack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_missed_at_80_percent),
         cmocka_unit_test(the_lowest_class_misses_and_was_told_at_150_percent),
         cmocka_unit_test(a_request_may_degrade),
+        cmocka_unit_test(what_was_not_known_is_said_when_it_is),
     };
     return cmocka_run_group_tests_name("deadlines", tests, NULL, NULL);
 }

@@ -572,7 +572,8 @@ typedef enum leat_bind_kind {
 } leat_bind_kind;
 
 typedef enum leat_read_flags {
-    LEAT_READ_DEGRADE = 1 << 0 /* if the deadline cannot be met, take the coarser part that can, by itself */
+    LEAT_READ_DEGRADE = 1 << 0 /* if the deadline cannot be met, take the coarser part that can, by itself; where that turns
+                                  out when reading has begun or memory has been asked for, LATE tells, without a part */
 } leat_read_flags;
 
 typedef struct leat_read_desc {
@@ -662,7 +663,8 @@ LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const 
 LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
 
 /* What a request would get if it were submitted now: what admission would predict, from levels that the I/O thread published
- * last. ready_ns is on the clock of deadlines. Errors: STALE, ARGUMENT. */
+ * last. ready_ns is on the clock of deadlines. Before a streamer's first reads it is a guess, of a device that gives 100 MB/s.
+ * Errors: STALE, ARGUMENT. */
 typedef struct leat_estimate_info {
     uint64_t ready_ns;
     uint64_t bytes_ahead;      /* packed bytes queued and in flight before it */
@@ -678,7 +680,8 @@ typedef enum leat_event_type {
     LEAT_EVENT_CANCELLED = 3,    /* terminal */
     LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
     LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (kind 0: none). The
-                                    request goes on as it was asked for */
+                                    request goes on as it was asked for. Of a streamer's first requests it is said some
+                                    reads later, when the device is known: a guess would be a false alarm or silence */
     LEAT_EVENT_BATCH = 6,        /* batch, count, failed_count, and the first failure as in FAILED */
     LEAT_EVENT_RELOADED = 7      /* asset, change: the pack has other content for it from now on; of no request */
 } leat_event_type;
