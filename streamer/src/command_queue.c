@@ -22,7 +22,7 @@ void command_queue_free(command_queue *queue, memory *m)
     queue->cells = NULL;
 }
 
-bool command_queue_push(command_queue *queue, const command *c)
+command_pushed command_queue_push(command_queue *queue, const command *c)
 {
     uint64_t position = atomic_load_explicit(&queue->tail, memory_order_relaxed);
     for (;;) {
@@ -30,16 +30,18 @@ bool command_queue_push(command_queue *queue, const command *c)
         /* Acquire pairs with the consumer's release: the cell's last command has been copied out. */
         uint64_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
         if (turn == position) {
-            if (atomic_compare_exchange_weak_explicit(&queue->tail, &position, position + 1, memory_order_relaxed,
+            if (atomic_compare_exchange_weak_explicit(&queue->tail, &position, position + 1, memory_order_seq_cst,
                                                       memory_order_relaxed)) {
                 cell->command = *c;
                 fetch_to_write(&queue->cells[(position + 1) & (queue->capacity - 1)]); /* for the next one */
                 /* seq_cst, not release: the pusher looks next whether the consumer sleeps (mpsc.h). */
                 atomic_store_explicit(&cell->turn, position + 1, memory_order_seq_cst);
-                return true;
+                /* After it: behind who claims later than this look, our command is written before theirs is. */
+                uint64_t tail = atomic_load_explicit(&queue->tail, memory_order_seq_cst);
+                return tail == position + 1 ? COMMAND_LAST : COMMAND_OVERTAKEN;
             }
         } else if (turn < position) {
-            return false;
+            return COMMAND_REFUSED;
         } else {
             position = atomic_load_explicit(&queue->tail, memory_order_relaxed);
         }

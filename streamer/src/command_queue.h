@@ -2,7 +2,8 @@
  *
  * For what does not fit into the mail of a request (mpsc.h) because it carries values. Dmitry Vyukov's bounded MPMC
  * queue, with one consumer: each cell has a sequence number that says whose turn it is. A producer that is preempted
- * between its claim and its store delays the consumer, never another producer. Full is an answer. */
+ * between its claim and its store delays the consumer, never another producer. Who pushes behind it meanwhile wakes the
+ * consumer for nothing, and so the one who was preempted, once it goes on, wakes it for them. Full is an answer. */
 #ifndef LEAT_COMMAND_QUEUE_H
 #define LEAT_COMMAND_QUEUE_H
 
@@ -55,7 +56,13 @@ typedef struct command_queue {
 
 bool command_queue_init(command_queue *queue, uint64_t capacity, memory *m);
 void command_queue_free(command_queue *queue, memory *m);
-bool command_queue_push(command_queue *queue, const command *c); /* any thread; false: full */
+typedef enum command_pushed {
+    COMMAND_REFUSED = 0, /* it is full */
+    COMMAND_LAST, /* nothing was pushed behind it yet */
+    COMMAND_OVERTAKEN, /* others have pushed behind it meanwhile, and may have woken the consumer in vain */
+} command_pushed;
+
+command_pushed command_queue_push(command_queue *queue, const command *c); /* any thread */
 bool command_queue_pop(command_queue *queue, command *c); /* the I/O thread; false: empty */
 bool command_queue_is_empty(const command_queue *queue);
 

@@ -99,14 +99,15 @@ static void chain_push(leat_streamer *s, const mail_chain *chain)
     }
 }
 
-/* What fills the queue may have been put off until the next update: not any longer. */
+/* What fills the queue may have been put off until the next update: not any longer. Nor what is behind ours, if that
+ * came while this thread was held up: whoever pushed it may have woken the I/O thread before it could see it. */
 static bool push_command(leat_streamer *s, const command *c)
 {
-    bool room = command_queue_push(&s->commands, c);
-    if (!room) {
+    command_pushed pushed = command_queue_push(&s->commands, c);
+    if (pushed != COMMAND_LAST) {
         streamer_wake(s, WAKE_NOW);
     }
-    return room;
+    return pushed != COMMAND_REFUSED;
 }
 
 /* The slot has mail already: another thread has cancelled its former request, and may be held up before it pushes that.
