@@ -12,6 +12,7 @@
 #define GAZE_SECONDS 1.1f
 #define CABINET_PACE 0.3f /* of the speed: who looks around takes small steps */
 #define CABINET_METRES 2.6f /* for each exhibit */
+#define JUMP_PART 0.382f /* of the way: the golden section, so that many jumps go everywhere */
 
 static void point_add(flight *f, vec3 p)
 {
@@ -148,6 +149,15 @@ static vec3 gaze(const world *w, const flight *f, vec3 eye, vec3 along, float po
     }
     vec3 at = v3_normalize(v3_sub(best->center, eye));
     return v3_normalize(v3_mix(onward, at, 0.62f));
+}
+
+void flight_jump(flight *f)
+{
+    float whole = f->lengths[f->count - 1];
+    f->position += whole * JUMP_PART;
+    f->position -= f->position > whole ? whole : 0;
+    f->walked += CABINET_METRES;
+    f->looking = v3(0, 0, 0);
 }
 
 void flight_step(flight *f, const world *w, float seconds, float speed, vec3 *eye, vec3 *forward)

@@ -19,6 +19,8 @@ typedef struct flight {
 /* seed 0 starts at the entrance; others somewhere on the way. */
 bool flight_create(const world *w, uint32_t seed, flight *f);
 void flight_destroy(flight *f);
+/* Goes on somewhere else, and looks there at once. */
+void flight_jump(flight *f);
 /* Advances by seconds; gives eye and direction. */
 void flight_step(flight *f, const world *w, float seconds, float speed, vec3 *eye, vec3 *forward);
 

@@ -10,8 +10,8 @@
 
 /* Where the panel does not fit above the foot, its charts are left out, and the panel at the right becomes a line. */
 #define PANEL_WIDTH 320.0f
-#define PANEL_HEIGHT 490.0f
-#define CHARTS_HEIGHT 96.0f /* of it */
+#define PANEL_HEIGHT 541.0f
+#define CHARTS_HEIGHT 68.0f /* of it */
 #define FOOT_HEIGHT 35.0f
 #define FOCUS_WIDTH_MIN 820.0f /* for both panels and something between them */
 #define HELP_WIDTH 590.0f
@@ -29,7 +29,9 @@ void hud_frame(hud *h, uint64_t frame_ns, const stream *s)
 {
     h->frame_ms[h->frame_next] = (float)frame_ns * 1e-6f;
     h->update_ms[h->frame_next] = (float)(s->counts.update_ns_last + s->counts.submit_ns_last) * 1e-6f;
-    h->latency_ms[h->frame_next] = (float)s->counts.latency_ns_last * 1e-6f;
+    for (uint32_t i = 0; i < LEAT_PRIORITY_COUNT; ++i) {
+        h->class_ms[i][h->frame_next] = (float)s->counts.class_latency_ns_last[i] * 1e-6f;
+    }
     h->frame_next = (h->frame_next + 1) % HUD_FRAMES;
     uint64_t now = clock_ns();
     leat_stats stats;
@@ -39,10 +41,14 @@ void hud_frame(hud *h, uint64_t frame_ns, const stream *s)
             float seconds = (float)(now - h->rate_ns) * 1e-9f;
             h->read_rate = (float)(stats.bytes_read - h->rate_read) / seconds;
             h->delivered_rate = (float)(stats.bytes_delivered - h->rate_delivered) / seconds;
+            uint64_t reads = stats.reads_completed - h->rate_reads;
+            h->cached_part = reads > 0 ? (float)(stats.reads_cached - h->rate_cached) / (float)reads : 0;
         }
         h->rate_ns = now;
         h->rate_read = stats.bytes_read;
         h->rate_delivered = stats.bytes_delivered;
+        h->rate_reads = stats.reads_completed;
+        h->rate_cached = stats.reads_cached;
     }
     h->read_history[h->read_next] = h->delivered_rate;
     h->read_next = (h->read_next + 1) % HUD_FRAMES;
@@ -116,24 +122,69 @@ static void times_draw(hud *h, column *c, const hud_context *context)
     c->y += 5 * c->unit;
 }
 
+/* A line of four columns. */
+static void cells(column *c, const uint8_t tint[4], const char *const texts[4])
+{
+    static const float right[] = { 0, 0.56f, 0.76f, 1 };
+    float size = 15 * c->unit;
+    text_screen(c->t, c->x, c->y, size, hud_dim, texts[0]);
+    for (uint32_t i = 1; i < 4; ++i) {
+        text_screen(c->t, c->x + right[i] * c->width - text_width(texts[i], size), c->y, size, tint, texts[i]);
+    }
+    c->y += 18 * c->unit;
+}
+
+/* That urgent requests overtake the others is seen here. */
+static void classes_draw(hud *h, column *c, const hud_context *context)
+{
+    static const struct {
+        leat_priority priority;
+        const char *name;
+    } classes[] = {
+        { LEAT_URGENT, "urgent" }, { LEAT_HIGH, "high" }, { LEAT_NORMAL, "normal" }, { LEAT_PREFETCH, "prefetch" }
+    };
+    uint32_t reading[LEAT_PRIORITY_COUNT] = { 0 };
+    for (uint32_t i = 0; i < context->r->wanted_count; ++i) {
+        uint32_t item = context->r->wanted[i];
+        reading[context->s->priorities[item]] += context->r->items[item].reading;
+    }
+    c->y += 5 * c->unit;
+    cells(c, hud_dim, (const char *const[]){ "requests", "under way", "ready", "slowest" });
+    for (uint32_t i = 0; i < LEAT_PRIORITY_COUNT; ++i) {
+        leat_priority priority = classes[i].priority;
+        char under_way[16], ready[24], slowest[32] = "-";
+        float most = largest(h->class_ms[priority]);
+        snprintf(under_way, sizeof under_way, "%u", reading[priority]);
+        snprintf(ready, sizeof ready, "%llu", (unsigned long long)context->s->counts.class_ready[priority]);
+        if (most > 0) {
+            snprintf(slowest, sizeof slowest, "%.1f ms", (double)most);
+        }
+        cells(c, reading[priority] > 0 ? hud_teal : hud_ink,
+              (const char *const[]){ classes[i].name, under_way, ready, slowest });
+    }
+}
+
 static void flow_draw(hud *h, column *c, const hud_context *context, const leat_stats *stats)
 {
     char value[96];
-    snprintf(value, sizeof value, "%.1f MB/s", (double)h->read_rate * 1e-6);
+    int used = snprintf(value, sizeof value, "%.1f MB/s", (double)h->read_rate * 1e-6);
+    if (h->read_rate > 0) {
+        snprintf(value + used, sizeof value - (size_t)used, ", %.0f %% cached", (double)h->cached_part * 100);
+    }
     row(c, "read", value);
     snprintf(value, sizeof value, "%.1f MB/s", (double)h->delivered_rate * 1e-6);
     row(c, "decoded", value);
     chart(c, 22, h->read_history, h->read_next, f_max(largest(h->read_history), 1e6f), hud_teal);
-    float slowest = largest(h->latency_ms);
-    snprintf(value, sizeof value, "at most %.1f ms", (double)slowest);
-    row(c, "request to ready", value);
-    chart(c, 22, h->latency_ms, h->frame_next, f_max(slowest, 1), hud_blue);
     snprintf(value, sizeof value, "%u reads, %.2f of %.2f MiB", stats->reads_in_flight,
              (double)stats->bytes_in_flight / 1048576.0, (double)stats->window_bytes / 1048576.0);
-    row(c, "in flight", value);
+    row(c, "in the window", value);
     snprintf(value, sizeof value, "%u queued, %u decoding, %u to upload", stats->requests_queued, stats->decode_queued,
              context->s->arrival_count);
     row(c, "queues", value);
+    classes_draw(h, c, context);
+    snprintf(value, sizeof value, "%llu met, %llu missed", (unsigned long long)stats->deadlines_met,
+             (unsigned long long)stats->deadlines_missed);
+    row(c, "deadlines", value);
     c->y += 5 * c->unit;
 }
 
@@ -158,11 +209,8 @@ static void states_draw(column *c, const hud_context *context)
     snprintf(value, sizeof value, "%u: %u bare, %u coarse", context->r->wanted_count, context->r->bare_count,
              context->r->coarse_count);
     row(c, "wanted", value);
-    snprintf(value, sizeof value, "%llu ready, %llu cancelled", (unsigned long long)counts->ready,
-             (unsigned long long)counts->cancelled);
-    row(c, "requests", value);
-    snprintf(value, sizeof value, "%llu failed, %llu evictions", (unsigned long long)counts->failed,
-             (unsigned long long)counts->evictions);
+    snprintf(value, sizeof value, "%llu cancelled, %llu failed, %llu dropped", (unsigned long long)counts->cancelled,
+             (unsigned long long)counts->failed, (unsigned long long)counts->evictions);
     row(c, "", value);
     snprintf(value, sizeof value, "%u draws, %.0f k triangles", context->draw_count,
              (double)context->triangle_count * 1e-3);
@@ -180,7 +228,8 @@ static void help_draw(text *t, const hud_context *context, float hud_unit)
         { "L", "wireframe of the meshes' levels of detail" },
         { "P", "pause streaming" },
         { "+  -", "texture budget up and down" },
-        { "R", "drop everything and stream it again" },
+        { "T", "jump somewhere else" },
+        { "R, C", "drop everything and stream it again; C: cold, from the disk" },
         { "Tab", "figures on and off" },
         { "F12", "screenshot" },
         { "F1", "this list" },
@@ -264,6 +313,7 @@ void hud_draw(hud *h, text *t, const hud_context *context)
         }
         if (panels) {
             hud_focus_draw(t, context, unit);
+            hud_jump_draw(t, context, unit);
         }
         foot_draw(t, context, unit, !panels);
     }

@@ -3,6 +3,7 @@
 #ifndef VIEW_HUD_H
 #define VIEW_HUD_H
 
+#include "jump.h"
 #include "stream.h"
 #include "text.h"
 #include "wants.h"
@@ -12,10 +13,12 @@
 typedef struct hud {
     float frame_ms[HUD_FRAMES];
     float update_ms[HUD_FRAMES];
-    float latency_ms[HUD_FRAMES]; /* of the slowest request that became ready in that frame */
+    float class_ms[LEAT_PRIORITY_COUNT]
+                  [HUD_FRAMES]; /* by leat_priority: of the slowest that became ready in that frame */
     uint32_t frame_next;
-    uint64_t rate_ns, rate_read, rate_delivered; /* where the last rate was taken */
+    uint64_t rate_ns, rate_read, rate_delivered, rate_reads, rate_cached; /* where the last rate was taken */
     float read_rate, delivered_rate; /* bytes a second */
+    float cached_part; /* of the reads: through the page cache */
     float read_history[HUD_FRAMES];
     uint32_t read_next;
 } hud;
@@ -28,6 +31,7 @@ typedef struct hud_context {
     const world *w;
     const wants *wants;
     const view_camera *camera;
+    const jump *jump;
     const leat_streamer *streamer;
     uint32_t width, height, draw_count, triangle_count;
     bool paused, figures, help;
@@ -45,5 +49,7 @@ extern const uint8_t hud_ink[4], hud_dim[4], hud_gold[4], hud_teal[4], hud_rose[
 void hud_focus_draw(text *t, const hud_context *context, float unit);
 /* The same of the exhibit in one line, for pictures that have no room for a panel. "": nothing is looked at. */
 void hud_focus_line(const hud_context *context, char *line, size_t line_size);
+/* How long the last jump took, at the bottom right. */
+void hud_jump_draw(text *t, const hud_context *context, float unit);
 
 #endif

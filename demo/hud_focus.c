@@ -1,4 +1,4 @@
-/* hud_focus.c - why is this blurry, and what is streaming now.
+/* hud_focus.c - why is this blurry, what is streaming now, and how long the last jump took.
  *
  * What is looked at is what is in the middle of the picture. A mesh is explained together with that of its textures
  * which is furthest from what it should be. */
@@ -46,7 +46,8 @@ static void state_text(const hud_context *context, uint32_t item, char *state, s
         snprintf(state, state_size, "mip %u: %u x %u of %u x %u", i->resident, width > 0 ? width : 1,
                  height > 0 ? height : 1, info->width, info->height);
     } else {
-        snprintf(state, state_size, "LOD %u of 0 to %u", i->resident, i->level_count - 1u);
+        snprintf(state, state_size, i->level_count > 1 ? "LOD %u of 0 to %u" : "LOD %u, its only one", i->resident,
+                 i->level_count - 1u);
     }
 }
 
@@ -185,5 +186,35 @@ void hud_focus_line(const hud_context *context, char *line, size_t line_size)
     if (focus_of(context, &rect, &speaks) != NULL) {
         snprintf(line, line_size, "%s: %s", name_of(context, speaks),
                  residency_reason_text(residency_reason_of(context->r, speaks, context->paused)));
+    }
+}
+
+/* "5 frames of 17 ms": at the pace of frames, since what is coarse is asked for in one and shown in a later one. */
+static void took_text(uint32_t frames, uint64_t ns, char *line, size_t line_size)
+{
+    if (ns == 0) {
+        snprintf(line, line_size, "not yet");
+    } else {
+        snprintf(line, line_size, "%u frame%s of %.0f ms", frames, frames == 1 ? "" : "s", (double)ns * 1e-6 / frames);
+    }
+}
+
+void hud_jump_draw(text *t, const hud_context *context, float unit)
+{
+    const jump *j = context->jump;
+    char values[4][64];
+    const char *names[4] = { j->what, "everything shows, after", "and sharply, after", "slowest request" };
+    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, height = (4 * ROW_HEIGHT + 14) * unit;
+    float x = (float)context->width - 14 * unit - width, y = (float)context->height - 49 * unit - height;
+    snprintf(values[0], sizeof values[0], "%llu requests, %.1f MiB, %.0f %% cached", (unsigned long long)j->requests,
+             (double)j->bytes_read / 1048576.0, j->reads > 0 ? 100.0 * (double)j->reads_cached / (double)j->reads : 0);
+    took_text(j->frames_shown, j->shown_ns, values[1], sizeof values[1]);
+    took_text(j->frames_sharp, j->sharp_ns, values[2], sizeof values[2]);
+    snprintf(values[3], sizeof values[3], "%.1f ms", (double)j->slowest_ns * 1e-6);
+    text_box(t, x, y, width, height, hud_panel);
+    y += 7 * unit;
+    for (uint32_t i = 0; i < 4; ++i, y += ROW_HEIGHT * unit) {
+        text_screen(t, x + 12 * unit, y, size, i == 0 ? hud_gold : hud_dim, names[i]);
+        text_screen(t, x + width - 12 * unit - text_width(values[i], size), y, size, hud_ink, values[i]);
     }
 }

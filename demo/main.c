@@ -6,6 +6,7 @@
 #include "flight.h"
 #include "gpu.h"
 #include "hud.h"
+#include "jump.h"
 #include "options.h"
 #include "reload.h"
 #include "renderer.h"
@@ -16,10 +17,12 @@
 #include "window.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TRACE_RECORDS (1u << 19) /* some minutes of flight */
 
@@ -48,6 +51,7 @@ typedef struct view {
     flight flight;
     hud hud;
     report report;
+    jump jump;
     view_camera camera;
     float yaw, pitch, seconds;
     uint32_t frame, screenshot_count;
@@ -68,6 +72,19 @@ __attribute__((format(printf, 1, 2))) static bool say(const char *format, ...)
 }
 
 /* ---- Start ---- */
+
+/* What is read next comes from the disk, as on a machine that has just started. What the kernel will not let go stays.
+ */
+static void packs_forget(const view *v)
+{
+    for (uint32_t i = 0; i < v->o.pack_count; ++i) {
+        int fd = open(v->o.packs[i], O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+            close(fd);
+        }
+    }
+}
 
 static bool packs_open(view *v)
 {
@@ -215,6 +232,13 @@ static void camera_place(view *v)
 
 /* ---- A frame ---- */
 
+/* Who walks on looks where the flight did. */
+static void camera_turn(view *v)
+{
+    v->yaw = atan2f(v->camera.forward.z, v->camera.forward.x);
+    v->pitch = asinf(f_clamp(v->camera.forward.y, -1, 1));
+}
+
 static void budget_scale(view *v, bool more)
 {
     for (uint32_t i = 0; i < RESIDENCY_GROUP_COUNT; ++i) {
@@ -222,6 +246,15 @@ static void budget_scale(view *v, bool more)
         bytes = more ? bytes + bytes / 2 : bytes - bytes / 3;
         v->r.budgets[i].bytes_max = bytes < (2u << 20) ? 2u << 20 : bytes;
     }
+}
+
+/* The eye is elsewhere, and wants all that is there at once. */
+static void view_jump(view *v)
+{
+    flight_jump(&v->flight);
+    flight_step(&v->flight, &v->w, 0, v->o.speed, &v->camera.eye, &v->camera.forward);
+    camera_turn(v);
+    jump_begin(&v->jump, "jump", v->streamer);
 }
 
 static void input_take(view *v, const window_input *in)
@@ -238,8 +271,15 @@ static void input_take(view *v, const window_input *in)
     if (in->budget_more || in->budget_less) {
         budget_scale(v, in->budget_more);
     }
-    if (in->reset) {
+    if (in->drop) {
+        if (in->drop_cache) {
+            packs_forget(v);
+        }
         stream_reset(&v->s);
+        jump_begin(&v->jump, in->drop_cache ? "dropped, cold" : "dropped, warm", v->streamer);
+    }
+    if (in->jump || (v->o.jump_every > 0 && v->frame > 0 && v->frame % v->o.jump_every == 0)) {
+        view_jump(v);
     }
     if (in->resized && !renderer_resize(&v->renderer, v->window.width, v->window.height, samples_of(v))) {
         (void)say("%s", v->renderer.error);
@@ -268,8 +308,7 @@ static void camera_update(view *v, const window_input *in, float seconds)
     }
     if (v->flying) {
         flight_step(&v->flight, &v->w, seconds, v->o.speed, &camera->eye, &camera->forward);
-        v->yaw = atan2f(camera->forward.z, camera->forward.x);
-        v->pitch = asinf(f_clamp(camera->forward.y, -1, 1));
+        camera_turn(v);
     } else {
         camera_walk(v, in, seconds);
     }
@@ -301,6 +340,7 @@ static void frame_draw(view *v, float seconds)
                                 .w = &v->w,
                                 .wants = &v->wants,
                                 .camera = &v->camera,
+                                .jump = &v->jump,
                                 .streamer = v->streamer,
                                 .width = v->renderer.width,
                                 .height = v->renderer.height,
@@ -368,6 +408,8 @@ static void run(view *v)
 {
     v->s.reload = &v->reload;
     v->report.start_ns = clock_ns();
+    v->hud.rate_ns = v->report.start_ns;
+    jump_begin(&v->jump, v->o.cold ? "start, cold" : "start", v->streamer);
     uint64_t last = v->report.start_ns;
     bool done = false;
     while (!done) {
@@ -404,6 +446,9 @@ static void run(view *v)
         reload_frame_end(&v->reload);
         report_frame(&v->report, frame_ns, &v->s, &v->r, textures_resident(v));
         hud_frame(&v->hud, frame_ns, &v->s);
+        if (jump_frame(&v->jump, &v->s)) {
+            report_series_add(&v->report.sharp_ms, (float)v->jump.sharp_ns * 1e-6f);
+        }
     }
 }
 
@@ -443,6 +488,9 @@ int main(int argc, char **argv)
     }
     if (parsed != OPTIONS_RUN) {
         return 2;
+    }
+    if (v.o.cold) {
+        packs_forget(&v);
     }
     bool ok = packs_open(&v) && catalog_make(&v) && museum_plan(&v);
     if (ok && !window_create(v.o.headless, v.o.width, v.o.height, &v.window)) {

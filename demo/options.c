@@ -18,6 +18,8 @@ static const char help_text[] =
     "      --size WxH            size of the picture (default 1280x720)\n"
     "      --frames N            stop after N frames\n"
     "      --seed N              where the flight begins; 0 is the entrance (default 0)\n"
+    "      --cold                drop the packs from the page cache first: everything comes from the disk\n"
+    "      --jump-every N        jump somewhere else every N frames (key T)\n"
     "      --speed M             metres a second of the flight (default 2.4)\n"
     "      --msaa N              samples a pixel; 1 is none (default 4, on software GL 1)\n"
     "      --no-watch            do not look out for packs and files that change\n"
@@ -41,6 +43,8 @@ enum {
     OPTION_FRAMES,
     OPTION_SEED,
     OPTION_SPEED,
+    OPTION_COLD,
+    OPTION_JUMP_EVERY,
     OPTION_MSAA,
     OPTION_NO_HUD,
     OPTION_OVERLAY,
@@ -62,6 +66,8 @@ static const struct option long_options[] = {
     { "frames", required_argument, NULL, OPTION_FRAMES },
     { "seed", required_argument, NULL, OPTION_SEED },
     { "speed", required_argument, NULL, OPTION_SPEED },
+    { "cold", no_argument, NULL, OPTION_COLD },
+    { "jump-every", required_argument, NULL, OPTION_JUMP_EVERY },
     { "msaa", required_argument, NULL, OPTION_MSAA },
     { "no-watch", no_argument, NULL, OPTION_NO_WATCH },
     { "no-hud", no_argument, NULL, OPTION_NO_HUD },
@@ -168,6 +174,10 @@ static bool option_take(int option, const char *value, options *o)
         return u32_parse("frames", value, 1, 100000000, &o->frames);
     case OPTION_SEED:
         return u32_parse("seed", value, 0, UINT32_MAX, &o->seed);
+    case OPTION_COLD:
+        return o->cold = true;
+    case OPTION_JUMP_EVERY:
+        return u32_parse("jump-every", value, 1, 100000000, &o->jump_every);
     case OPTION_SPEED:
         return speed_parse(value, o);
     case OPTION_MSAA:

@@ -82,6 +82,11 @@ static void requests_put(cJSON *root, const stream_counts *counts)
     number(object, "refused", (double)counts->refused);
     number(object, "evictions", (double)counts->evictions);
     number(object, "bytes_uploaded", (double)counts->bytes_uploaded);
+    static const char *const names[] = { "slowest_normal_ms", "slowest_urgent_ms", "slowest_high_ms",
+                                         "slowest_prefetch_ms" }; /* by leat_priority; 0: there was none */
+    for (uint32_t i = 0; i < LEAT_PRIORITY_COUNT; ++i) {
+        number(object, names[i], (double)counts->class_latency_ns_max[i] * 1e-6);
+    }
 }
 
 static void content_put(cJSON *root, const report_context *context)
@@ -142,6 +147,7 @@ bool report_write(report *p, const report_context *context, const char *path)
     series_put(root, "leat_update_ms", &p->update_ms);
     series_put(root, "leat_submit_ms", &p->submit_ms);
     series_put(root, "gpu_upload_ms", &p->upload_ms);
+    series_put(root, "sharp_ms", &p->sharp_ms);
     number(root, "reloads", p->reloads);
     number(root, "rebuilds", p->rebuilds);
     series_put(root, "redrawn_ms", &p->redrawn_ms);
@@ -165,6 +171,7 @@ void report_destroy(report *p)
     free(p->update_ms.values);
     free(p->upload_ms.values);
     free(p->submit_ms.values);
+    free(p->sharp_ms.values);
     free(p->redrawn_ms.values);
     *p = (report){ 0 };
 }

@@ -11,6 +11,7 @@ typedef struct report_series {
 
 typedef struct report {
     report_series frame_ms, update_ms, upload_ms, submit_ms;
+    report_series sharp_ms; /* from the start and from each jump or drop until all in view was as fine as wanted */
     report_series redrawn_ms; /* from the change of a file to the end of the first frame that shows it */
     uint32_t reloads, rebuilds; /* changed, added or removed exhibits; times that the museum was built anew for them */
     uint64_t start_ns;

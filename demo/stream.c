@@ -104,13 +104,12 @@ bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency 
     s->arrival_capacity = 2 * r->item_count + 1; /* but what has arrived at a restart is in it */
     s->epochs = calloc(r->item_count + 1u, sizeof *s->epochs);
     s->requests = calloc(r->item_count + 1u, sizeof *s->requests);
+    s->priorities = calloc(r->item_count + 1u, sizeof *s->priorities);
     s->failures = calloc(r->item_count + 1u, sizeof *s->failures);
     s->arrivals = calloc(s->arrival_capacity, sizeof *s->arrivals);
-    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL || s->epochs == NULL) {
-        free(s->epochs);
-        free(s->requests);
-        free(s->failures);
-        free(s->arrivals);
+    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL || s->epochs == NULL ||
+        s->priorities == NULL) {
+        stream_destroy(s);
         return false;
     }
     return true;
@@ -131,6 +130,7 @@ void stream_destroy(stream *s)
     }
     free(s->epochs);
     free(s->requests);
+    free(s->priorities);
     free(s->failures);
     free(s->arrivals);
     *s = (stream){ 0 };
@@ -187,6 +187,7 @@ static void read_submit(stream *s, const residency_action *action, uint64_t now)
         residency_ended(s->r, action->item, lasting);
         return;
     }
+    s->priorities[action->item] = (uint8_t)desc.priority;
     ++s->counts.submitted;
 }
 
@@ -213,8 +214,9 @@ void stream_carry_out(stream *s)
             break;
         case RESIDENCY_PROMOTE:
             ++s->counts.promoted;
-            (void)leat_reprioritise(s->streamer, s->requests[action->item],
-                                    priority_of(action->wanted_class, action->score), deadline_of(now, action->score));
+            s->priorities[action->item] = (uint8_t)priority_of(action->wanted_class, action->score);
+            (void)leat_reprioritise(s->streamer, s->requests[action->item], (leat_priority)s->priorities[action->item],
+                                    deadline_of(now, action->score));
             break;
         case RESIDENCY_DROP:
             ++s->counts.evictions;
@@ -241,6 +243,15 @@ static void arrival_push(stream *s, const leat_event *event, uint32_t index)
     residency_arrived(s->r, index);
 }
 
+static void class_note(stream *s, uint8_t priority, uint64_t latency_ns)
+{
+    uint64_t *longest = &s->counts.class_latency_ns_last[priority];
+    uint64_t *most = &s->counts.class_latency_ns_max[priority];
+    *longest = latency_ns > *longest ? latency_ns : *longest;
+    *most = latency_ns > *most ? latency_ns : *most;
+    ++s->counts.class_ready[priority];
+}
+
 static bool is_watched(const stream *s, leat_asset asset)
 {
     leat_pack_info info;
@@ -262,6 +273,7 @@ static void event_take(stream *s, const leat_event *event)
             break;
         }
         s->failures[index] = 0;
+        class_note(s, s->priorities[index], event->latency_ns);
         arrival_push(s, event, index);
         break;
     case LEAT_EVENT_CANCELLED:
@@ -298,6 +310,7 @@ void stream_update(stream *s)
     leat_events events = leat_update(s->streamer, NULL);
     s->counts.update_ns_last = clock_ns() - begin;
     s->counts.latency_ns_last = 0;
+    memset(s->counts.class_latency_ns_last, 0, sizeof s->counts.class_latency_ns_last);
     for (uint32_t i = 0; i < events.count; ++i) {
         event_take(s, &events.items[i]);
     }

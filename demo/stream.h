@@ -23,6 +23,8 @@ typedef struct stream_counts {
     uint64_t bytes_uploaded;
     uint64_t update_ns_last, submit_ns_last, upload_ns_last;
     uint64_t latency_ns_last; /* the longest of the requests that became ready in the last update; 0: none did */
+    uint64_t class_latency_ns_last[LEAT_PRIORITY_COUNT]; /* the same, by leat_priority */
+    uint64_t class_latency_ns_max[LEAT_PRIORITY_COUNT], class_ready[LEAT_PRIORITY_COUNT];
 } stream_counts;
 
 typedef struct stream {
@@ -31,6 +33,7 @@ typedef struct stream {
     residency *r;
     gpu *g;
     leat_request *requests; /* by item; the one under way */
+    uint8_t *priorities; /* by item: leat_priority of that one */
     uint8_t *failures; /* by item, in a row */
     stream_arrival *arrivals; /* ring */
     uint32_t arrival_first, arrival_count, arrival_capacity;

@@ -132,7 +132,13 @@ static void key_take(window *w, SDL_Scancode key, window_input *input)
         input->budget_less = true;
         break;
     case SDL_SCANCODE_R:
-        input->reset = true;
+        input->drop = true;
+        break;
+    case SDL_SCANCODE_C:
+        input->drop = input->drop_cache = true;
+        break;
+    case SDL_SCANCODE_T:
+        input->jump = true;
         break;
     case SDL_SCANCODE_F12:
         input->screenshot = true;

@@ -11,7 +11,7 @@ typedef struct window_input {
     bool fast;
     float turn, pitch; /* of the mouse, in pixels */
     bool toggle_help, toggle_mips, toggle_lods, toggle_pause, toggle_hud, toggle_flight;
-    bool budget_more, budget_less, reset, screenshot;
+    bool budget_more, budget_less, drop, drop_cache, jump, screenshot;
 } window_input;
 
 typedef struct window {

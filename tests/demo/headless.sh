@@ -98,6 +98,13 @@ exactly "$work/damaged.json" frames 40
 expect 0 '' "budget" "${small[@]}" --budget 1 --report "$work/budget.json" "$work/textures.leat"
 [ "$(figure "$work/budget.json" gpu_bytes_max)" -le 1572864 ] || fail "budget: $(figure "$work/budget.json" gpu_bytes_max) bytes"
 
+# Jumps, from a cold start: each is over when all is sharp, and nobody waits for it.
+expect 0 '' "jumps" "${small[@]}" --cold --jump-every 20 --report "$work/jumps.json" "$work/textures.leat"
+[ "$(sed -n '/"sharp_ms"/,/}/s/.*"count":[[:space:]]*\([0-9]*\).*/\1/p' "$work/jumps.json")" = 2 ] ||
+    fail "jumps: the start and one jump did not become sharp: $(grep -A 3 sharp_ms "$work/jumps.json")"
+exactly "$work/jumps.json" frames_waited_for_io 0
+expect 2 'jump-every is a number' "jumps of none" "${small[@]}" --jump-every 0 "$work/textures.leat"
+
 # Content that changes while it is shown: loose textures, written in place and renamed over; a pack, packed again. The
 # change is made when the first numbered screenshot is there, and the viewer ends long after it.
 # changing NAME COMMAND ARGUMENT...: runs COMMAND in the middle of a run of the viewer.
