@@ -452,10 +452,10 @@ bool decode_attach(decode *d, decode_task *task, decode_output *output, const de
     return waiting;
 }
 
-void decode_change(decode *d, uint32_t request)
+void decode_change(decode *d)
 {
     pthread_mutex_lock(&d->lock);
-    decode_queue_change(&d->queue, request, &d->desc);
+    decode_queue_change(&d->queue, &d->desc);
     pthread_mutex_unlock(&d->lock);
 }
 

@@ -76,16 +76,6 @@ typedef struct decode_task {
     uint32_t worker; /* which did it, 0 .. worker_count - 1 */
 } decode_task;
 
-/* Has the task an output of this request? */
-static inline bool decode_task_is_for(const decode_task *task, uint32_t request)
-{
-    const decode_output *o = task->outputs;
-    while (o != NULL && o->request != request) {
-        o = o->next;
-    }
-    return o != NULL;
-}
-
 typedef struct decode_desc {
     memory *memory;
     uint32_t worker_count; /* 0: decode_step */
@@ -114,9 +104,10 @@ void decode_push(decode *d, decode_task **tasks, uint32_t count);
 void decode_wake(decode *d);
 /* Adds an output to a task that waits; false if it is no longer waiting. Raises its key if `key` is better. */
 bool decode_attach(decode *d, decode_task *task, decode_output *output, const decode_key *key);
-/* What is wanted of this request has changed: new keys for all waiting tasks with an output of it. The thread that
- * pushes. O(tasks waiting). */
-void decode_change(decode *d, uint32_t request);
+/* Requests have another order: new keys for all waiting tasks. The thread that pushes. O(tasks waiting), under the lock
+ * that workers need: once for many requests. Not reached are tasks that a worker has taken, some neighbours that it has
+ * fetched with one call included: a millisecond at most, for which they would have to be looked for where they are. */
+void decode_change(decode *d);
 /* Without workers: does the best task, and those that are fetched with it; false if there is none. */
 bool decode_step(decode *d);
 /* Threads that run: fewer than asked for, where no more could be started. Constant until decode_stop. */

@@ -72,14 +72,12 @@ void decode_queue_raise(decode_queue *q, decode_task *task, const decode_key *ke
     up(q, task->heap_index, entry);
 }
 
-void decode_queue_change(decode_queue *q, uint32_t request, const decode_desc *desc)
+void decode_queue_change(decode_queue *q, const decode_desc *desc)
 {
     for (uint32_t i = 0; i < q->count; ++i) {
         decode_task *task = q->entries[i].task;
-        if (decode_task_is_for(task, request)) {
-            task->key = desc->key(desc->owner, task);
-            q->entries[i].key = task->key;
-        }
+        task->key = desc->key(desc->owner, task);
+        q->entries[i].key = task->key;
     }
     for (uint32_t i = q->count / 2; i-- > 0;) { /* all keys may have moved both ways: rebuild, O(n) */
         down(q, i, q->entries[i]);

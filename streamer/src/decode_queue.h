@@ -25,7 +25,7 @@ void decode_queue_push(decode_queue *q, decode_task *task);
 void decode_queue_take(decode_queue *q, decode_task *task);
 /* A task that waits gets a better key. */
 void decode_queue_raise(decode_queue *q, decode_task *task, const decode_key *key);
-/* New keys for all tasks with an output of this request: the owner says which. O(tasks). */
-void decode_queue_change(decode_queue *q, uint32_t request, const decode_desc *desc);
+/* New keys for all tasks: the owner says which. O(tasks). */
+void decode_queue_change(decode_queue *q, const decode_desc *desc);
 
 #endif

@@ -18,14 +18,6 @@ static bool is_awaited(const leat_streamer *s, const request *r)
            atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_dry;
 }
 
-void request_urge(leat_streamer *s, request *r)
-{
-    if (!r->hurried) {
-        r->hurried = true;
-        atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
-    }
-}
-
 /* True if that was the last: the caller posts the event. */
 static bool drop(leat_streamer *s, request *r, uint32_t index)
 {

@@ -275,19 +275,24 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
     }
     r->rank = (uint8_t)rank; /* for its next chunks, and for those that have not gone to the decode stage */
     r->deadline_ns = c->deadline_ns;
-    /* A million that only wait in the queue must not each look through what is out and what waits for a decode. */
-    bool open = atomic_load_explicit(&r->chunks_open, memory_order_relaxed) > (issued ? 0u : 1u);
-    if (issued && !open) {
+    uint32_t open = atomic_load_explicit(&r->chunks_open, memory_order_relaxed);
+    if (issued && open == 0) {
         return; /* it has ended, or its slot has a new owner by now */
     }
     note_hurry(s, r, now_ns);
-    bool held = !issued; /* by this thread, in chunks_open: it cannot end now */
-    if (open) {
-        held |= in_a_hurry(rank, r->deadline_ns, now_ns) && reads_hurry(s, index);
-        decode_change(s->decode, index);
+    if (!issued) { /* this thread's share in chunks_open: it cannot end now */
+        request_count_urgent(s, r);
     }
-    if (rank == 0 && held) {
-        request_urge(s, r);
+    s->reordered |= open > (issued ? 0u : 1u);
+}
+
+/* What is on its way is looked through once for many orders: each by itself would be as many times thousands of chunks,
+ * under the workers' lock. */
+static void reorder(leat_streamer *s, uint64_t now_ns)
+{
+    if (s->reordered) {
+        s->reordered = false;
+        reads_reorder(s, now_ns);
     }
 }
 
@@ -319,6 +324,7 @@ static void sweep(leat_streamer *s, const command *c, uint64_t now_ns)
 }
 
 #define COMMANDS_PER_ROUND_MAX 4096u /* then completions are looked at again */
+#define COMMANDS_REORDERED 256u /* at once: a tenth of a millisecond that an urgent one among them waits at most */
 static bool take_commands(leat_streamer *s, uint64_t now_ns)
 {
     command c;
@@ -344,7 +350,11 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
             sweep(s, &c, now_ns);
             break;
         }
+        if (count % COMMANDS_REORDERED == 0) {
+            reorder(s, now_ns);
+        }
     }
+    reorder(s, now_ns);
     return count > 0;
 }
 

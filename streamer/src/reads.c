@@ -148,9 +148,7 @@ decode_key reads_task_key(void *streamer, const decode_task *task)
     for (const decode_output *o = task->outputs; o != NULL; o = o->next) {
         request *r = &s->requests[o->request];
         best = best == NULL || is_before(r, best) ? r : best;
-        if (r->rank == 0) {
-            request_urge(s, r);
-        }
+        request_count_urgent(s, r);
     }
     return key_of(best);
 }
@@ -182,40 +180,31 @@ static void hurry(leat_streamer *s, read_op *rd, const request *r)
     rd->rank = u32_min(rd->rank, r->rank);
 }
 
-void reads_regard(const leat_streamer *s, read_op *rd, uint64_t now_ns)
+void reads_regard(leat_streamer *s, read_op *rd, uint64_t now_ns)
 {
     rd->rank = UINT32_MAX;
     rd->eager = false;
     for (uint32_t i = 0; i < rd->task_count; ++i) {
         for (const decode_output *o = rd->tasks[i].decode.outputs; o != NULL; o = o->next) {
-            const request *r = &s->requests[o->request];
+            request *r = &s->requests[o->request];
+            request_count_urgent(s, r);
             rd->rank = u32_min(rd->rank, r->rank);
             rd->eager |= in_a_hurry(r->rank, r->deadline_ns, now_ns);
         }
     }
 }
 
-static bool brings_chunks_of(const read_op *rd, uint32_t index)
+void reads_reorder(leat_streamer *s, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < rd->task_count; ++i) {
-        if (rd->tasks[i].failure == LEAT_OK && decode_task_is_for(&rd->tasks[i].decode, index)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool reads_hurry(leat_streamer *s, uint32_t index)
-{
-    bool found = false;
     for (uint32_t i = 0; i < READ_COUNT_MAX; ++i) {
         read_op *rd = &s->reads[i];
-        if ((rd->stage == READ_IN_FLIGHT || rd->stage == READ_WAITING) && brings_chunks_of(rd, index)) {
-            hurry(s, rd, &s->requests[index]);
-            found = true;
+        if (rd->stage == READ_IN_FLIGHT || rd->stage == READ_WAITING) {
+            s->reads_eager -= rd->stage == READ_IN_FLIGHT && rd->eager ? 1 : 0;
+            reads_regard(s, rd, now_ns);
+            s->reads_eager += rd->stage == READ_IN_FLIGHT && rd->eager ? 1 : 0;
         }
     }
-    return found;
+    decode_change(s->decode);
 }
 
 /* One more output for a chunk that is on its way; false if its decode has begun. */

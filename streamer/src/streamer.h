@@ -111,7 +111,7 @@ typedef struct request {
     uint8_t client;
     uint8_t priority_wanted; /* leat_priority */
     uint8_t flags; /* leat_read_flags */
-    bool hurried; /* is or was urgent, and counted in urgent_live; set once, by the submitter or with request_urge */
+    bool hurried; /* is counted in urgent_live: by the submitter, then with request_count_urgent */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
     int32_t failure_os;
@@ -376,6 +376,7 @@ struct leat_streamer {
     uint64_t sequence; /* shared by what is admitted within TOGETHER_NS of sequence_ns */
     uint64_t sequence_ns;
     uint32_t request_high; /* slots ever used are below this */
+    bool reordered; /* requests with chunks on their way were re-prioritised: see reads_reorder */
     bool issue_blocked; /* the last issue stopped before the queue was empty */
     bool short_of_buffers; /* and not for the window, but for what returned reads bring: pool, reads, outputs */
     uint64_t levels_traced_ns;
@@ -493,21 +494,17 @@ void deadlines_look_again(leat_streamer *s, uint64_t now_ns); /* as more may be 
 
 /* finish.c, any inner thread but for request_drop */
 void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open; the I/O thread */
-/* It is urgent: the workers offer their cores until it has ended. The I/O thread, while a share in chunks_open cannot
- * go: its own, that of a chunk which has not gone to the workers, or of one that waits for them, under their lock. */
-void request_urge(leat_streamer *s, request *r);
 void request_fail(leat_streamer *s, request *r, uint32_t index, leat_result result, int os_error, uint32_t chunk);
 uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
 bool reads_pool_has_room(leat_streamer *s, uint64_t size, bool urgent);
-void reads_regard(const leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
-/* The request is in a hurry from now on: so are the reads that bring chunks of it. True if there are such; then it has
- * not ended. O(reads). */
-bool reads_hurry(leat_streamer *s, uint32_t index);
-/* The key of who wants a chunk most; urges those that are urgent. The I/O thread, before the chunk goes to the workers,
- * or under their lock. */
+void reads_regard(leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
+/* Requests have another class or deadline: so have the chunks of them that are on their way. O(chunks on their way). */
+void reads_reorder(leat_streamer *s, uint64_t now_ns);
+/* The key of who wants a chunk most; counts those that are urgent. The I/O thread, before the chunk goes to the
+ * workers, or under their lock. */
 decode_key reads_task_key(void *streamer, const decode_task *task);
 void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
@@ -549,6 +546,18 @@ void posts_await(leat_streamer *s, int fd, uint64_t left_ns); /* the update thre
 static inline bool in_a_hurry(uint32_t rank, uint64_t deadline_ns, uint64_t now_ns)
 {
     return rank <= RANK_EAGER_MAX || deadline_ns < now_ns + DEADLINE_NEAR_NS;
+}
+
+/* As long as an urgent one has not ended, the workers offer their cores: counts it as one, or no more, by its class.
+ * The I/O thread, while a share in chunks_open cannot go: its own, that of a chunk which has not gone to the workers,
+ * or of one that waits for them, under their lock. */
+static inline void request_count_urgent(leat_streamer *s, request *r)
+{
+    bool urgent = r->rank == 0;
+    if (r->hurried != urgent) {
+        r->hurried = urgent;
+        atomic_fetch_add_explicit(&s->urgent_live, urgent ? 1u : 0u - 1u, memory_order_relaxed);
+    }
 }
 
 /* A request's link for mail to the I/O thread. */

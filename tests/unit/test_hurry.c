@@ -182,6 +182,98 @@ static void a_read_that_is_out_is_watched_for_who_is_raised(void **state)
     }
 }
 
+/* Who is urgent no more makes nobody offer a core, wherever it is by then: in the queue, being read, or read. */
+static void who_is_lowered_is_urgent_no_more(void **state)
+{
+    (void)state;
+    for (uint32_t stage = 0; stage < 3; ++stage) {
+        fixture x;
+        setup(&x);
+        _Atomic uint32_t *urgent = &x.f.s->urgent_live;
+        leat_request only = stepped_read(&x.f, (leat_read_desc){ .asset = stepped_asset(&x.f, 0),
+                                                                 .priority = LEAT_URGENT,
+                                                                 .bind = stage == 0 ? LEAT_BIND_LATE : LEAT_BIND_LEAT,
+                                                                 .user = x.submitted++ });
+        stepped_pump(&x.f);
+        if (stage == 2) {
+            stepped_complete(&x.f);
+            assert_int_equal(decode_queued(x.f.s->decode), 1);
+        }
+        assert_int_equal(x.f.s->reads_eager, stage == 1 ? 1 : 0);
+        assert_int_equal(atomic_load(urgent), 1);
+        assert_int_equal(leat_reprioritise(x.f.s, only, LEAT_PREFETCH, 0), LEAT_OK);
+        stepped_pump(&x.f);
+        assert_int_equal(atomic_load(urgent), 0);
+        assert_int_equal(x.f.s->reads_eager, 0);
+        assert_int_equal(leat_reprioritise(x.f.s, only, LEAT_URGENT, 0), LEAT_OK); /* it may be so again */
+        stepped_pump(&x.f);
+        assert_int_equal(atomic_load(urgent), 1);
+        if (stage == 0) {
+            assert_int_equal(leat_bind(x.f.s, only, x.memory, CHUNK_SIZE), LEAT_OK);
+        }
+        stepped_finish(&x.f, &ends, x.submitted);
+        assert_int_equal(atomic_load(urgent), 0);
+        finish(&x);
+    }
+}
+
+/* How often a waiting chunk was asked for its order. */
+static uint32_t keys_asked;
+
+static decode_key count_key(void *streamer, const decode_task *task)
+{
+    ++keys_asked;
+    return reads_task_key(streamer, task);
+}
+
+static void count_keys(leat_streamer *s)
+{
+    decode_stop(s->decode);
+    decode_destroy(s->decode);
+    s->decode = decode_create(&(decode_desc){ .memory = &s->memory,
+                                              .task_count_max = READ_COUNT_MAX * READ_TASK_COUNT_MAX,
+                                              .hurry = &s->urgent_live,
+                                              .owner = s,
+                                              .wanted = finish_wanted,
+                                              .fetch = finish_fetch,
+                                              .done = finish_task,
+                                              .key = count_key });
+    assert_non_null(s->decode);
+    keys_asked = 0;
+}
+
+/* An engine gives all requests of a full decode stage another order in one frame: what waits is looked through once,
+ * not once for each. All are decoded in the new order, of which the last is the first. */
+static void many_orders_are_one_look_at_what_waits(void **state)
+{
+    (void)state;
+    enum { WAITING = 60 };
+    fixture x;
+    leat_reprioritise_desc orders[WAITING];
+    setup(&x);
+    count_keys(x.f.s);
+    for (uint32_t i = 0; i < WAITING; ++i) {
+        leat_read_desc read = { .asset = stepped_asset(&x.f, i), .priority = LEAT_NORMAL, .user = x.submitted++ };
+        orders[i] = (leat_reprioritise_desc){ .request = stepped_read(&x.f, read),
+                                              .priority = LEAT_HIGH,
+                                              .deadline_ns = NS_PER_S * (1 + WAITING - i) };
+        read_all(&x);
+    }
+    uint32_t waiting = decode_queued(x.f.s->decode);
+    assert_in_range(waiting, WAITING / 2, WAITING);
+    assert_int_equal(leat_reprioritise_many(x.f.s, orders, waiting, NULL), LEAT_OK);
+    stepped_pump(&x.f);
+    assert_int_equal(keys_asked, waiting);
+    for (uint32_t i = 0; i < waiting; ++i) {
+        assert_true(decode_step(x.f.s->decode));
+    }
+    stepped_take(&x.f, leat_update(x.f.s, &(leat_tick){ .now_ns = streamer_now(x.f.s) }), &ends, true);
+    for (uint32_t i = 0; i < waiting; ++i) {
+        assert_int_equal(ends.order[i], waiting - 1 - i);
+    }
+    finish(&x);
+}
+
 /* Chunks that were thought to be in the page cache, and were not: they wait to be read by the device, one at a time. */
 static void expect_cached(fixture *x, leat_request *requests, uint32_t count)
 {
@@ -283,6 +375,8 @@ int main(void)
         cmocka_unit_test(a_full_window_is_watched_for_who_is_in_a_hurry),
         cmocka_unit_test(a_read_that_is_out_is_watched_for_who_joins_it),
         cmocka_unit_test(a_read_that_is_out_is_watched_for_who_is_raised),
+        cmocka_unit_test(many_orders_are_one_look_at_what_waits),
+        cmocka_unit_test(who_is_lowered_is_urgent_no_more),
         cmocka_unit_test(what_was_not_cached_keeps_nobody_urgent_waiting),
         cmocka_unit_test(long_reads_are_for_the_calm),
         cmocka_unit_test(a_slow_device_gets_short_reads),
