@@ -18,9 +18,10 @@ shift 2
 [ "$(id -u)" = 0 ] || { echo "on_ram.sh: only root can mount" >&2; exit 1; }
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/leat-on-ram-XXXXXX")
+# Lazily: a ring that its process has left open holds its files a moment longer than that lives.
 clean_up() {
-    umount "$folder/disk" 2>/dev/null || true
-    umount "$folder/memory" 2>/dev/null || true
+    umount -l "$folder/disk" 2>/dev/null || true
+    umount -l "$folder/memory" 2>/dev/null || true
     rmdir "$folder/disk" "$folder/memory" "$folder" 2>/dev/null || true
 }
 trap clean_up EXIT
