@@ -7,15 +7,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_create(int folder, const char *path, bool replace, const char **why)
+bool file_may_create(int folder, const char *path, bool replace, const char **why)
 {
     struct stat status;
     bool there = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
     if (there && !S_ISREG(status.st_mode)) {
         *why = "is there already, and is not a file; move it away";
+    } else if (there && !replace) {
+        *why = "is there already; --force replaces it";
+    } else {
+        return true;
+    }
+    return false;
+}
+
+int file_create(int folder, const char *path, bool replace, const char **why)
+{
+    if (!file_may_create(folder, path, replace, why)) {
         return -1;
     }
-    if (there && replace && unlinkat(folder, path, 0) != 0) {
+    if (replace && unlinkat(folder, path, 0) != 0 && errno != ENOENT) {
         *why = strerror(errno);
         return -1;
     }

@@ -8,5 +8,7 @@
  * otherwise, and never followed; links, devices and folders are kept in any case. -1: *why is a static text, or
  * strerror. */
 int file_create(int folder, const char *path, bool replace, const char **why);
+/* Whether file_create() would, as things are now; it changes nothing. False: *why, as there. */
+bool file_may_create(int folder, const char *path, bool replace, const char **why);
 
 #endif

@@ -298,6 +298,39 @@ static cJSON *describe(const mesh_export_desc *d, const flat_mesh *m, const char
     return root;
 }
 
+static bool write_text(const mesh_export_desc *d, const char *text, const char **why)
+{
+    FILE *file = file_make(d, d->path, why);
+    if (file == NULL) {
+        return false;
+    }
+    fputs(text, file);
+    return file_finish(file, d->path, why);
+}
+
+/* Both files or none: one without the other is taken for a whole model, or for another's half. */
+static bool write_both(const mesh_export_desc *d, const char *bin_path, const flat_mesh *m, const char **why)
+{
+    const char *slash = strrchr(bin_path, '/');
+    cJSON *root = describe(d, m, slash != NULL ? slash + 1 : bin_path);
+    char *text = cJSON_Print(root);
+    *why = "out of memory";
+    bool ok = text != NULL && file_may_create(AT_FDCWD, d->path, d->replace, why);
+    if (ok && !file_may_create(AT_FDCWD, bin_path, d->replace, why)) {
+        *why = d->replace ? "its .bin is there already, and is not a file; move it away"
+                          : "its .bin is there already; --force replaces it";
+        ok = false;
+    }
+    ok = ok && write_bin(d, bin_path, m, why);
+    if (ok && !write_text(d, text, why)) {
+        unlink(bin_path);
+        ok = false;
+    }
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return ok;
+}
+
 bool mesh_export_gltf(const mesh_export_desc *d, const char **why)
 {
     flat_mesh m;
@@ -311,18 +344,7 @@ bool mesh_export_gltf(const mesh_export_desc *d, const char **why)
     if (ok) {
         memcpy(bin_path, d->path, length + 1);
         memcpy(bin_path + length - 5, ".bin", 5); /* instead of ".gltf" */
-        const char *slash = strrchr(bin_path, '/');
-        ok = write_bin(d, bin_path, &m, why);
-        cJSON *root = ok ? describe(d, &m, slash != NULL ? slash + 1 : bin_path) : NULL;
-        char *text = root != NULL ? cJSON_Print(root) : NULL;
-        FILE *file = text != NULL ? file_make(d, d->path, why) : NULL;
-        ok = file != NULL;
-        if (ok) {
-            fputs(text, file);
-            ok = file_finish(file, d->path, why);
-        }
-        cJSON_free(text);
-        cJSON_Delete(root);
+        ok = write_both(d, bin_path, &m, why);
     }
     free(bin_path);
     flat_free(&m);

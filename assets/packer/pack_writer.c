@@ -25,8 +25,11 @@
 #define STORED_ALIGN_FROM (64u << 10)
 #define STORED_PADDING_PARTS 100u /* 1 / 100 */
 
+#define FD_PATH_SIZE 32u
+
 struct pack_writer {
-    char *path, *temporary;
+    char *path;
+    char *temporary; /* the file's name until it is in its place; NULL: it has none */
     FILE *file;
     interrupt *interrupt;
     int level;
@@ -232,26 +235,69 @@ leat_result pack_writer_add(pack_writer *w, packed_asset *a, leat_error *error)
 
 /* ---- Opening and finishing ---- */
 
-/* Makes a file beside the pack, of a name that nobody has: a run that was killed leaves its own, and in a container the
- * next one may well have the same process id. */
-static FILE *temporary_make(pack_writer *w)
+static void fd_path(int fd, char path[FD_PATH_SIZE])
 {
-    FILE *file = NULL;
-    for (uint32_t n = 0; n < TEMPORARY_TRIES_MAX && file == NULL && (n == 0 || errno == EEXIST); ++n) {
+    snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+/* Gives the unnamed file a name beside the pack that nobody has, or with -1 makes a file of such a name: one that was
+ * killed may have left its own, and in a container the next one may well have the same process id. */
+static int temporary_make(pack_writer *w, int unnamed)
+{
+    char through[FD_PATH_SIZE];
+    fd_path(unnamed, through);
+    for (uint32_t n = 0; n < TEMPORARY_TRIES_MAX && (n == 0 || errno == EEXIST); ++n) {
         char again[16] = "";
         if (n > 0) {
             snprintf(again, sizeof(again), "-%u", n);
         }
-        free(w->temporary);
-        w->temporary = NULL;
         if (asprintf(&w->temporary, "%s.tmp-%ld%s", w->path, (long)getpid(), again) < 0) {
             w->temporary = NULL;
             errno = ENOMEM;
-            break;
+            return -1;
         }
-        file = fopen(w->temporary, "wbxe");
+        int fd = unnamed < 0 ? open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                 : linkat(AT_FDCWD, through, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW) == 0 ? unnamed
+                                                                                             : -1;
+        if (fd >= 0) {
+            return fd;
+        }
+        int cause = errno;
+        free(w->temporary); /* another run's */
+        w->temporary = NULL;
+        errno = cause;
     }
-    return file;
+    return -1;
+}
+
+static int unnamed_open(const pack_writer *w)
+{
+    char *copy = strdup(w->path);
+    int fd = copy == NULL ? -1 : open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    free(copy);
+    return fd;
+}
+
+/* The file has no name until it is whole, so that a run that is killed leaves nothing behind. Where the file system has
+ * no such files (NFS, some of FUSE), or they get no name later (there is no /proc, or a policy against links), which is
+ * tried with another one now and not after an hour's work, it has a name from the beginning. */
+static int file_make(pack_writer *w)
+{
+    int fd = unnamed_open(w);
+    if (fd < 0 || temporary_make(w, fd) < 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return temporary_make(w, -1);
+    }
+    if (unlink(w->temporary) != 0) {
+        return fd;
+    }
+    free(w->temporary);
+    w->temporary = NULL;
+    close(fd); /* what has had a name gets none again */
+    fd = unnamed_open(w);
+    return fd >= 0 ? fd : temporary_make(w, -1);
 }
 
 /* A link stays one, and the pack goes to where it leads. malloc'ed. */
@@ -308,13 +354,15 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */
-    w->file = temporary_make(w);
+    int fd = file_make(w);
+    w->file = fd >= 0 ? fdopen(fd, "wb") : NULL;
     int cause = errno;
-    interrupt_file_set(i, w->file != NULL ? w->temporary : "");
+    interrupt_file_set(i, w->temporary != NULL ? w->temporary : "");
     interrupt_release(i);
     if (w->file == NULL) {
-        free(w->temporary); /* another run's */
-        w->temporary = NULL;
+        if (fd >= 0) {
+            close(fd);
+        }
         errno = cause;
         write_error(w, "made", error);
         goto failed;
@@ -359,11 +407,16 @@ static leat_result write_index(pack_writer *w, leat_error *error)
 static leat_result reopen(const pack_writer *w, leat_error *error)
 {
     pack_file file;
-    leat_result result = pack_file_open(w->temporary, &file, error);
-    if (result == LEAT_OK) {
-        pack_file_close(&file);
+    leat_error why = { 0 };
+    char through[FD_PATH_SIZE];
+    fd_path(fileno(w->file), through);
+    leat_result result = pack_file_open(w->temporary != NULL ? w->temporary : through, &file, &why);
+    if (result != LEAT_OK) {
+        return error_set(error, result, why.os_error, "%.300s: what was written cannot be read back: %s", w->path,
+                         why.text);
     }
-    return result;
+    pack_file_close(&file);
+    return LEAT_OK;
 }
 
 static leat_result folder_sync(const pack_writer *w, leat_error *error)
@@ -395,7 +448,11 @@ leat_result pack_writer_finish(pack_writer *w, pack_writer_stats *stats, leat_er
     FILE *file = w->file;
     w->file = NULL;
     interrupt_hold(w->interrupt);
-    if (fclose(file) != 0 || rename(w->temporary, w->path) != 0) {
+    bool named = w->temporary != NULL || temporary_make(w, fileno(file)) >= 0;
+    int cause = errno;
+    bool closed = fclose(file) == 0;
+    errno = closed ? cause : errno;
+    if (!named || !closed || rename(w->temporary, w->path) != 0) {
         result = write_error(w, "put in its place", error);
     } else {
         free(w->temporary);

@@ -19,7 +19,7 @@ typedef struct pack_writer_stats {
     uint64_t chunk_count, stored_count;
 } pack_writer_stats;
 
-/* Opens a temporary file beside `path`. interrupt may be NULL. NULL on failure. */
+/* Opens a file beside `path` that has no name yet, or a temporary one. interrupt may be NULL. NULL on failure. */
 pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_error *error);
 /* Takes the asset's memory in any case. ARGUMENT: this asset cannot go in (its name), others can. Else: give up. */
 leat_result pack_writer_add(pack_writer *w, packed_asset *asset, leat_error *error);

@@ -5,6 +5,7 @@
 #include "golden.h"
 
 #ifdef LEAT_FUZZ_PACKER
+#include "product.h"
 #include "wire.h"
 #endif
 
@@ -159,6 +160,40 @@ static void seed_models(const char *folder)
     hills[1] = 0x8f;
     seed(folder, "model", "wild", hills, 600, "", 0);
 }
+
+/* As the cache keeps them: one whose asset is small, one with chunks; then with all that a model's import leaves. */
+static void seed_product(const char *folder, const char *name, uint32_t width, uint32_t height, bool model)
+{
+    static uint8_t texels[64 * 512 * 4];
+    const product_maker maker = { .format = TEXTURE_FORMAT_RGBA8, .level = 9 };
+    const import_image image = { .name = "a.png",
+                                 .bytes = texels,
+                                 .size = (uint64_t)width * height * 4,
+                                 .width = width,
+                                 .height = height,
+                                 .usage = TEXTURE_USAGE_COLOR };
+    product *p = product_of_image(&maker, &image, &(texture_settings){ 0 });
+    if (p != NULL && model) {
+        const import_image inside = { .name = strdup("a#image0"), .bytes = calloc(1, 8), .size = 8 };
+        leat_pack_reference_record *references = calloc(1, sizeof(*references));
+        references->name_hash = LEAT_NAME("b");
+        p->assets[0].asset.references = references;
+        p->assets[0].asset.reference_count = 1;
+        import_add_image(&p->imported, &inside);
+        import_add_usage(&p->imported, "b.png", TEXTURE_USAGE_NORMAL);
+        import_add_message(&p->imported, IMPORT_WARNING, "a is small");
+        import_add_lookup(&p->imported, LOOKUP_BESIDE, "a.mtl", (const uint64_t[2]){ 1, 2 });
+    }
+    size_t size = 0;
+    uint8_t *bytes = p != NULL ? product_save(p, &size) : NULL;
+    if (bytes == NULL) {
+        fprintf(stderr, "out of memory for the product %s\n", name);
+        exit(1);
+    }
+    seed(folder, "product", name, bytes, size, "", 0);
+    free(bytes);
+    product_free(p);
+}
 #endif
 
 int main(int argc, char **argv)
@@ -178,6 +213,9 @@ int main(int argc, char **argv)
     seed_streams(argv[1]);
 #ifdef LEAT_FUZZ_PACKER
     seed_models(argv[1]);
+    seed_product(argv[1], "small", 4, 4, false);
+    seed_product(argv[1], "chunks", 64, 512, false);
+    seed_product(argv[1], "model", 4, 4, true);
 #endif
     return 0;
 }

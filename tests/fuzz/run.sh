@@ -8,7 +8,7 @@
 #   --hours N      in all, shared by the targets
 #   --runs N       executions of each target, however long they take
 #   --jobs N       targets at a time; 1 unless said otherwise
-#   TARGET         index chunk names metadata stream image model; all of them unless said otherwise
+#   TARGET         index chunk names metadata stream image model product; all of them unless said otherwise
 #
 # What is new in coverage goes to FOLDER/corpus/TARGET, where FOLDER is build/fuzz or $LEAT_BUILD_DIR/fuzz; a finding goes to
 # FOLDER/findings, with the one command that shows it again. Each run may have 512 MB and 25 seconds an input. Prints the
@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#targets[@]} -gt 0 ] || targets=(index chunk names metadata stream image model)
+[ ${#targets[@]} -gt 0 ] || targets=(index chunk names metadata stream image model product)
 [ -z "$hours" ] || seconds=$((hours * 3600 * jobs / ${#targets[@]}))
 
 if [ "$build" = yes ]; then
