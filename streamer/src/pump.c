@@ -56,10 +56,14 @@ sched *pump_waiting_queue(const leat_streamer *s, const request *r)
     return r->bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
 }
 
-/* Requests that wait for memory go back into the queue, best first, as far as there is room now. The two kinds of
+/* Requests that wait for memory go back into the queue, best first, as far as there is room now, unless one that has
+ * waited for too long is to have it. The two kinds of
  * memory are apart: what waits for a release must not hold back what waits for an answer, nor the other way. */
 static void requeue_waiting_lent(leat_streamer *s)
 {
+    if (sched_count(s->waiting_lent) == 0 || reads_overdue_waits(s, LEAT_BIND_LEAT)) {
+        return;
+    }
     uint64_t room = s->desc.lent_bytes; /* so that a release does not move more than could be had at all */
     for (;;) {
         uint32_t index = sched_peek(s->waiting_lent, 0);
@@ -75,6 +79,9 @@ static void requeue_waiting_lent(leat_streamer *s)
 
 static void requeue_waiting_bind(leat_streamer *s)
 {
+    if (sched_count(s->waiting_bind) == 0 || reads_overdue_waits(s, LEAT_BIND_LATE)) {
+        return;
+    }
     uint64_t room = BIND_BYTES_MAX - u64_min(s->bind_bytes_asked, BIND_BYTES_MAX);
     bool none = s->bind_bytes_asked == 0; /* one may always ask, however large */
     for (;;) {

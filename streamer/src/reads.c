@@ -456,27 +456,56 @@ static uint8_t *lent_allocate(leat_streamer *s, request *r)
     return block != NULL ? block + r->lent_shift : NULL;
 }
 
+/* Takes memory for a request that is in `queue`, or asks the engine for it: then it leaves the queue. False: there is
+ * none to be had at present. */
+static bool take_memory(leat_streamer *s, request *r, uint32_t index, sched *queue)
+{
+    if (r->bind == LEAT_BIND_LEAT) {
+        r->memory = lent_allocate(s, r);
+        return r->memory != NULL;
+    }
+    if (s->bind_bytes_asked > 0 && s->bind_bytes_asked + r->size > BIND_BYTES_MAX) {
+        return false;
+    }
+    s->bind_bytes_asked += r->size;
+    sched_remove(queue, index);
+    r->stage = STAGE_NEEDS_BIND;
+    trace_point(s, TRACE_NEEDS_MEMORY, index, r->generation, r->size, 0);
+    post_event_later(s, POST_NEEDS_MEMORY, index);
+    return true;
+}
+
+bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
+{
+    sched *queue = bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
+    if (sched_count(queue) == 0 || s->memory_turns[bind] + 1 < SCHED_AGED_SHARE) {
+        return false;
+    }
+    uint32_t index = sched_overdue(queue, streamer_now(s));
+    if (index == SCHED_NONE) {
+        return false;
+    }
+    request *r = &s->requests[index];
+    if (!take_memory(s, r, index, queue)) {
+        return true;
+    }
+    s->memory_turns[bind] = 0;
+    if (r->memory != NULL) {
+        sched_remove(queue, index);
+        pump_requeue(s, index);
+    }
+    return false;
+}
+
 /* True if the request has its memory now; otherwise it has left the queue. */
 static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
 {
-    uint64_t size = r->size;
-    if (r->bind == LEAT_BIND_LEAT) {
-        r->memory = lent_allocate(s, r);
-        if (r->memory == NULL) {
-            wait_for_memory(s, index);
-        }
-        return r->memory != NULL;
-    }
-    if (s->bind_bytes_asked > 0 && s->bind_bytes_asked + size > BIND_BYTES_MAX) {
+    if ((r->rank != 0 && reads_overdue_waits(s, (leat_bind_kind)r->bind)) || !take_memory(s, r, index, s->sched)) {
         wait_for_memory(s, index);
         return false;
     }
-    s->bind_bytes_asked += size;
-    sched_remove(s->sched, index);
-    r->stage = STAGE_NEEDS_BIND;
-    trace_point(s, TRACE_NEEDS_MEMORY, index, r->generation, size, 0);
-    post_event_later(s, POST_NEEDS_MEMORY, index);
-    return false;
+    s->memory_turns[r->bind] = u32_min(s->memory_turns[r->bind] + 1, SCHED_AGED_SHARE);
+    return r->memory != NULL;
 }
 
 /* The best request that can be read now; requests that are not wanted or lack memory leave the queue on the way. */

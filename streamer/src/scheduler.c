@@ -476,13 +476,10 @@ static uint32_t top_rank(const sched *s)
     return rank;
 }
 
-/* The entry of a lower class that has waited longer than it must, if its turn has come. */
+/* The entry of a class below this one that has waited longest, and longer than it must. */
 static uint32_t aged_entry(const sched *s, uint32_t rank, uint64_t now_ns)
 {
     uint32_t best = SCHED_NONE;
-    if (s->charges_since_aged + 1 < SCHED_AGED_SHARE) {
-        return best;
-    }
     for (uint32_t lower = rank + 1; lower < SCHED_CLASS_COUNT; ++lower) {
         uint32_t oldest = s->classes[lower].oldest;
         if (oldest == SCHED_NONE) {
@@ -503,7 +500,8 @@ uint32_t sched_peek(const sched *s, uint64_t now_ns)
     if (rank == SCHED_CLASS_COUNT) {
         return SCHED_NONE;
     }
-    uint32_t aged = aged_entry(s, rank, now_ns);
+    bool turn = s->charges_since_aged + 1 >= SCHED_AGED_SHARE;
+    uint32_t aged = turn ? aged_entry(s, rank, now_ns) : SCHED_NONE;
     if (aged != SCHED_NONE) {
         return aged;
     }
@@ -516,6 +514,11 @@ uint32_t sched_peek(const sched *s, uint64_t now_ns)
         }
     }
     return node_at(s, &s->heaps[rank * LEAT_CLIENT_COUNT + best], 0)->id;
+}
+
+uint32_t sched_overdue(const sched *s, uint64_t now_ns)
+{
+    return aged_entry(s, 0, now_ns);
 }
 
 void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns)

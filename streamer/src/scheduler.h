@@ -77,6 +77,9 @@ void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns);
 
 /* The entry to serve next, or SCHED_NONE. Changes nothing. */
 uint32_t sched_peek(const sched *s, uint64_t now_ns);
+/* The entry below the first class that has waited longest, if that is ageing_ns or more; else SCHED_NONE. For queues
+ * that are not charged: whoever takes from them sees to the share. */
+uint32_t sched_overdue(const sched *s, uint64_t now_ns);
 /* `bytes` of packed data were issued for a queued entry: charges its client, moves its position on. */
 void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns);
 

@@ -348,6 +348,7 @@ struct leat_streamer {
     sched *waiting_lent; /* for memory of ours, until something is released */
     sched *waiting_bind; /* for the engine to answer what it was asked before; in the same order, both */
     uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
+    uint32_t memory_turns[LEAT_BIND_LATE + 1]; /* requests that got such memory since an overdue one did */
     window *window;
     estimate estimate;
     uint32_t unjudged; /* 1 + the first of those whose deadlines are looked at again (deadlines.c) */
@@ -499,6 +500,10 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
+/* Has somebody who waits for such memory waited for too long, and the next turn? Then it gets some, if there is enough.
+ * True: there is not, and until there is nobody but urgent ones takes any. Somebody holds such memory then, so that it
+ * comes free. */
+bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind);
 bool reads_pool_has_room(leat_streamer *s, uint64_t size, bool urgent);
 void reads_regard(leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
 /* Requests have another class or deadline: so have the chunks of them that are on their way. O(chunks on their way). */

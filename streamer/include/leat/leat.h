@@ -332,7 +332,9 @@ typedef struct leat_desc {
     uint32_t read_bytes_max;  /* neighbouring chunks become one read up to this, and up to 512 KiB where that is less:
                                  for 10 s after a request in a hurry, and where a read takes long; 0: 1 MiB */
     uint32_t read_gap_max;    /* unwanted bytes that are read through to join two reads; 0: 16 KiB */
-    uint64_t ageing_ns;       /* a queued request of a lower class is served after at most this; 0: 2 s */
+    uint64_t ageing_ns;       /* a request that has waited so long is served before higher classes: the oldest such one gets every
+                                 eighth read, and every eighth turn at memory that requests wait for, and nobody but urgent
+                                 ones takes any until there is enough for it; 0: 2 s */
     uint32_t client_weights[LEAT_CLIENT_COUNT]; /* shares of bandwidth within a class; 0: 1 */
 
     leat_switch direct;     /* O_DIRECT; by default what is not in the page cache is read past it */

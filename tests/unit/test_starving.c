@@ -1,0 +1,144 @@
+/* Shows that no class starves for memory: a request of the lowest class that must wait for it gets its turn when it has
+ * waited for ageing_ns, however many of a higher class keep taking what comes free, and however small those are; and
+ * that all the others are not held up by that. Lent memory, and memory that the engine is asked for. On a virtual
+ * clock. */
+#include "stepped.h"
+
+#include <string.h>
+
+#define AGEING_NS (500 * NS_PER_MS) /* longer than one of the higher class waits in its own flood */
+#define STEP_NS NS_PER_MS
+#define FLOOD_COUNT 200u /* of the higher class, without memory at any time */
+#define ASSET_COUNT 8u
+#define ASSET_SIZE (8 * CHUNK_SIZE)
+#define LENT_BYTES MIB(2)
+#define TURNS 8u /* SCHED_AGED_SHARE */
+#define KEPT 256u /* more than have memory at once */
+
+typedef struct flood {
+    stepped f;
+    leat_bind_kind bind;
+    uint64_t piece; /* what those of the higher class want */
+    leat_request held[KEPT];
+    uint32_t held_count, served, waiting;
+    bool low_served; /* has its memory */
+} flood;
+
+static uint8_t bytes[ASSET_SIZE];
+
+static void submit_high(flood *x)
+{
+    leat_read_desc read = { .asset = stepped_asset(&x->f, 0),
+                            .part = { .kind = LEAT_PART_BYTES, .size = x->piece },
+                            .priority = LEAT_HIGH,
+                            .bind = x->bind,
+                            .user = 0 };
+    stepped_read(&x->f, read);
+    ++x->waiting;
+}
+
+/* The engine gives back what it has kept longest, and asks for more. */
+static void give_back(flood *x, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; ++i) {
+        if (x->bind == LEAT_BIND_LEAT) {
+            assert_int_equal(leat_release(x->f.s, x->held[i]), LEAT_OK);
+        } else {
+            assert_int_equal(leat_bind(x->f.s, x->held[i], bytes, sizeof(bytes)), LEAT_OK);
+        }
+    }
+    x->held_count -= count;
+    memmove(x->held, x->held + count, x->held_count * sizeof(x->held[0]));
+}
+
+static void step(flood *x)
+{
+    leat_event_type gets_memory = x->bind == LEAT_BIND_LEAT ? LEAT_EVENT_READY : LEAT_EVENT_NEEDS_MEMORY;
+    leat_events events = leat_update(x->f.s, &(leat_tick){ .now_ns = streamer_now(x->f.s) + STEP_NS });
+    for (uint32_t i = 0; i < events.count; ++i) {
+        const leat_event *e = &events.items[i];
+        if (e->type != gets_memory) {
+            assert_int_equal(e->type, LEAT_EVENT_READY);
+            continue;
+        }
+        x->low_served |= e->user == 1;
+        x->served += e->user == 0;
+        x->waiting -= e->user == 0;
+        assert_true(x->held_count < KEPT);
+        x->held[x->held_count++] = e->request;
+    }
+    while (x->waiting < FLOOD_COUNT) {
+        submit_high(x);
+    }
+    give_back(x, u32_min(x->held_count, 1));
+}
+
+/* The flood is there and has all the memory; then comes one of the lowest class. How long until it has some. */
+static uint64_t wait_of_low(flood *x, uint64_t size)
+{
+    for (uint32_t i = 0; i < 50; ++i) {
+        step(x);
+    }
+    assert_true(stepped_stats(&x->f).requests_waiting_memory > 0);
+    leat_read_desc read = { .asset = stepped_asset(&x->f, 1),
+                            .part = { .kind = LEAT_PART_BYTES, .size = size },
+                            .priority = LEAT_PREFETCH,
+                            .bind = x->bind,
+                            .user = 1 };
+    stepped_read(&x->f, read);
+    uint64_t begin_ns = streamer_now(x->f.s);
+    for (uint32_t i = 0; i < 2000 && !x->low_served; ++i) {
+        step(x);
+    }
+    assert_true(x->low_served);
+    return streamer_now(x->f.s) - begin_ns;
+}
+
+static void check_flood(leat_bind_kind bind, uint64_t piece, uint64_t size)
+{
+    static flood x;
+    x = (flood){ .bind = bind, .piece = piece, .f = { .sim = leat_sim_preset("nvme") } };
+    stepped_open(&x.f, ASSET_COUNT, ASSET_SIZE, (leat_desc){ .lent_bytes = LENT_BYTES, .ageing_ns = AGEING_NS });
+    uint64_t wait_ns = wait_of_low(&x, size);
+    /* One piece of memory comes free with each step, so that it takes that many for a large one; before it, there may
+     * be a turn of others. */
+    uint64_t bound_ns = AGEING_NS + (size / piece + 2 * TURNS) * STEP_NS;
+    print_message("%s, %u KiB: has its memory after %.0f ms; %u others have\n",
+                  bind == LEAT_BIND_LEAT ? "lent" : "late", (uint32_t)(size / 1024), (double)wait_ns / 1e6, x.served);
+    assert_true(wait_ns <= bound_ns);
+    uint32_t served = x.served; /* and the others have theirs as before */
+    for (uint32_t i = 0; i < 50; ++i) {
+        step(&x);
+    }
+    assert_true(x.served - served >= 40);
+    stepped_close(&x.f);
+}
+
+static void the_lowest_class_gets_lent_memory(void **state)
+{
+    (void)state;
+    check_flood(LEAT_BIND_LEAT, CHUNK_SIZE, CHUNK_SIZE);
+}
+
+static void large_ones_get_lent_memory(void **state)
+{
+    (void)state;
+    check_flood(LEAT_BIND_LEAT, CHUNK_SIZE, ASSET_SIZE);
+}
+
+/* So much is asked for that the next ones must wait for answers. */
+static void the_lowest_class_is_asked_for_memory(void **state)
+{
+    (void)state;
+    check_flood(LEAT_BIND_LATE, ASSET_SIZE, ASSET_SIZE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lowest_class_gets_lent_memory),
+        cmocka_unit_test(large_ones_get_lent_memory),
+        cmocka_unit_test(the_lowest_class_is_asked_for_memory),
+    };
+    return cmocka_run_group_tests_name("starving", tests, NULL, NULL);
+}
