@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #define MESSAGE_SIZE_MAX 2048u
 #define MESSAGES_COMPARED 16u
@@ -108,7 +109,8 @@ void import_add_message(import_result *result, import_level level, const char *f
         return;
     }
     result->messages = items;
-    result->messages[result->message_count++] = (import_message){ .level = level, .text = copy };
+    result->messages[result->message_count++] =
+        (import_message){ .level = level, .text = copy, .kind = (uint32_t)XXH3_64bits(format, strlen(format)) };
 }
 
 void import_asset_free(import_asset *asset)

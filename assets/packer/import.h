@@ -63,6 +63,7 @@ typedef enum import_level { IMPORT_WARNING = 1, IMPORT_ERROR = 2 } import_level;
 typedef struct import_message {
     import_level level;
     char *text; /* names the file, says why */
+    uint32_t kind; /* the same for all messages that say the same of other files */
 } import_message;
 
 /* What an import has asked of the file system besides its source, and what it was told: if all answers are still the

@@ -45,7 +45,7 @@ static const command_text commands[] = {
       "      --no-cache               neither use nor fill it; so does LEAT_CACHE=off\n"
       "      --json                   print the summary as JSON on standard output\n"
       "      --strict                 any failure stops: nothing is written\n"
-      "      --verbose                each texture's format, and the rules that have decided it; all warnings\n"
+      "      --verbose                each texture's format, and what has decided it; all of many alike messages\n"
       "      --quiet                  no progress\n\n"
       "A file leat.rules in a folder of sources says how textures in it and below are packed, as in\n"
       "  ui/**    use=color texture-format=rgba8 mips=1\n"

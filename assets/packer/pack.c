@@ -25,6 +25,7 @@
 
 #define SOURCE_BYTES_MAX (UINT64_C(1) << 30)
 #define BLOCK_KEPT_MAX (32 << 20) /* bytes: larger blocks of memory come from the kernel and go back to it */
+#define KIND_OF_NAMES 1u /* of messages about names that no asset may have */
 #define FREE_KEPT_MAX (64 << 20) /* bytes at the end of a heap */
 
 /* One thing to do in the second pass: a texture or blob source, a model's product, or an image out of a model. */
@@ -101,14 +102,20 @@ static void *unit_work(void *user, uint32_t item)
 
 /* ---- Taking, on the main thread ---- */
 
+static void message_tell(packing *k, bool failed, uint32_t kind, const char *text)
+{
+    if (pack_summary_add(&k->summary, failed, kind, text)) {
+        progress_message(&k->progress, failed ? "" : "warning: ", text);
+    }
+}
+
 /* False: with --strict, a failure ends the run. */
 static bool messages_take(packing *k, const import_result *from)
 {
     bool ok = true;
     for (uint32_t i = 0; i < from->message_count; ++i) {
         bool failed = from->messages[i].level == IMPORT_ERROR;
-        progress_message(&k->progress, failed ? "" : "warning: ", from->messages[i].text);
-        pack_summary_add(&k->summary, failed, from->messages[i].text);
+        message_tell(k, failed, from->messages[i].kind, from->messages[i].text);
         ok = ok && !(failed && k->options->strict);
     }
     return ok;
@@ -144,8 +151,7 @@ static bool assets_take(packing *k, const source *from, product *p)
         } else if (result == LEAT_ERROR_ARGUMENT) {
             char text[2048];
             snprintf(text, sizeof(text), "%.1400s: %s", from->path, error.text);
-            progress_message(&k->progress, "", text);
-            pack_summary_add(&k->summary, true, text);
+            message_tell(k, true, KIND_OF_NAMES, text);
             if (k->options->strict) {
                 return false;
             }
@@ -415,7 +421,7 @@ static void memory_keep(void)
 int command_pack(const options *o)
 {
     memory_keep();
-    packing k = { .options = o, .summary = { .output = o->output } };
+    packing k = { .options = o, .summary = { .output = o->output, .tell_all = o->verbose } };
     k.maker = (product_maker){ .importer = &k.importer, .format = o->format, .level = o->level };
     import_process_start(&k.importer, mesh_import); /* first: it forks, and there are no threads yet */
     interrupt *i = calloc(1, sizeof(*i)); /* its thread uses it until the process ends */
@@ -429,8 +435,7 @@ int command_pack(const options *o)
     progress_end(&k.progress);
     cache_end(&k);
     if (!ok && k.error.text[0] != '\0') {
-        progress_message(&k.progress, "", k.error.text);
-        pack_summary_add(&k.summary, true, k.error.text);
+        message_tell(&k, true, 0, k.error.text);
     }
     k.summary.written = ok;
     k.summary.ignored_count = k.sources.ignored_count;

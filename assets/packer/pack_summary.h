@@ -4,6 +4,16 @@
 
 #include "pack_writer.h"
 
+#define ALIKE_TOLD_MAX 5u /* messages of a kind that are told one by one */
+#define ALIKE_KINDS_MAX 32u /* more kinds than there are are all told */
+
+/* What many sources have in common. */
+typedef struct pack_alike {
+    uint32_t kind, count;
+    bool failed;
+    const char *first; /* its text; in failures or warnings */
+} pack_alike;
+
 typedef struct pack_summary {
     const char *output;
     bool written;
@@ -13,11 +23,16 @@ typedef struct pack_summary {
     bool cache_on;
     pack_writer_stats stats;
     uint64_t started_ns;
+    bool tell_all; /* --verbose */
+    pack_alike alike[ALIKE_KINDS_MAX];
+    uint32_t alike_count;
     struct cJSON *failures, *warnings; /* arrays of texts */
 } pack_summary;
 
 void pack_summary_begin(pack_summary *s);
-void pack_summary_add(pack_summary *s, bool failed, const char *text);
+/* Whether it is to be told now; else pack_summary_end() says how many more there were. kind: import_message's; 0: like
+ * no other. */
+bool pack_summary_add(pack_summary *s, bool failed, uint32_t kind, const char *text);
 /* Prints it on standard output, frees, and returns the exit code. */
 int pack_summary_end(pack_summary *s, bool json);
 

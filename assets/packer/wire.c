@@ -71,6 +71,7 @@ uint8_t *import_pack(const import_result *r, bool good, size_t *size)
     for (uint32_t i = 0; i < r->message_count; ++i) {
         wire_put_u32(&b, (uint32_t)r->messages[i].level);
         wire_put_text(&b, r->messages[i].text);
+        wire_put_u32(&b, r->messages[i].kind);
     }
     for (uint32_t i = 0; i < lookup_count; ++i) {
         wire_put_u32(&b, (uint32_t)r->lookups[i].kind);
@@ -192,8 +193,12 @@ static void take_message(wire_in *c, import_result *r)
     uint64_t size;
     uint32_t level = wire_take_u32(c);
     char *text = wire_take_block(c, &size);
+    uint32_t kind = wire_take_u32(c), count = r->message_count;
     if (!c->failed) {
         import_add_message(r, level == IMPORT_WARNING ? IMPORT_WARNING : IMPORT_ERROR, "%s", text);
+    }
+    if (r->message_count > count) {
+        r->messages[count].kind = kind;
     }
     free(text);
 }

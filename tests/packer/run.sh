@@ -107,6 +107,25 @@ printf 'mtllib m.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 
 expect 0 "$leat" pack model -o model.leat --quiet
 [ "$(grep -c 'lost.png, named by m.obj, is missing' err)" = 1 ] || { cat err; fail "lost.png is not named once"; }
 
+echo "of messages that say the same, some are told, and the others counted"
+mkdir alike
+cp model/* alike
+for ((i = 0; i < 12; ++i)); do
+    sed "s/m\\.mtl/$i.mtl/" model/m.obj >"alike/$i.obj"
+    sed "s/lost/lost$i/" model/m.mtl >"alike/$i.mtl"
+    : >"alike/empty$i.png"
+done
+for option in --cache=alike.cache --cache=alike.cache --jobs=3; do # what the cache has kept is told as well
+    expect 3 "$leat" pack alike -o alike.leat --quiet $option
+    [ "$(grep -c 'is missing$' err)" = 5 ] && [ "$(grep -c 'is empty$' err)" = 5 ] || { cat err; fail "not five of a kind"; }
+    said 'warning: and 8 more like "lost0.png, named by 0.obj, is missing"; --verbose lists them'
+    said 'leat: and 7 more like "alike/empty0.png: is empty"; --verbose lists them'
+    grep -qF '12 failed, 13 warnings' out || { cat out; fail "the summary has lost some"; }
+done
+expect 3 "$leat" pack alike -o alike.leat --quiet --verbose --json
+[ "$(grep -c 'is missing$' err)" = 13 ] && [ "$(grep -c 'is empty$' err)" = 12 ] || { cat err; fail "--verbose does not tell all"; }
+[ "$(grep -o 'named by [0-9m]*.obj, is missing' out | wc -l)" = 13 ] || fail "not all warnings are in the JSON"
+
 echo "files beside a model that cannot be read are named, and more than there may be"
 mkdir large many
 cp model/m.obj large
