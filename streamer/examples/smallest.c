@@ -2,7 +2,7 @@
  *
  *     smallest PACK [ASSET]
  *
- * Without a name it takes the first asset of the pack. */
+ * Without a name it takes the first asset of the pack that has bytes: materials have none. */
 #include <leat/leat.h>
 
 #include <stdio.h>
@@ -22,6 +22,10 @@ int main(int argc, char **argv)
     }
     leat_asset asset =
         argc > 2 ? leat_asset_find(s, leat_name_hash(argv[2], strlen(argv[2]))) : leat_asset_at(s, pack, 0);
+    leat_asset_info info;
+    for (uint32_t i = 1; argc == 2 && leat_asset_info_get(s, asset, &info) == LEAT_OK && info.size == 0; ++i) {
+        asset = leat_asset_at(s, pack, i);
+    }
     int status = 1;
     leat_result result =
         asset.index == 0 ? LEAT_ERROR_NOT_FOUND : leat_read(s, &(leat_read_desc){ .asset = asset }, NULL);

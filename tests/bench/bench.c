@@ -61,6 +61,12 @@ void bench_round_by_round(const char *name, const samples *over, const samples *
     samples_free(&ratios);
 }
 
+/* Four digits, and all of those before the point. */
+static void number_print(double value, char text[32])
+{
+    snprintf(text, 32, value >= 1e4 || value <= -1e4 ? "%.0f" : "%.4g", value);
+}
+
 void bench_figure(bench *b, const char *name, double value, const char *unit, goal_kind kind, double goal)
 {
     bool met = kind == GOAL_NONE || (kind == GOAL_AT_MOST ? value <= goal : value >= goal);
@@ -75,11 +81,16 @@ void bench_figure(bench *b, const char *name, double value, const char *unit, go
         b->missed += met ? 0 : 1;
     }
     cJSON_AddItemToArray(b->figures, figure);
-    printf("  %-40s %12.4g %-10s", name, value, unit);
-    if (kind != GOAL_NONE) {
-        printf(" goal %s %-8.4g %s", kind == GOAL_AT_MOST ? "<=" : ">=", goal, met ? "met" : "NOT MET");
+    char number[32], limit[32];
+    const char *space = unit[0] != '\0' ? " " : "";
+    number_print(value, number);
+    number_print(goal, limit);
+    if (kind == GOAL_NONE) {
+        printf("  %-40s %12s%s%s\n", name, number, space, unit);
+    } else {
+        printf("  %-40s %12s %-10s goal %s %s%s%s: %s\n", name, number, unit, kind == GOAL_AT_MOST ? "<=" : ">=", limit,
+               space, unit, met ? "met" : "NOT MET");
     }
-    printf("\n");
     fflush(stdout);
 }
 
@@ -341,7 +352,9 @@ static void usage(FILE *out)
         "  --seconds S   length of measurements that last (default 5)\n"
         "  --quick       small and short: shows that it works, measures nothing worth keeping\n"
         "  --help, --version\n\n"
-        "Exit codes: 0 ran, 1 could not run, 2 usage. Goals that are missed are printed; they fail nothing.\n");
+        "A figure with a goal says whether it was met; the others are for reading. Goals that are missed fail nothing: they are\n"
+        "set for a machine that does nothing else.\n"
+        "Exit codes: 0 ran, 1 could not run, 2 usage.\n");
 }
 
 static bool write_json(const bench *b, char **names, int count)
@@ -559,7 +572,8 @@ static int run(int argc, char **argv)
         fprintf(stderr, "leat-bench: %s: not written; the suites urgent and trace record one\n", b.trace_path);
         ok = false;
     }
-    printf("%u goals missed\n", b.missed);
+    printf("%u goal%s missed%s\n", b.missed, b.missed == 1 ? "" : "s",
+           b.missed > 0 && b.quick ? "; but --quick is too short to tell" : "");
     cJSON_Delete(b.figures);
     cJSON_Delete(b.raw);
     return ok ? 0 : 1;

@@ -299,11 +299,11 @@ static double undisturbed_p99(outcome *o)
 
 static void print_row(const char *name, outcome *o)
 {
-    printf("  %-16s urgent p50 %7.3f p90 %7.3f p99 %7.3f ms   background %8.1f MB/s   window %7.2f MiB", name,
+    printf("  %-16s p50 %7.3f p90 %7.3f p99 %7.3f ms   background %8.1f MB/s   window %7.2f MiB", name,
            samples_median(&o->latency_ms), samples_quantile(&o->latency_ms, 0.9), samples_median(&o->p99),
            samples_median(&o->bandwidth) / 1e6, samples_median(&o->window) / (1 << 20));
     if (o->away.count > 0) {
-        printf("   away %2.0f %%, else p99 %7.3f ms", samples_median(&o->away) * 100, undisturbed_p99(o));
+        printf("   away %2.0f %%, p99 without %7.3f ms", samples_median(&o->away) * 100, undisturbed_p99(o));
     }
     printf("\n");
 }
@@ -376,6 +376,9 @@ bool suite_urgent(bench *b)
             return false;
         }
     }
+    printf("  latencies of small reads, urgent where no class is named; away: part of the time in which the host kept "
+           "a core "
+           "from us,\n  without: the reads that met none of it\n");
     print_row("idle", &idle);
     print_row("busy machine", &busy);
     print_row("closed loop", &closed);

@@ -7,13 +7,14 @@
  * over as events, once per frame.
  *
  *     leat_streamer *s = NULL;
- *     leat_create(NULL, &s);                                          // zero is the default everywhere
+ *     if (leat_create(NULL, &s) != LEAT_OK) return 1;                 // zero is the default everywhere
  *     leat_pack pack;
- *     leat_pack_open(s, "world.leat", NULL, &pack);
+ *     if (leat_pack_open(s, "world.leat", NULL, &pack) != LEAT_OK) return 1;
  *     leat_asset rock = leat_asset_find(s, LEAT_NAME("props/rock_01.png"));
  *
  *     leat_request request;
- *     leat_read(s, &(leat_read_desc){ .asset = rock, .priority = LEAT_HIGH, .user = 42 }, &request);
+ *     leat_read_desc desc = { .asset = rock, .priority = LEAT_HIGH, .user = 42 };
+ *     if (leat_read(s, &desc, &request) != LEAT_OK) return 1;
  *
  *     for (;;) {                                                      // each frame
  *         leat_events events = leat_update(s, NULL);                  // takes microseconds, never waits
