@@ -115,7 +115,9 @@ uint32_t handles_flags(const handle_table *table, uint32_t index, uint32_t gener
     return (uint32_t)(control >> 32) == generation ? (uint32_t)control : 0;
 }
 
-bool handles_set(handle_table *table, uint32_t index, uint32_t generation, uint32_t flags, uint32_t unless)
+/* Sets or adds. */
+static inline bool change(handle_table *table, uint32_t index, uint32_t generation, uint32_t set, uint32_t add,
+                          uint32_t unless)
 {
     if (index >= table->capacity || generation == 0) {
         return false;
@@ -123,10 +125,21 @@ bool handles_set(handle_table *table, uint32_t index, uint32_t generation, uint3
     _Atomic uint64_t *control = &table->slots[index].control;
     uint64_t seen = atomic_load_explicit(control, memory_order_acquire);
     do {
-        if ((uint32_t)(seen >> 32) != generation || !((uint32_t)seen & HANDLE_FLAG_LIVE) || ((uint32_t)seen & unless)) {
+        if ((uint32_t)(seen >> 32) != generation || !((uint32_t)seen & HANDLE_FLAG_LIVE) || ((uint32_t)seen & unless) ||
+            ((uint32_t)seen & ~HANDLE_FLAG_LIVE) + add >= HANDLE_FLAG_LIVE) {
             return false;
         }
-    } while (!atomic_compare_exchange_weak_explicit(control, &seen, seen | flags, memory_order_acq_rel,
+    } while (!atomic_compare_exchange_weak_explicit(control, &seen, (seen | set) + add, memory_order_acq_rel,
                                                     memory_order_acquire));
     return true;
+}
+
+bool handles_set(handle_table *table, uint32_t index, uint32_t generation, uint32_t flags, uint32_t unless)
+{
+    return change(table, index, generation, flags, 0, unless);
+}
+
+bool handles_add(handle_table *table, uint32_t index, uint32_t generation, uint32_t amount, uint32_t unless)
+{
+    return change(table, index, generation, 0, amount, unless);
 }

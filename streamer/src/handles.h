@@ -52,6 +52,8 @@ void handles_release_many(handle_table *table, const uint32_t *indices, uint32_t
 uint32_t handles_flags(const handle_table *table, uint32_t index, uint32_t generation);
 /* Sets flags of a live handle; false if it is stale, or if any of `unless` is set already. */
 bool handles_set(handle_table *table, uint32_t index, uint32_t generation, uint32_t flags, uint32_t unless);
+/* Adds to the flags, for an owner that counts in the upper ones of them; false also if there is no room for more. */
+bool handles_add(handle_table *table, uint32_t index, uint32_t generation, uint32_t amount, uint32_t unless);
 
 /* For the owner of a live slot, who needs no check. */
 static inline uint32_t handles_flags_at(const handle_table *table, uint32_t index)

@@ -135,8 +135,8 @@ typedef struct io_ops {
     void (*nap)(io_backend *io);
 
     /* Any thread: makes a wait or nap that is under way, or the next one, return. A few hundred nanoseconds to a system
-     * call; the caller coalesces. */
-    void (*wake)(io_backend *io);
+     * call; the caller coalesces. False, with errno: it cannot be done any more. */
+    bool (*wake)(io_backend *io);
 
     /* Simulated: virtual time of the next completion, IO_WAIT_FOREVER if nothing is in flight. Others: NULL. */
     uint64_t (*next_completion_ns)(const io_backend *io);

@@ -302,9 +302,10 @@ static void sim_gather(io_backend *io, uint64_t deadline_ns, uint64_t gather_ns)
     sim_wait(io, deadline_ns);
 }
 
-static void sim_wake(io_backend *io)
+static bool sim_wake(io_backend *io)
 {
     (void)io;
+    return true;
 }
 
 static void sim_stats(const io_backend *io, io_stats *stats)

@@ -346,10 +346,10 @@ static void threads_nap(io_backend *io)
     atomic_fetch_add_explicit(&io->wait_calls, 2, memory_order_relaxed);
 }
 
-static void threads_wake(io_backend *io)
+static bool threads_wake(io_backend *io)
 {
     atomic_fetch_add_explicit(&io->wake_calls, 1, memory_order_relaxed);
-    event_fd_signal(io->event_fd);
+    return event_fd_signal(io->event_fd);
 }
 
 static void threads_stats(const io_backend *io, io_stats *stats)

@@ -189,15 +189,12 @@ static void handle_wake(io_backend *io, const struct io_uring_cqe *cqe)
     }
 }
 
-static void uring_wake(io_backend *io)
+static bool uring_wake(io_backend *io)
 {
     atomic_fetch_add_explicit(&io->wake_calls, 1, memory_order_relaxed);
     /* Sequentially consistent on both sides (spin): either it sees the flag, or we see that it looks at the eventfd. */
     atomic_store_explicit(&io->woken, true, memory_order_seq_cst);
-    if (!atomic_load_explicit(&io->asleep, memory_order_seq_cst)) {
-        return;
-    }
-    event_fd_signal(io->event_fd);
+    return !atomic_load_explicit(&io->asleep, memory_order_seq_cst) || event_fd_signal(io->event_fd);
 }
 
 /* ---- Files ---- */

@@ -12,6 +12,9 @@
  * All of it is run in every order of its steps by tests/interleave. */
 #include "streamer.h"
 
+#include <errno.h>
+#include <string.h>
+
 /* ---- Waking: any thread ---- */
 
 /* Can a sleeping I/O thread be told with the next update, if it does not look before? */
@@ -50,12 +53,26 @@ static bool update_is_awaited(const leat_streamer *s)
            atomic_load_explicit(&s->event_fd_public, memory_order_seq_cst);
 }
 
+/* The thread may sleep for ever by now, and nobody can help it; leat_destroy does not wait for it. */
+__attribute__((cold, noinline)) static void tell_lost_wake(leat_streamer *s, int os_error)
+{
+    if (!atomic_exchange_explicit(&s->wake_lost, true, memory_order_seq_cst)) {
+        log_line(
+            &s->log, LEAT_LOG_ERROR,
+            "the I/O thread cannot be woken: %s. Does something in this process close descriptors that are not its "
+            "own?",
+            strerror(os_error));
+    }
+}
+
 static void wake(leat_streamer *s, bool worker)
 {
     if (atomic_exchange_explicit(&s->sleep, SLEEP_AWAKE, memory_order_acq_rel) != SLEEP_AWAKE) {
         count_add(worker ? &s->counters.worker_wake_calls : &s->counters.wake_calls,
                   1); /* of many, one makes the call */
-        s->io_ops->wake(s->io);
+        if (!s->io_ops->wake(s->io)) {
+            tell_lost_wake(s, errno);
+        }
     }
 }
 

@@ -293,18 +293,26 @@ static void free_tables(leat_streamer *s)
     handles_free(&s->request_handles, m);
 }
 
+/* False: one sleeps for ever, and what it would touch, were it to wake, must stay. */
+static bool stop_threads(leat_streamer *s)
+{
+    atomic_store_explicit(&s->stopping, true, memory_order_seq_cst);
+    bool stopped = watch_stop(s);
+    if (s->io_thread_runs) {
+        streamer_wake(s, WAKE_NOW);
+        stopped &= thread_join(s->io_thread, atomic_load_explicit(&s->wake_lost, memory_order_seq_cst));
+    }
+    return stopped;
+}
+
 /* Also for a streamer that leat_create gave up half-way: everything is checked for being there. */
 void leat_destroy(leat_streamer *s)
 {
     if (s == NULL || s->owner != getpid()) {
         return;
     }
-    atomic_store_explicit(&s->stopping, true, memory_order_seq_cst);
-    watch_stop(s);
-    if (s->io_thread_runs) {
-        streamer_wake(s, WAKE_NOW);
-        pthread_join(s->io_thread, NULL);
-    } else if (s->desc.stepped && s->io != NULL) {
+    bool stopped = stop_threads(s);
+    if (s->desc.stepped && s->io != NULL) {
         while (s->reads_in_flight > s->submit_count) {
             if (s->io_ops->next_completion_ns != NULL) {
                 uint64_t next_ns = s->io_ops->next_completion_ns(s->io);
@@ -318,6 +326,11 @@ void leat_destroy(leat_streamer *s)
     }
     if (s->decode != NULL) {
         decode_stop(s->decode);
+    }
+    if (!stopped) {
+        log_line(&s->log, LEAT_LOG_ERROR,
+                 "leat_destroy leaves a thread and the memory of its streamer behind: it sleeps, and cannot be woken");
+        return;
     }
     if (s->packs != NULL) {
         packs_free(s);

@@ -140,14 +140,18 @@ _Static_assert(sizeof(request) == (size_t)3 * CACHE_LINE_SIZE, "a request is thr
 
 typedef struct batch {
     leat_batch_desc desc;
-    _Atomic uint32_t added;
     /* update thread */
     uint32_t ended, failed_count;
     leat_event first_failure;
     /* the mask of its mail, in batch_handles, says that it is posted */
 } batch;
-/* Flags in a batch's control word. */
-enum { BATCH_SEALED = 1 << 0, BATCH_DELIVERED = 1 << 1 };
+/* A batch's control word: flags, and above them its members. In one word: who adds one finds it open and counts itself
+ * in one step, or is refused, and none is counted to what the slot is used for next. */
+enum { BATCH_SEALED = 1 << 0, BATCH_DELIVERED = 1 << 1, BATCH_MEMBER = 1 << 2 };
+static inline uint32_t batch_member_count(uint32_t flags)
+{
+    return (flags & ~HANDLE_FLAG_LIVE) / BATCH_MEMBER;
+}
 
 /* What a leat_pack names is a mount; what it shows is a slot: one version of the pack's content. A swap fills another
  * slot and lets the mount show that. Requests hold the slot that they were submitted to, so each ends with the content
@@ -337,6 +341,7 @@ struct leat_streamer {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t urgent_live; /* workers yield while some urgent one has not ended */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t sleep; /* sleep_state */
     _Atomic bool wake_owed; /* WAKE_LATER: mail was posted, and nobody told */
+    _Atomic bool wake_lost; /* a wake was refused for good */
     _Atomic uint32_t memory_waits; /* 1 << leat_bind_kind: such memory was waited for when the thread went to sleep */
     _Atomic bool stopping;
     _Atomic uint64_t now_ns; /* stepped: the caller's clock */
@@ -466,8 +471,8 @@ void watch_set(leat_streamer *s, leat_pack pack, watch_source source, bool loose
 void watch_follow(leat_streamer *s, leat_pack pack); /* it has another path now */
 void watch_end(leat_streamer *s, leat_pack pack);
 uint64_t watch_tend(leat_streamer *s, uint64_t now_ns); /* swaps what is due; when the next is, or UINT64_MAX */
-void watch_wake(leat_streamer *s); /* any thread */
-void watch_stop(leat_streamer *s);
+bool watch_wake(leat_streamer *s); /* any thread; false: it cannot be woken any more */
+bool watch_stop(leat_streamer *s); /* false: the thread could not be woken, and is still there */
 
 /* swap.c */
 leat_result swap_locked(leat_streamer *s, leat_pack pack, const char *path, leat_error *error);

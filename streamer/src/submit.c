@@ -11,19 +11,6 @@
 #define SUBMIT_GROUP 16u /* requests whose slots are taken together */
 #define FETCH_AHEAD 64u /* handles of an array whose slots are fetched while one is looked at */
 
-static leat_result check_batch(leat_streamer *s, const leat_read_desc *desc)
-{
-    if (desc->batch.generation == 0) {
-        return LEAT_OK;
-    }
-    uint32_t flags = handles_flags(&s->batch_handles, desc->batch.index, desc->batch.generation);
-    if (!(flags & HANDLE_FLAG_LIVE)) {
-        return LEAT_ERROR_STALE;
-    }
-    bool only_end = s->batches[desc->batch.index].desc.only_end;
-    return (flags & BATCH_SEALED) || (only_end && desc->bind != LEAT_BIND_CALLER) ? LEAT_ERROR_ARGUMENT : LEAT_OK;
-}
-
 static leat_result check_memory(const leat_streamer *s, const leat_read_desc *desc, uint64_t size)
 {
     switch (desc->bind) {
@@ -68,7 +55,7 @@ static leat_result check(leat_streamer *s, const leat_read_desc *desc, const pac
         t->raw_begin = slot->index.assets[t->position].raw_offset + offset;
         result = check_memory(s, desc, t->size);
     }
-    return result == LEAT_OK ? check_batch(s, desc) : result;
+    return result;
 }
 
 /* Mail that is pushed all at once. Zero: none. */
@@ -177,9 +164,28 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
     atomic_store_explicit(&r->chunks_open, 1, memory_order_relaxed); /* the mail publishes it */
     trace_point(s, TRACE_SUBMIT, index, r->generation, (uint64_t)desc->asset.pack.generation << 32 | desc->priority,
                 (uint64_t)desc->asset.pack.index << 32 | desc->asset.index);
-    if (desc->batch.generation != 0) {
-        atomic_fetch_add_explicit(&s->batches[desc->batch.index].added, 1, memory_order_relaxed);
+}
+
+static leat_result check_batch(leat_streamer *s, const leat_read_desc *desc)
+{
+    uint32_t flags = handles_flags(&s->batch_handles, desc->batch.index, desc->batch.generation);
+    if (!(flags & HANDLE_FLAG_LIVE)) {
+        return LEAT_ERROR_STALE;
     }
+    bool only_end = s->batches[desc->batch.index].desc.only_end;
+    return (flags & BATCH_SEALED) || (only_end && desc->bind != LEAT_BIND_CALLER) ? LEAT_ERROR_ARGUMENT : LEAT_OK;
+}
+
+/* Last of all that can be refused. */
+static leat_result join_batch(leat_streamer *s, const leat_read_desc *desc)
+{
+    leat_result result = check_batch(s, desc);
+    if (result == LEAT_OK &&
+        !handles_add(&s->batch_handles, desc->batch.index, desc->batch.generation, BATCH_MEMBER, BATCH_SEALED)) {
+        result = check_batch(s, desc); /* it was ended meanwhile, or has half a billion members */
+        return result == LEAT_OK ? LEAT_ERROR_FULL : result;
+    }
+    return result;
 }
 
 /* What the index says of assets anywhere in it is in no cache: the records of a group come side by side. The first is
@@ -225,6 +231,9 @@ static uint32_t submit_group(leat_streamer *s, submission *sub, const leat_read_
         }
         if (taken == had) {
             *result = LEAT_ERROR_FULL;
+            break;
+        }
+        if (desc->batch.generation != 0 && (*result = join_batch(s, desc)) != LEAT_OK) {
             break;
         }
         uint32_t index = indices[taken];
@@ -515,7 +524,6 @@ leat_result leat_batch_begin(leat_streamer *s, const leat_batch_desc *desc, leat
     b->ended = 0;
     b->failed_count = 0;
     b->first_failure = (leat_event){ 0 };
-    atomic_store_explicit(&b->added, 0, memory_order_relaxed);
     *handle = (leat_batch){ .index = index, .generation = generation };
     return LEAT_OK;
 }

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* struct sched_attr of <linux/sched/types.h>, which cannot be included beside <sched.h>. For threads of the ordinary
@@ -27,6 +28,19 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const
         pthread_setname_np(*thread, name);
     }
     return started;
+}
+
+#define HOPELESS_S 2 /* no read of a device that works takes so long */
+
+bool thread_join(pthread_t thread, bool hopeless)
+{
+    struct timespec until;
+    if (!hopeless) {
+        return pthread_join(thread, NULL) == 0;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += HOPELESS_S;
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
 }
 
 uint32_t threads_usable_cores(void)

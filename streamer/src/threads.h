@@ -17,6 +17,9 @@
 /* Starts a thread under a name of at most 15 bytes; false if there is none to be had. */
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name);
 
+/* Waits for its end; hopeless: only so long that what it may be doing is over, and false if it still is not. */
+bool thread_join(pthread_t thread, bool hopeless);
+
 /* The cores that this process may use: in a container or under taskset, fewer than the machine has. At least 1. */
 uint32_t threads_usable_cores(void);
 

@@ -147,8 +147,8 @@ static bool batch_member_ended(leat_streamer *s, const leat_event *e)
     if (e->type == LEAT_EVENT_FAILED && !CANARY(BATCH) && b->failed_count++ == 0) {
         b->first_failure = *e;
     }
-    if ((handles_flags_at(&s->batch_handles, e->batch.index) & BATCH_SEALED) &&
-        b->ended == atomic_load_explicit(&b->added, memory_order_acquire)) {
+    uint32_t flags = handles_flags_at(&s->batch_handles, e->batch.index);
+    if ((flags & BATCH_SEALED) && b->ended == batch_member_count(flags)) {
         post_batch(s, e->batch.index);
     }
     return b->desc.only_end;
@@ -159,8 +159,7 @@ static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
     batch *b = &s->batches[index];
     mpsc_open(&s->batch_handles.slots[index].mail); /* before the look: from now on it may be posted again */
     uint32_t flags = handles_flags_at(&s->batch_handles, index);
-    if (!(flags & BATCH_SEALED) || (flags & BATCH_DELIVERED) ||
-        b->ended != atomic_load_explicit(&b->added, memory_order_acquire)) {
+    if (!(flags & BATCH_SEALED) || (flags & BATCH_DELIVERED) || b->ended != batch_member_count(flags)) {
         return 0; /* its last member will post it again */
     }
     handles_set_at(&s->batch_handles, index, BATCH_DELIVERED);
@@ -379,7 +378,7 @@ static leat_events wait_stepped(leat_streamer *s, uint64_t timeout_ns)
             next_ns = streamer_now(s) + 1;
         }
         if (next_ns == IO_WAIT_FOREVER && s->issue_blocked) {
-            next_ns = streamer_now(s) + NS_PER_MS; /* as pump_sleep does */
+            next_ns = streamer_now(s) + NS_PER_MS; /* what it waits for may have no time of its own */
         }
         if (next_ns == IO_WAIT_FOREVER && timeout_ns == UINT64_MAX) {
             return events; /* nothing is on its way: the clock cannot go on to what never comes */

@@ -290,18 +290,16 @@ bool watch_start(leat_streamer *s)
     return s->watch_runs;
 }
 
-void watch_wake(leat_streamer *s)
+bool watch_wake(leat_streamer *s)
 {
-    if (atomic_load_explicit(&s->watching, memory_order_acquire) && s->watch_event_fd >= 0) {
-        event_fd_signal(s->watch_event_fd);
-    }
+    return !atomic_load_explicit(&s->watching, memory_order_acquire) || s->watch_event_fd < 0 ||
+           event_fd_signal(s->watch_event_fd);
 }
 
-void watch_stop(leat_streamer *s)
+bool watch_stop(leat_streamer *s)
 {
-    if (s->watch_runs) {
-        watch_wake(s);
-        pthread_join(s->watch_thread, NULL);
+    if (s->watch_runs && !thread_join(s->watch_thread, !watch_wake(s))) {
+        return false;
     }
     bool any = atomic_load_explicit(&s->watching, memory_order_acquire);
     for (uint32_t i = 0; any && i < s->desc.pack_count_max; ++i) {
@@ -310,4 +308,5 @@ void watch_stop(leat_streamer *s)
     if (s->watch_event_fd >= 0) {
         close(s->watch_event_fd);
     }
+    return true;
 }

@@ -16,13 +16,14 @@
 #define FDS_MAX 8u
 #define FD_FIRST 1000 /* no descriptor of the kernel's has such a number */
 #define WITHHELD_BYTES_MAX 8u
+#define NAME_SIZE 16u
 
 typedef struct thread {
     ucontext_t context; /* to begin with */
     jmp_buf here; /* where it stopped: swapcontext would make a system call each time */
     bool begun;
     char *stack;
-    const char *name;
+    char name[NAME_SIZE];
     void (*body)(void *);
     void *argument;
     void *(*run)(void *); /* of a thread that the code makes: instead of body */
@@ -320,9 +321,9 @@ static void tell(const explore_site *site)
            site->object, slash != NULL ? slash + 1 : site->file, site->line);
 }
 
-void explore_note(uint64_t value)
+void explore_note(const explore_site *site, uint64_t value)
 {
-    if (x.running) {
+    if (x.running && !site->passed_over) {
         printf("  = %lld", (long long)value);
     }
 }
@@ -403,7 +404,7 @@ static thread *add_thread(const char *name, void *argument)
         explore_fail("more than %u threads", EXPLORE_THREADS_MAX);
     }
     thread *t = &x.threads[x.thread_count++];
-    t->name = name;
+    snprintf(t->name, sizeof(t->name), "%s", name);
     t->argument = argument;
     t->body = NULL;
     t->run = NULL;
@@ -581,7 +582,7 @@ ssize_t explore_read(explore_site *site, int fd, void *value)
     uint64_t had = *count - 1;
     memcpy(value, &had, sizeof(had));
     *count = 1;
-    explore_value(had);
+    explore_value(site, had);
     return sizeof(had);
 }
 

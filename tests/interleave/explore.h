@@ -68,15 +68,15 @@ uint64_t explore_fd_count(int fd); /* what a read would give; 0: it is not reada
 /* ---- For explored.h ---- */
 
 void explore_step(explore_site *site, const void *object, bool writes);
-void explore_note(uint64_t value);
+void explore_note(const explore_site *site, uint64_t value);
 void explore_break_here(explore_site *site);
 bool explore_withhold(explore_site *site, void *object, const void *value, size_t size);
 extern bool explore_tracing;
 
-static inline void explore_value(uint64_t value)
+static inline void explore_value(const explore_site *site, uint64_t value)
 {
     if (explore_tracing) {
-        explore_note(value);
+        explore_note(site, value);
     }
 }
 static inline void explore_split(explore_site *site)

@@ -35,7 +35,7 @@
     __extension__({                                                                                                    \
         EXPLORE_SITE("load", #object);                                                                                 \
         explore_step(&site_, (object), false);                                                                         \
-        explore_value((uint64_t) * (object));                                                                          \
+        explore_value(&site_, (uint64_t) * (object));                                                                  \
         *(object);                                                                                                     \
     })
 
@@ -46,7 +46,7 @@
         __typeof__(*(object)) *at_ = (object);                                                                         \
         __typeof__(*(object)) stored_ = (__typeof__(*(object)))(value);                                                \
         explore_step(&site_, at_, true);                                                                               \
-        explore_value((uint64_t)stored_);                                                                              \
+        explore_value(&site_, (uint64_t)stored_);                                                                      \
         if (!explore_withheld(&site_, at_, &stored_, sizeof(stored_))) {                                               \
             *at_ = stored_;                                                                                            \
         }                                                                                                              \
@@ -61,7 +61,7 @@
         explore_step(&site_, at_, true);                                                                               \
         __typeof__(*(object)) old_ = *at_;                                                                             \
         __typeof__(*(object)) new_ = (__typeof__(*(object)))(result_);                                                 \
-        explore_value((uint64_t)new_);                                                                                 \
+        explore_value(&site_, (uint64_t)new_);                                                                         \
         explore_split(&site_);                                                                                         \
         if (!explore_withheld(&site_, at_, &new_, sizeof(new_))) {                                                     \
             *at_ = new_;                                                                                               \
@@ -86,7 +86,7 @@
         __typeof__(*(object)) desired_ = (__typeof__(*(object)))(desired);                                             \
         explore_step(&site_, at_, true);                                                                               \
         bool same_ = *at_ == *expected_;                                                                               \
-        explore_value(same_ ? (uint64_t)desired_ : (uint64_t)*at_);                                                    \
+        explore_value(&site_, same_ ? (uint64_t)desired_ : (uint64_t)*at_);                                            \
         if (same_) {                                                                                                   \
             explore_split(&site_);                                                                                     \
             if (!explore_withheld(&site_, at_, &desired_, sizeof(desired_))) {                                         \

@@ -36,7 +36,8 @@ static const struct {
     { "commands", { "split", "command_queue_push", "&queue->tail" } },
     { "posts", { "split", "post_ring_push", "&ring->tail" } },
     { "slots", { "split", "handles_acquire_many", "&table->free_head" } },
-    { "flags", { "split", "handles_set", "control" } },
+    { "flags", { "split", "change", "control" } },
+    { "batch", { "split", "change", "control" } },
     { "sleep.light.later", { "late", "pump_sleep", "&s->sleep" } },
     { "sleep.two.commands", { "late", "command_queue_push", "&cell->turn" } },
     { "returns.nap", { "late", "finish_task", "&s->decode_bytes" } },
@@ -51,7 +52,8 @@ static const struct {
 
 /* ---- Scenarios ---- */
 
-static const scenario_list *const LISTS[] = { &LIST_SCENARIOS, &SLEEP_SCENARIOS, &WAIT_SCENARIOS, &WORK_SCENARIOS };
+static const scenario_list *const LISTS[] = { &LIST_SCENARIOS, &SLEEP_SCENARIOS, &WAIT_SCENARIOS, &BATCH_SCENARIOS,
+                                              &WORK_SCENARIOS };
 
 static const explore_scenario *scenario_at(uint32_t index)
 {

@@ -14,6 +14,7 @@ typedef struct scenario_list {
 extern const scenario_list LIST_SCENARIOS; /* lists.c */
 extern const scenario_list SLEEP_SCENARIOS; /* sleeps.c */
 extern const scenario_list WAIT_SCENARIOS; /* waits.c */
+extern const scenario_list BATCH_SCENARIOS; /* batches.c */
 extern const scenario_list WORK_SCENARIOS; /* works.c */
 
 memory scenario_memory(void); /* lists.c */

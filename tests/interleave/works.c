@@ -1,5 +1,5 @@
-/* works.c - the decode stage's workers sleep and are woken (decode.c): all that is pushed is done, and nobody sleeps on
- * while something waits and another one could be doing it. */
+/* works.c - the decode stage's workers sleep and are woken (decode.c): all that is pushed is done. (That enough of them
+ * are awake for it is a matter of speed, and not looked at here.) */
 #include "scenarios.h"
 
 #include "decode.h"

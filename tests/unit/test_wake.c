@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -652,6 +653,64 @@ static void a_release_that_is_waited_for_wakes(void **state)
     fixture_close(&f);
 }
 
+/* ---- A wake that goes nowhere ---- */
+
+#define FD_COUNT_MAX 256
+
+/* As a program does that closes a number which is not its own any more. */
+static uint32_t close_event_fds(void)
+{
+    uint32_t closed = 0;
+    for (int fd = 0; fd < FD_COUNT_MAX; ++fd) {
+        char link[64], what[64];
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        ssize_t size = readlink(link, what, sizeof(what) - 1);
+        what[size > 0 ? size : 0] = 0;
+        if (strcmp(what, "anon_inode:[eventfd]") == 0) {
+            close(fd);
+            ++closed;
+        }
+    }
+    return closed;
+}
+
+static void count_errors(leat_log_level level, const char *text, void *user)
+{
+    (void)text;
+    atomic_fetch_add((_Atomic uint32_t *)user, level == LEAT_LOG_ERROR);
+}
+
+/* The thread sleeps on, and nobody can wake it. Said twice: when it was found, and of what was left behind. */
+static void destroy_ends_though_nobody_can_be_woken(void **state)
+{
+    (void)state;
+    static _Atomic uint32_t errors;
+    static const leat_backend backends[] = { LEAT_BACKEND_THREADS, LEAT_BACKEND_AUTO };
+    for (uint32_t i = 0; i < COUNT_OF(backends); ++i) {
+        stream_fixture f;
+        leat_desc desc = { .backend = backends[i],
+                           .worker_count = 1,
+                           .io_thread_count = 1,
+                           .memory_bytes_max = MIB(32),
+                           .pool_bytes = MIB(4),
+                           .lent_bytes = LENT_BYTES,
+                           .logger = { .log = count_errors, .user = &errors } };
+        test_pack_desc pack = { .seed = 3, .asset_count = 1, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES };
+        fixture_open(&f, &pack, &desc);
+        leat_pack_desc watched = { .watch = i == 0 ? LEAT_ON
+                                                   : LEAT_OFF }; /* another thread, which sleeps on one of its own */
+        leat_pack second;
+        assert_int_equal(leat_pack_open(f.s, f.path, &watched, &second), LEAT_OK);
+        await_sleep(&f);
+        atomic_store(&errors, 0);
+        assert_true(close_event_fds() > 0);
+        submit(&f, 0, LEAT_URGENT);
+        assert_int_equal(atomic_load(&errors), 1);
+        fixture_close(&f);
+        assert_int_equal(atomic_load(&errors), 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -670,6 +729,7 @@ int main(void)
         cmocka_unit_test(a_write_that_is_not_said_is_read),
         cmocka_unit_test(a_write_that_is_refused_is_made_again),
         cmocka_unit_test(a_release_that_is_waited_for_wakes),
+        cmocka_unit_test(destroy_ends_though_nobody_can_be_woken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

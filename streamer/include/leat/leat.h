@@ -357,7 +357,9 @@ LEAT_API LEAT_CHECK leat_result leat_create(const leat_desc *desc, leat_streamer
 /* Ends everything, with any number of requests in flight: waits for reads that the device still has, runs no further
  * decode, delivers no event. Caller's memory is not written to afterwards. NULL is allowed.
  * After fork() a streamer is the parent's alone: its threads and its pool are not in the child, which may exec, exit, or
- * call leat_destroy, which does nothing there. Descriptors close on exec. */
+ * call leat_destroy, which does nothing there. Descriptors close on exec.
+ * Where somebody has closed descriptors of Leat's, a thread may sleep that nobody can wake: then it and the streamer's memory
+ * are left as they are after two seconds, and the log says so. */
 LEAT_API void leat_destroy(leat_streamer *streamer);
 
 /* What was chosen for every field of the desc. Valid until leat_destroy. */
@@ -660,8 +662,8 @@ typedef struct leat_batch_desc {
 } leat_batch_desc;
 /* desc may be NULL. Errors: FULL. */
 LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const leat_batch_desc *desc, leat_batch *batch);
-/* No member will be added any more: calls of leat_submit with this batch, on whichever thread, have returned before this one
- * begins. LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none).
+/* No member will be added any more; what another thread submits at this very moment is a member or is refused (ARGUMENT, STALE).
+ * LEAT_EVENT_BATCH comes when all have ended (at the next update if there are none).
  * Errors: STALE. */
 LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
 
