@@ -105,8 +105,8 @@ void decode_wake(decode *d);
 /* Adds an output to a task that waits; false if it is no longer waiting. Raises its key if `key` is better. */
 bool decode_attach(decode *d, decode_task *task, decode_output *output, const decode_key *key);
 /* Requests have another order: new keys for all waiting tasks. The thread that pushes. O(tasks waiting), under the lock
- * that workers need: once for many requests. Not reached are tasks that a worker has taken, some neighbours that it has
- * fetched with one call included: a millisecond at most, for which they would have to be looked for where they are. */
+ * that workers need: so once for many requests. What a worker has taken is not reached, the neighbours that it has
+ * fetched with one call included: their order is worth a millisecond at most, and to look for them more than that. */
 void decode_change(decode *d);
 /* Without workers: does the best task, and those that are fetched with it; false if there is none. */
 bool decode_step(decode *d);

@@ -6,7 +6,8 @@
  * node says of an entry is said nowhere else, so that an entry costs 64 bytes, its node included.
  *
  * Ageing needs the entry that has waited longest in each class: entries are admitted in the order of time, so an
- * intrusive list per class, appended at its end, has it at its head.
+ * intrusive list per class, appended at its end, has it at its head. Who comes back later, from waiting for memory or
+ * from another class, stands behind those that are there, and so is looked at when they have been.
  *
  * For estimates, the bytes of each class are also kept by deadline, in buckets of a ring with a Fenwick tree over it
  * (Fenwick, "A new data structure for cumulative frequency tables", 1994). */

@@ -6,7 +6,7 @@
  *
  * The order (sched_peek), most important first:
  *   1. class rank: urgent, high, normal, prefetch - but the entry that has been longest in a lower class goes first
- * once it has waited `ageing_ns` (and then at most one in SCHED_AGED_SHARE of the reads, so that an old flood of
+ *      once it has waited `ageing_ns` (and then at most one in SCHED_AGED_SHARE of the reads, so that an old flood of
  *      prefetches cannot invert the classes);
  *   2. within the class, the client that has been charged least in proportion to its weight (start-time fair queueing;
  *      an idle client does not save up credit);
@@ -72,7 +72,8 @@ void sched_push(sched *s, uint32_t id, const sched_entry *entry);
 void sched_remove(sched *s, uint32_t id);
 bool sched_contains(const sched *s, uint32_t id);
 sched_entry sched_get(const sched *s, uint32_t id); /* id is queued */
-/* New class and deadline of a queued entry; its sequence and the time that it has waited are kept. */
+/* New class and deadline of a queued entry; its sequence and the time that it has waited are kept. In another class it
+ * ages behind those that are there by then. */
 void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns);
 
 /* The entry to serve next, or SCHED_NONE. Changes nothing. */

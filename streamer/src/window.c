@@ -324,10 +324,10 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     w->round_bytes += bytes;
     ++w->round_reads;
     w->round_spoiled |= starved;
-    if (!w->rate_known) { /* the device can do at least what one read shows */
+    if (!w->rate_known) { /* the device can do at least what one read shows; a lucky one must not fill it */
         uint64_t rate = u64_max((uint64_t)((double)bytes * (double)NS_PER_S / (double)u64_max(latency_ns, 1)), 1);
-        w->bandwidth = w->timed == 0 ? rate : u64_max(w->bandwidth, rate);
         w->smooth_rate = w->timed == 0 ? rate : (w->smooth_rate * 7 + rate) / 8 + 1;
+        w->bandwidth = u64_min(w->smooth_rate, BANDWIDTH_GUESS);
     }
     w->timed = u32_min(w->timed + 1, TIMED_READS);
     end_round(w, now_ns);

@@ -341,6 +341,35 @@ static void a_fixed_window_is_kept(void **state)
     window_destroy(w);
 }
 
+/* What a read finds in a device's cache says nothing of the device: after it, no more goes out than to one that nobody
+ * knows, and what is read then counts. */
+static void a_lucky_first_read_is_not_believed(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    window *w = window_create(&(window_desc){ .memory = &m, .bytes_max = MIB(64) });
+    uint64_t now_ns = 1;
+    for (uint32_t i = 0; i < 3; ++i) {
+        window_issue(w, KIB(64), false, now_ns);
+        now_ns += i == 0 ? 1 : 8 * NS_PER_MS;
+        window_complete(w, KIB(64), false, i == 0 ? 1 : 8 * NS_PER_MS, true, false, true, now_ns);
+        assert_true(window_bytes(w) <= MIB(2));
+        assert_int_equal(window_knows(w), WINDOW_KNOWS_NOTHING);
+        assert_int_equal(window_predict_least_ns(w, MIB(1), KIB(64)), 0);
+    }
+    window_issue(w, KIB(64), false, now_ns);
+    for (uint32_t i = 0; i < 60; ++i) { /* with more to read: one is served, and one waits behind it */
+        window_issue(w, KIB(64), false, now_ns);
+        now_ns += 8 * NS_PER_MS;
+        window_complete(w, KIB(64), false, (i == 0 ? 8 : 16) * NS_PER_MS, true, false, false, now_ns);
+    }
+    uint64_t truth = KIB(64) * NS_PER_S / (8 * NS_PER_MS);
+    assert_int_equal(window_knows(w), WINDOW_KNOWS);
+    assert_in_range(window_bandwidth(w), truth * 9 / 10, truth * 11 / 10);
+    assert_int_equal(window_bandwidth_most(w), window_bandwidth(w));
+    window_destroy(w);
+}
+
 /* A window for reads that come one at a time, as if a device that gives so much did. */
 static uint64_t window_after_reads(uint64_t bytes_per_second, bool calm)
 {
@@ -403,6 +432,7 @@ int main(void)
         cmocka_unit_test(urgent_reads_without_a_gap_hold_no_drain),
         cmocka_unit_test(reads_without_a_time_hold_no_drain),
         cmocka_unit_test(a_calm_window_holds_three_reads),
+        cmocka_unit_test(a_lucky_first_read_is_not_believed),
         cmocka_unit_test(windows_need_memory),
         cmocka_unit_test(reads_of_one_byte_are_timed),
         cmocka_unit_test(sd_card),
