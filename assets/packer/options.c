@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEVEL_DEFAULT 9
+#define LEVEL_DEFAULT 10
 #define LEVEL_MAX 12
 #define JOBS_MAX 256
 #define COUNT_MAX 1000000
@@ -36,7 +36,7 @@ static const command_text commands[] = {
       "Packs the textures and models in folders or files. An asset's name is its path below its SRC.\n\n"
       "  -o, --output FILE            the pack to write; it appears whole or not at all\n"
       "  -j, --jobs N                 worker threads (default: one per core that it may use)\n"
-      "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
+      "      --level N                LZ4 HC level, 1 to 12 (default 10; below 10 decodes slower)\n"
       "      --texture-format FORMAT  auto (= bc), bc or rgba8\n"
       "      --blobs EXTENSIONS       files that end so go in as they are, as in --blobs ogg,lua (default: none)\n"
       "      --cache FOLDER           where encoded assets are kept for the next time (default: $LEAT_CACHE, else\n"
@@ -76,7 +76,7 @@ static const command_text commands[] = {
       "Lists the assets that NEW adds to the pack OLD, changes and removes. With -o, writes those that are added or\n"
       "changed as a pack: mounted on a higher layer than OLD it gives what NEW has, but for what NEW removes.\n\n"
       "  -o, --output FILE            the patch to write; it appears whole or not at all\n"
-      "      --level N                LZ4 HC level, 1 to 12 (default 9)\n"
+      "      --level N                LZ4 HC level, 1 to 12 (default 10; below 10 decodes slower)\n"
       "      --json                   an object: added, changed, removed (names), same, patch_assets, patch_size\n"
       "      --quiet                  only the counts\n\n"
       "Exit: 0 done, whether they differ or not; 1 failed, nothing written; 2 usage." },

@@ -7,31 +7,67 @@
 #include "base.h"
 
 #include <lz4.h>
+#include <lz4frame.h>
 #include <lz4hc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #define SAVING_MIN_PERCENT 5u
+#define FRAME_WORD_SIZE 4u /* before the block: its size; little-endian */
+#define FRAME_BLOCK_STORED (1u << 31) /* in that word */
+
+/* These three: into chunk->packed, which has room for `room` bytes. chunk->packed_size 0: LZ4 makes it no smaller.
+ * False: out of memory. */
+static bool compress_for_size(const uint8_t *raw, uint32_t raw_size, int level, size_t room, packed_chunk *chunk)
+{
+    int size =
+        LZ4_compress_HC((const char *)raw, (char *)chunk->packed, (int)raw_size, (int)u64_min(room, INT32_MAX), level);
+    chunk->packed_size = (uint32_t)size;
+    return size > 0; /* there is always room */
+}
+
+/* As an LZ4 frame of one block, from which the block is taken: only so does liblz4 offer sequences that are few and
+ * easy to copy. */
+static bool compress_for_speed(const uint8_t *raw, uint32_t raw_size, int level, size_t room, packed_chunk *chunk)
+{
+    LZ4F_preferences_t how = { .frameInfo = { .blockSizeID = LZ4F_max4MB, .blockMode = LZ4F_blockIndependent },
+                               .compressionLevel = level,
+                               .favorDecSpeed = 1 };
+    size_t frame_size = LZ4F_compressFrame(chunk->packed, room, raw, raw_size, &how);
+    if (LZ4F_isError(frame_size)) {
+        return false;
+    }
+    const uint8_t *word = chunk->packed + LZ4F_headerSize(chunk->packed, frame_size);
+    uint32_t size = word[0] | (uint32_t)word[1] << 8 | (uint32_t)word[2] << 16 | (uint32_t)word[3] << 24;
+    chunk->packed_size = (size & FRAME_BLOCK_STORED) != 0 ? 0 : size;
+    memmove(chunk->packed, word + FRAME_WORD_SIZE, chunk->packed_size);
+    return true;
+}
+
+static bool compress(const uint8_t *raw, uint32_t raw_size, int level, size_t room, packed_chunk *chunk)
+{
+    return level < PACK_LEVEL_FOR_SPEED ? compress_for_size(raw, raw_size, level, room, chunk)
+                                        : compress_for_speed(raw, raw_size, level, room, chunk);
+}
 
 bool packed_chunk_make(const uint8_t *raw, uint32_t raw_size, int level, packed_chunk *chunk)
 {
-    int bound = LZ4_compressBound((int)raw_size);
-    uint8_t *packed = malloc((size_t)bound);
-    if (packed == NULL) {
+    size_t room = u64_max((uint64_t)LZ4_compressBound((int)raw_size), LZ4F_compressFrameBound(raw_size, NULL));
+    *chunk = (packed_chunk){ .packed = malloc(room), .raw_size = raw_size, .codec = LEAT_PACK_CODEC_LZ4 };
+    if (chunk->packed == NULL || !compress(raw, raw_size, level, room, chunk)) {
+        free(chunk->packed);
+        *chunk = (packed_chunk){ 0 };
         return false;
     }
-    int size = LZ4_compress_HC((const char *)raw, (char *)packed, (int)raw_size, bound, level);
-    bool stored = size <= 0 || (uint64_t)size * 100 > (uint64_t)raw_size * (100 - SAVING_MIN_PERCENT);
-    if (stored) {
-        memcpy(packed, raw, raw_size);
-        size = (int)raw_size;
+    bool worth = (uint64_t)chunk->packed_size * 100 <= (uint64_t)raw_size * (100 - SAVING_MIN_PERCENT);
+    if (chunk->packed_size == 0 || !worth) {
+        memcpy(chunk->packed, raw, raw_size);
+        chunk->packed_size = raw_size;
+        chunk->codec = LEAT_PACK_CODEC_STORED;
     }
-    uint8_t *fitted = realloc(packed, (size_t)size); /* results wait in memory for their turn */
-    *chunk = (packed_chunk){ .packed = fitted != NULL ? fitted : packed,
-                             .packed_size = (uint32_t)size,
-                             .raw_size = raw_size,
-                             .codec = stored ? LEAT_PACK_CODEC_STORED : LEAT_PACK_CODEC_LZ4 };
+    uint8_t *fitted = realloc(chunk->packed, chunk->packed_size); /* results wait in memory for their turn */
+    chunk->packed = fitted != NULL ? fitted : chunk->packed;
     chunk->hash = XXH3_64bits(chunk->packed, chunk->packed_size);
     return true;
 }

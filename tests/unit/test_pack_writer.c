@@ -11,6 +11,7 @@
 #include "scratch.h"
 
 #include <dirent.h>
+#include <lz4.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -305,9 +306,101 @@ static void jobs_give_results_in_order(void **state)
     }
 }
 
+/* Texels of a picture with some noise: neighbours differ by little. */
+static uint8_t *texels_make(uint32_t size)
+{
+    uint64_t seed = 5;
+    uint8_t *texels = malloc(size);
+    assert_non_null(texels);
+    for (uint32_t i = 0; i < size; ++i) {
+        uint32_t x = i / 4 % 256, y = i / 1024;
+        texels[i] = (uint8_t)((x / 16 * 5 + y / 16 * 3 + i % 4 * 40) + (unit_below(&seed, 8) == 0 ? 1 : 0));
+    }
+    return texels;
+}
+
+/* The value of four bits, with the bytes that follow them where they are full. */
+static uint32_t length_take(const packed_chunk *chunk, uint32_t *at, uint32_t bits)
+{
+    uint32_t length = bits;
+    for (uint8_t more = bits == 15 ? 255 : 0; more == 255; length += more) {
+        more = chunk->packed[(*at)++];
+    }
+    return length;
+}
+
+/* Matches of 19 to 36 bytes: too long for the decoder's short way, and not long enough to be worth the other one. */
+static uint32_t slow_count(const packed_chunk *chunk)
+{
+    uint32_t count = 0;
+    for (uint32_t at = 0; at < chunk->packed_size;) {
+        uint8_t token = chunk->packed[at++];
+        uint32_t literals = length_take(chunk, &at, token >> 4);
+        at += literals;
+        if (at < chunk->packed_size) { /* no match follows the last literals */
+            at += 2;
+            uint32_t match = 4 + length_take(chunk, &at, token & 15);
+            count += match >= 19 && match <= 36;
+        }
+    }
+    return count;
+}
+
+static void check_chunk(const uint8_t *raw, uint32_t size, int level)
+{
+    static uint8_t back[LEAT_PACK_CHUNK_RAW_MAX];
+    packed_chunk chunk;
+    assert_true(packed_chunk_make(raw, size, level, &chunk));
+    assert_int_equal(chunk.raw_size, size);
+    if (chunk.codec == LEAT_PACK_CODEC_STORED) {
+        assert_int_equal(chunk.packed_size, size);
+        assert_memory_equal(chunk.packed, raw, size);
+    } else {
+        assert_true(chunk.packed_size < size);
+        int got = LZ4_decompress_safe((const char *)chunk.packed, (char *)back, (int)chunk.packed_size, (int)size);
+        assert_int_equal(got, size);
+        assert_memory_equal(back, raw, size);
+    }
+    free(chunk.packed);
+}
+
+static void every_level_gives_the_bytes_back(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = { 1, 12, 13, 4096, 65535, 65536, 65537, 262144, LEAT_PACK_CHUNK_RAW_MAX };
+    for (int level = 1; level <= 12; ++level) {
+        for (uint32_t i = 0; i < COUNT_OF(sizes); ++i) {
+            uint8_t *runs = bytes_make(i, sizes[i], false), *noise = bytes_make(i, sizes[i], true);
+            check_chunk(runs, sizes[i], level);
+            check_chunk(noise, sizes[i], level);
+            free(runs);
+            free(noise);
+        }
+    }
+}
+
+static void levels_for_speed_have_matches_that_are_copied_fast(void **state)
+{
+    (void)state;
+    uint8_t *texels = texels_make(LEAT_PACK_CHUNK_RAW_DEFAULT);
+    packed_chunk small, quick;
+    assert_true(packed_chunk_make(texels, LEAT_PACK_CHUNK_RAW_DEFAULT, PACK_LEVEL_FOR_SPEED - 1, &small));
+    assert_true(packed_chunk_make(texels, LEAT_PACK_CHUNK_RAW_DEFAULT, PACK_LEVEL_FOR_SPEED, &quick));
+    print_message("%u slow matches in %u bytes, and %u in %u for speed\n", slow_count(&small), small.packed_size,
+                  slow_count(&quick), quick.packed_size);
+    assert_int_equal(small.codec, LEAT_PACK_CODEC_LZ4);
+    assert_int_equal(quick.codec, LEAT_PACK_CODEC_LZ4);
+    assert_true(slow_count(&quick) < slow_count(&small) / 10);
+    free(small.packed);
+    free(quick.packed);
+    free(texels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_level_gives_the_bytes_back),
+        cmocka_unit_test(levels_for_speed_have_matches_that_are_copied_fast),
         cmocka_unit_test_setup_teardown(what_goes_in_comes_out, place_make, place_free),
         cmocka_unit_test_setup_teardown(chunks_are_cut_and_aligned_as_promised, place_make, place_free),
         cmocka_unit_test(levels_begin_chunks),
