@@ -1,4 +1,5 @@
-/* rules.h - leat.rules: what a team says about its textures, in files beside them. The syntax is rules.c's alone. */
+/* rules.h - leat.rules: what a team says about its textures, in files beside them. The syntax is rules.c's alone,
+ * and what a pattern matches rules_match.c's. */
 #ifndef LEAT_PACKER_RULES_H
 #define LEAT_PACKER_RULES_H
 

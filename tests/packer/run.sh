@@ -270,9 +270,15 @@ ruled "a rule further in" 2
 listed BC4_UNORM '[0-9]* mips' ui/deep/b.png
 printf '%s\n' '# said otherwise, and the same' 'ui/Old* use=data' 'ui/** mips=1' 'ui/** texture-format=rgba8' >ruled/leat.rules
 ruled "other words" 3
+echo 'ui/Old* mips=2' >>ruled/leat.rules
+ruled "another number of mips" 2
+listed RGBA8_UNORM '2 mips' 'ui/Old wall.PNG'
+echo '/a.png use=normal' >>ruled/leat.rules
+ruled "another use" 2
+listed BC5_UNORM '[0-9]* mips' a.png
 echo 'gone.png use=normal' >>ruled/leat.rules
 expect 0 "$leat" pack ruled -o ruled.leat --quiet --strict
-said "warning: ruled/leat.rules:5: this rule matches no texture"
+said "warning: ruled/leat.rules:7: this rule matches no texture"
 expect 0 "$leat" pack ruled/* -o again.leat --quiet # as the shell names them: these rules hold, and need not match
 [ ! -s err ] || { cat err; fail "a rule that need not match is a warning"; }
 expect 0 "$leat" list again.leat
