@@ -439,7 +439,7 @@ static const explore_scenario SCENARIOS[] = {
     { .name = "mail.held", .preemptions = 3, .preemptions_long = 9, .begin = held_begin, .end = held_end },
     { .name = "commands", .preemptions = 3, .preemptions_long = 4, .begin = commands_begin, .end = commands_end },
     { .name = "posts", .preemptions = 3, .preemptions_long = 4, .begin = posts_begin, .end = posts_end },
-    { .name = "slots", .preemptions = 4, .preemptions_long = 9, .begin = slots_begin, .end = slots_end },
+    { .name = "slots", .preemptions = 4, .preemptions_long = 5, .begin = slots_begin, .end = slots_end },
     { .name = "flags", .preemptions = 9, .preemptions_long = 9, .begin = flags_begin, .end = flags_end },
     { .name = "flags.stale",
       .preemptions = 9,
