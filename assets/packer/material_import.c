@@ -105,21 +105,23 @@ static bool find_texture(const char *model_path, const char *wanted, char *found
     return find_any_case(folder, last != NULL ? last + 1 : wanted, found, found_size);
 }
 
-/* The pack's name of a file: its place below the root. False if it lies elsewhere. */
+/* The pack's name of a file: its place below the root. False if it lies elsewhere. A file may be a link: it has the
+ * name of the link, as it does where it is packed. */
 static bool name_below_root(const char *path, const char *root, char *name, size_t name_size)
 {
-    char real_path[PATH_MAX], real_root[PATH_MAX];
-    if (realpath(path, real_path) == NULL || realpath(root, real_root) == NULL) {
+    const char *slash = strrchr(path, '/'), *file = slash != NULL ? slash + 1 : path;
+    char folder[PATH_MAX * 2], real_folder[PATH_MAX], real_root[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%.*s/.", slash != NULL ? (int)(slash - path) : 1, slash != NULL ? path : ".");
+    if (realpath(folder, real_folder) == NULL || realpath(root, real_root) == NULL) {
         return false;
     }
-    size_t length = strlen(real_root);
-    if (strcmp(real_root, "/") == 0) {
-        length = 0;
-    }
-    if (strncmp(real_path, real_root, length) != 0 || real_path[length] != '/') {
+    size_t length = strcmp(real_root, "/") == 0 ? 0 : strlen(real_root);
+    const char *below = real_folder + length;
+    if (strncmp(real_folder, real_root, length) != 0 || (*below != '/' && *below != '\0')) {
         return false;
     }
-    int size = snprintf(name, name_size, "%s", real_path + length + 1);
+    below += strspn(below, "/");
+    int size = snprintf(name, name_size, "%s%s%s", below, *below != '\0' ? "/" : "", file);
     return size > 0 && (size_t)size < name_size;
 }
 

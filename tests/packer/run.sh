@@ -56,6 +56,13 @@ expect 0 "$leat" pack content -o four.leat --jobs 4 --quiet
 cmp one.leat four.leat || fail "packs differ by the number of jobs"
 expect 0 "$leat" verify one.leat
 expect 0 "$leat" info one.leat --json
+
+echo "a content folder of links is packed as what they lead to"
+grep -q . <(find content -name '*.gltf' -o -name '*.obj') || fail "no models, whose textures would be links"
+cp -rs "$PWD/content" linked
+expect 0 "$leat" pack linked -o linked.leat --no-cache --quiet --strict
+cmp one.leat linked.leat || { cat err; fail "links make another pack"; }
+
 expect 0 "$leat" extract one.leat -o all
 [ "$(find all -name '*.png' | wc -l)" = "$(wc -l <list)" ] || fail "not every texture was extracted"
 
