@@ -229,7 +229,7 @@ static void help_draw(text *t, const hud_context *context, float hud_unit)
         { "P", "pause streaming" },
         { "+  -", "texture budget up and down" },
         { "T", "jump somewhere else" },
-        { "R, C", "drop everything and stream it again; C: cold, from the disk" },
+        { "R, C", "stream it all again; C: cold, from the disk" },
         { "Tab", "figures on and off" },
         { "F12", "screenshot" },
         { "F1", "this list" },
