@@ -56,17 +56,22 @@ sched *pump_waiting_queue(const leat_streamer *s, const request *r)
     return r->bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
 }
 
-/* Requests that wait for memory go back into the queue, best first, as far as there is room now, unless one that has
- * waited for too long is to have it. The two kinds of
- * memory are apart: what waits for a release must not hold back what waits for an answer, nor the other way. */
+/* The best of those that wait for memory; SCHED_NONE also if what there is is kept for another one (kept). */
+static uint32_t first_waiting(const leat_streamer *s, const sched *waiting, bool kept)
+{
+    uint32_t index = sched_peek(waiting, 0);
+    return index != SCHED_NONE && kept && s->requests[index].rank != 0 ? SCHED_NONE : index;
+}
+
+/* Requests that wait for memory go back into the queue, best first, as far as there is room now; urgent ones alone
+ * where one that has waited for too long is to have it. The two kinds of memory are apart: what waits for a release
+ * must not hold back what waits for an answer, nor the other way. */
 static void requeue_waiting_lent(leat_streamer *s)
 {
-    if (sched_count(s->waiting_lent) == 0 || reads_overdue_waits(s, LEAT_BIND_LEAT)) {
-        return;
-    }
+    bool kept = reads_overdue_waits(s, LEAT_BIND_LEAT);
     uint64_t room = s->desc.lent_bytes; /* so that a release does not move more than could be had at all */
     for (;;) {
-        uint32_t index = sched_peek(s->waiting_lent, 0);
+        uint32_t index = first_waiting(s, s->waiting_lent, kept);
         if (index == SCHED_NONE || s->requests[index].size > room ||
             !arena_can_allocate(s->lent, s->requests[index].size)) {
             return;
@@ -79,13 +84,11 @@ static void requeue_waiting_lent(leat_streamer *s)
 
 static void requeue_waiting_bind(leat_streamer *s)
 {
-    if (sched_count(s->waiting_bind) == 0 || reads_overdue_waits(s, LEAT_BIND_LATE)) {
-        return;
-    }
+    bool kept = reads_overdue_waits(s, LEAT_BIND_LATE);
     uint64_t room = BIND_BYTES_MAX - u64_min(s->bind_bytes_asked, BIND_BYTES_MAX);
     bool none = s->bind_bytes_asked == 0; /* one may always ask, however large */
     for (;;) {
-        uint32_t index = sched_peek(s->waiting_bind, 0);
+        uint32_t index = first_waiting(s, s->waiting_bind, kept);
         if (index == SCHED_NONE || (s->requests[index].size > room && !none)) {
             return;
         }
@@ -96,11 +99,20 @@ static void requeue_waiting_bind(leat_streamer *s)
     }
 }
 
+static void requeue_waiting(leat_streamer *s, bool lent)
+{
+    if (lent) {
+        requeue_waiting_lent(s);
+    } else {
+        requeue_waiting_bind(s);
+    }
+}
+
 /* Takes a request out of whatever queue it is in; what is in flight comes back by itself. */
 void request_give_up(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
-    bool leaves_room = false; /* that it has asked for, or was woken for: who waits for such room may have it */
+    bool leaves_room = true; /* that it has asked for, was woken for, or kept from who waits behind it */
     switch ((request_stage)r->stage) {
     case STAGE_QUEUED:
         sched_remove(s->sched, index);
@@ -111,7 +123,6 @@ void request_give_up(leat_streamer *s, uint32_t index)
         break;
     case STAGE_NEEDS_BIND:
         s->bind_bytes_asked -= r->size;
-        leaves_room = true;
         break;
     case STAGE_NONE:
     case STAGE_ISSUED:
@@ -120,10 +131,8 @@ void request_give_up(leat_streamer *s, uint32_t index)
     bool lent = r->bind == LEAT_BIND_LEAT; /* asked before the drop: the slot may have a new owner after it */
     r->stage = STAGE_ISSUED;
     request_drop(s, r, index);
-    if (leaves_room && lent) {
-        requeue_waiting_lent(s);
-    } else if (leaves_room) {
-        requeue_waiting_bind(s);
+    if (leaves_room) {
+        requeue_waiting(s, lent);
     }
 }
 
@@ -289,6 +298,9 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
     note_hurry(s, r, now_ns);
     if (!issued) { /* this thread's share in chunks_open: it cannot end now */
         request_count_urgent(s, r);
+    }
+    if (r->stage == STAGE_WAITING) { /* another one may be the first now, and find room */
+        requeue_waiting(s, r->bind == LEAT_BIND_LEAT);
     }
     s->reordered |= open > (issued ? 0u : 1u);
 }

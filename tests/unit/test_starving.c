@@ -1,7 +1,7 @@
 /* Shows that no class starves for memory: a request of the lowest class that must wait for it gets its turn when it has
  * waited for ageing_ns, however many of a higher class keep taking what comes free, and however small those are; and
- * that all the others are not held up by that. Lent memory, and memory that the engine is asked for. On a virtual
- * clock. */
+ * that all the others are not held up by that: urgent ones pass it, and who waits behind it goes on when it is
+ * cancelled or is to be read later. Lent memory, and memory that the engine is asked for. On a virtual clock. */
 #include "stepped.h"
 
 #include <string.h>
@@ -133,12 +133,96 @@ static void the_lowest_class_is_asked_for_memory(void **state)
     check_flood(LEAT_BIND_LATE, ASSET_SIZE, ASSET_SIZE);
 }
 
+/* ---- Behind one that waits for more than there is ---- */
+
+static leat_request queue(stepped *f, leat_priority priority, uint64_t size)
+{
+    leat_read_desc read = { .asset = stepped_asset(f, 1),
+                            .part = { .kind = LEAT_PART_BYTES, .size = size },
+                            .priority = priority,
+                            .bind = LEAT_BIND_LEAT,
+                            .user = 1 };
+    return stepped_read(f, read);
+}
+
+static uint32_t ready_count(stepped *f, leat_request wanted, leat_request *held)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < 20; ++i) {
+        leat_events events = leat_update(f->s, &(leat_tick){ .now_ns = streamer_now(f->s) + STEP_NS });
+        for (uint32_t k = 0; k < events.count; ++k) {
+            bool ready = events.items[k].type == LEAT_EVENT_READY;
+            count += ready && (wanted.generation == 0 || events.items[k].request.index == wanted.index);
+            *held = ready ? events.items[k].request : *held;
+        }
+    }
+    return count;
+}
+
+/* All memory is lent; a large request waits for some, and a small one behind it; then one piece comes free. */
+static void let_two_wait(stepped *f, leat_priority large, leat_priority small, leat_request two[2])
+{
+    *f = (stepped){ .sim = leat_sim_preset("nvme") };
+    stepped_open(f, ASSET_COUNT, ASSET_SIZE, (leat_desc){ .lent_bytes = LENT_BYTES, .ageing_ns = AGEING_NS });
+    leat_request held = { 0 };
+    for (uint32_t i = 0; i < LENT_BYTES / CHUNK_SIZE; ++i) {
+        queue(f, LEAT_HIGH, CHUNK_SIZE);
+    }
+    assert_int_equal(ready_count(f, (leat_request){ 0 }, &held), LENT_BYTES / CHUNK_SIZE);
+    two[0] = queue(f, large, ASSET_SIZE);
+    leat_update(f->s, &(leat_tick){ .now_ns = streamer_now(f->s) + 2 * AGEING_NS });
+    two[1] = queue(f, small, CHUNK_SIZE);
+    assert_int_equal(ready_count(f, two[1], &held), 0);
+    assert_int_equal(stepped_stats(f).requests_waiting_memory, 2);
+    assert_int_equal(leat_release(f->s, held), LEAT_OK);
+}
+
+static void urgent_ones_pass_who_has_waited_too_long(void **state)
+{
+    (void)state;
+    stepped f;
+    leat_request two[2], held;
+    let_two_wait(&f, LEAT_PREFETCH, LEAT_URGENT, two);
+    assert_int_equal(ready_count(&f, two[1], &held), 1);
+    stepped_close(&f);
+}
+
+static void who_waits_behind_goes_on_after_a_cancel(void **state)
+{
+    (void)state;
+    static const leat_priority LARGE[] = { LEAT_HIGH, LEAT_PREFETCH }; /* the first in order; the one waited for */
+    for (uint32_t i = 0; i < 2; ++i) {
+        stepped f;
+        leat_request two[2], held;
+        let_two_wait(&f, LARGE[i], LEAT_NORMAL, two);
+        assert_int_equal(ready_count(&f, two[1], &held), 0);
+        leat_cancel(f.s, two[0]);
+        assert_int_equal(ready_count(&f, two[1], &held), 1);
+        stepped_close(&f);
+    }
+}
+
+static void who_waits_behind_goes_on_when_it_is_first(void **state)
+{
+    (void)state;
+    stepped f;
+    leat_request two[2], held;
+    let_two_wait(&f, LEAT_HIGH, LEAT_NORMAL, two);
+    assert_int_equal(ready_count(&f, two[1], &held), 0);
+    assert_int_equal(leat_reprioritise(f.s, two[1], LEAT_URGENT, 0), LEAT_OK);
+    assert_int_equal(ready_count(&f, two[1], &held), 1);
+    stepped_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_lowest_class_gets_lent_memory),
         cmocka_unit_test(large_ones_get_lent_memory),
         cmocka_unit_test(the_lowest_class_is_asked_for_memory),
+        cmocka_unit_test(urgent_ones_pass_who_has_waited_too_long),
+        cmocka_unit_test(who_waits_behind_goes_on_after_a_cancel),
+        cmocka_unit_test(who_waits_behind_goes_on_when_it_is_first),
     };
     return cmocka_run_group_tests_name("starving", tests, NULL, NULL);
 }
