@@ -15,6 +15,7 @@
 
 #define SAVING_MIN_PERCENT 5u
 #define FRAME_WORD_SIZE 4u /* before the block: its size; little-endian */
+#define FRAME_BLOCK_SIZE_MAX (4u << 20)
 #define FRAME_BLOCK_STORED (1u << 31) /* in that word */
 
 /* These three: into chunk->packed, which has room for `room` bytes. chunk->packed_size 0: LZ4 makes it no smaller.
@@ -34,6 +35,7 @@ static bool compress_for_speed(const uint8_t *raw, uint32_t raw_size, int level,
     LZ4F_preferences_t how = { .frameInfo = { .blockSizeID = LZ4F_max4MB, .blockMode = LZ4F_blockIndependent },
                                .compressionLevel = level,
                                .favorDecSpeed = 1 };
+    ASSERT(raw_size <= FRAME_BLOCK_SIZE_MAX);
     size_t frame_size = LZ4F_compressFrame(chunk->packed, room, raw, raw_size, &how);
     if (LZ4F_isError(frame_size)) {
         return false;

@@ -11,7 +11,7 @@
 
 #include "base.h"
 
-#define GAIN_MIN 1.75 /* less is never tried */
+#define GAIN_MIN 2.0 /* less is never tried */
 #define GAIN_SLOTS 15u /* of each size of window, in one trial: the ratio of two medians is to err by hundredths */
 
 typedef struct gain {

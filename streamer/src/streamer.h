@@ -140,6 +140,7 @@ _Static_assert(sizeof(request) == (size_t)3 * CACHE_LINE_SIZE, "a request is thr
 
 typedef struct batch {
     leat_batch_desc desc;
+    _Atomic bool only_end; /* desc's; who submits may look at it while the slot is used anew, and is refused then */
     /* update thread */
     uint32_t ended, failed_count;
     leat_event first_failure;

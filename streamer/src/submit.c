@@ -172,7 +172,7 @@ static leat_result check_batch(leat_streamer *s, const leat_read_desc *desc)
     if (!(flags & HANDLE_FLAG_LIVE)) {
         return LEAT_ERROR_STALE;
     }
-    bool only_end = s->batches[desc->batch.index].desc.only_end;
+    bool only_end = atomic_load_explicit(&s->batches[desc->batch.index].only_end, memory_order_relaxed);
     return (flags & BATCH_SEALED) || (only_end && desc->bind != LEAT_BIND_CALLER) ? LEAT_ERROR_ARGUMENT : LEAT_OK;
 }
 
@@ -521,6 +521,7 @@ leat_result leat_batch_begin(leat_streamer *s, const leat_batch_desc *desc, leat
     }
     batch *b = &s->batches[index];
     b->desc = desc != NULL ? *desc : (leat_batch_desc){ 0 };
+    atomic_store_explicit(&b->only_end, b->desc.only_end, memory_order_relaxed);
     b->ended = 0;
     b->failed_count = 0;
     b->first_failure = (leat_event){ 0 };

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define START_GAIN 2.0
+#define SLOW_GAIN 1.75 /* of devices whose every read is felt: one in flight, but for fractions */
 #define START_GROWTH_NUM 5u /* starting up ends when doubling the window brings less than a quarter more, twice */
 #define START_GROWTH_DEN 4u
 #define START_MISSES_MAX 2u
@@ -209,7 +210,7 @@ static void set_limit(window *w, uint64_t now_ns)
     /* Reads come whole: a need of 1.2 reads is two in flight, not the one that fits into 1.5 x 1.2. */
     double reads = ceil(needed / (double)w->read_size - READ_FRACTION_IGNORED);
     w->slow = latency_ns > TRIAL_LATENCY_NS_MAX;
-    double times = w->starting ? START_GAIN : w->slow ? GAIN_MIN : gain_now(&w->gain, now_ns);
+    double times = w->starting ? START_GAIN : w->slow ? SLOW_GAIN : gain_now(&w->gain, now_ns);
     uint64_t bytes = (uint64_t)(needed * times);
     bytes = u64_max(bytes, (uint64_t)(reads > 0 ? reads : 0) * w->read_size);
     bytes = u64_max(bytes, u64_max((w->starting || w->probing ? 2 : 1) * w->read_size, w->desc.bytes_min));
