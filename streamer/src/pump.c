@@ -479,11 +479,23 @@ static void trace_levels(leat_streamer *s, uint64_t now_ns)
                     u32_min(decode_queued(s->decode), 0xffff));
 }
 
+/* Memory is no longer kept for who has not got enough by now. */
+static bool end_keeping(leat_streamer *s, uint64_t now_ns)
+{
+    bool ends = now_ns >= reads_memory_kept_until_ns(s);
+    if (ends) {
+        requeue_waiting(s, true);
+        requeue_waiting(s, false);
+    }
+    return ends;
+}
+
 bool pump_run(leat_streamer *s, uint64_t now_ns)
 {
     sleep_forget_owed(s);
     bool worked = take_mail(s, now_ns);
     worked |= take_commands(s, now_ns);
+    worked |= end_keeping(s, now_ns);
     worked |= reads_reap(s, now_ns);
     s->napped = false;
     deadlines_look_again(s, now_ns);

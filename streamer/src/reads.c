@@ -28,6 +28,7 @@
 #define IN_PLACE_LOOK_MAX 32u /* chunks of a request that are looked at for stored ones: levels of a texture */
 #define IN_PLACE_BYTES_MIN (32u << 10) /* smaller ones cost less to copy than to lay out */
 #define LENT_ALIGNMENT 16u
+#define MEMORY_KEPT_SHARE 4u /* memory is kept for a quarter of ageing_ns, and then not for all of it */
 #define URGENT_POOL_SHARE 8u /* an eighth of the pool is kept for urgent reads */
 
 /* ---- Chunks that are on their way ---- */
@@ -475,21 +476,41 @@ static bool take_memory(leat_streamer *s, request *r, uint32_t index, sched *que
     return true;
 }
 
+/* Begins to keep memory, or goes on with it; false if that has lasted for too long, or did so a while ago. */
+static bool keep_memory(const leat_streamer *s, memory_turn *turn, uint64_t now_ns)
+{
+    if (turn->kept_until_ns == 0 && now_ns >= turn->kept_again_ns) {
+        turn->kept_until_ns = now_ns + s->desc.ageing_ns / MEMORY_KEPT_SHARE + 1;
+        turn->kept_again_ns = turn->kept_until_ns + s->desc.ageing_ns;
+    } else if (now_ns >= turn->kept_until_ns) {
+        turn->kept_until_ns = 0;
+    }
+    return turn->kept_until_ns != 0;
+}
+
+uint64_t reads_memory_kept_until_ns(const leat_streamer *s)
+{
+    uint64_t lent_ns = s->memory_turns[LEAT_BIND_LEAT].kept_until_ns;
+    uint64_t late_ns = s->memory_turns[LEAT_BIND_LATE].kept_until_ns;
+    return u64_min(lent_ns != 0 ? lent_ns : UINT64_MAX, late_ns != 0 ? late_ns : UINT64_MAX);
+}
+
 bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
 {
     sched *queue = bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
-    if (sched_count(queue) == 0 || s->memory_turns[bind] + 1 < SCHED_AGED_SHARE) {
-        return false;
-    }
-    uint32_t index = sched_overdue(queue, streamer_now(s));
+    memory_turn *turn = &s->memory_turns[bind];
+    uint64_t now_ns = streamer_now(s);
+    bool due = sched_count(queue) > 0 && turn->taken + 1 >= SCHED_AGED_SHARE;
+    uint32_t index = due ? sched_overdue(queue, now_ns) : SCHED_NONE;
     if (index == SCHED_NONE) {
+        turn->kept_until_ns = 0;
         return false;
     }
     request *r = &s->requests[index];
     if (!take_memory(s, r, index, queue)) {
-        return true;
+        return keep_memory(s, turn, now_ns);
     }
-    s->memory_turns[bind] = 0;
+    *turn = (memory_turn){ 0 };
     if (r->memory != NULL) {
         sched_remove(queue, index);
         pump_requeue(s, index);
@@ -504,7 +525,8 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
         wait_for_memory(s, index);
         return false;
     }
-    s->memory_turns[r->bind] = u32_min(s->memory_turns[r->bind] + 1, SCHED_AGED_SHARE);
+    memory_turn *turn = &s->memory_turns[r->bind];
+    turn->taken = u32_min(turn->taken + 1, SCHED_AGED_SHARE);
     return r->memory != NULL;
 }
 

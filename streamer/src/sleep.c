@@ -185,9 +185,9 @@ void pump_sleep(leat_streamer *s, uint64_t now_ns)
     if (wait && rich && !gather) {
         s->io_ops->nap(s->io);
     } else if (wait && gather) {
-        s->io_ops->gather(s->io, IO_WAIT_FOREVER, rich ? GATHER_NS_RICH : GATHER_NS);
+        s->io_ops->gather(s->io, reads_memory_kept_until_ns(s), rich ? GATHER_NS_RICH : GATHER_NS);
     } else if (wait) {
-        s->io_ops->wait(s->io, IO_WAIT_FOREVER);
+        s->io_ops->wait(s->io, reads_memory_kept_until_ns(s));
     }
     s->napped = wait && rich;
     atomic_store_explicit(&s->sleep, SLEEP_AWAKE, memory_order_relaxed);

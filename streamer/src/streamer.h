@@ -293,6 +293,13 @@ enum {
     SIGNAL_STEP = 4,
 };
 
+/* Whose turn it is at one kind of memory that requests wait for. */
+typedef struct memory_turn {
+    uint32_t taken; /* requests that got some since an overdue one did */
+    uint64_t kept_until_ns; /* it is kept for an overdue one; 0: it is not */
+    uint64_t kept_again_ns; /* and not before then */
+} memory_turn;
+
 /* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
 typedef struct ended_object {
     uint32_t index;
@@ -354,7 +361,7 @@ struct leat_streamer {
     sched *waiting_lent; /* for memory of ours, until something is released */
     sched *waiting_bind; /* for the engine to answer what it was asked before; in the same order, both */
     uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
-    uint32_t memory_turns[LEAT_BIND_LATE + 1]; /* requests that got such memory since an overdue one did */
+    memory_turn memory_turns[LEAT_BIND_LATE + 1];
     window *window;
     estimate estimate;
     uint32_t unjudged; /* 1 + the first of those whose deadlines are looked at again (deadlines.c) */
@@ -507,9 +514,10 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index);
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
 /* Has somebody who waits for such memory waited for too long, and the next turn? Then it gets some, if there is enough.
- * True: there is not, and until there is nobody but urgent ones takes any. Somebody holds such memory then, so that it
- * comes free. */
+ * True: there is not, and it is kept for that one: nobody but urgent ones takes any. For a while only, since who holds
+ * the rest may not give it back. */
 bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind);
+uint64_t reads_memory_kept_until_ns(const leat_streamer *s); /* the I/O thread must look again; UINT64_MAX: at nothing */
 bool reads_pool_has_room(leat_streamer *s, uint64_t size, bool urgent);
 void reads_regard(leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
 /* Requests have another class or deadline: so have the chunks of them that are on their way. O(chunks on their way). */

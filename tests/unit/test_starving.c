@@ -5,6 +5,7 @@
 #include "stepped.h"
 
 #include <string.h>
+#include <time.h>
 
 #define AGEING_NS (500 * NS_PER_MS) /* longer than one of the higher class waits in its own flood */
 #define STEP_NS NS_PER_MS
@@ -214,6 +215,73 @@ static void who_waits_behind_goes_on_when_it_is_first(void **state)
     stepped_close(&f);
 }
 
+/* The engine holds most of the memory for good, so that there is never enough for the large one: who waits behind it
+ * goes on after a while, and is not held up by it again at once. */
+static void memory_is_not_kept_for_ever(void **state)
+{
+    (void)state;
+    stepped f;
+    leat_request two[2], held;
+    let_two_wait(&f, LEAT_PREFETCH, LEAT_HIGH, two);
+    assert_int_equal(ready_count(&f, two[1], &held), 0);
+    leat_update(f.s, &(leat_tick){ .now_ns = streamer_now(f.s) + AGEING_NS / 4 });
+    assert_int_equal(ready_count(&f, two[1], &held), 1);
+    for (uint32_t i = 0; i < TURNS + 1; ++i) {
+        assert_int_equal(leat_release(f.s, held), LEAT_OK);
+        assert_int_equal(ready_count(&f, queue(&f, LEAT_HIGH, CHUNK_SIZE), &held), 1);
+    }
+    stepped_close(&f);
+}
+
+/* Waits until that request is ready; the last handle goes to *held. */
+static void await(leat_streamer *s, leat_request wanted, leat_request *held)
+{
+    bool ready = false;
+    while (!ready) {
+        leat_events events = leat_wait(s, 30 * NS_PER_S);
+        assert_true(events.count > 0);
+        for (uint32_t i = 0; i < events.count; ++i) {
+            assert_int_equal(events.items[i].type, LEAT_EVENT_READY);
+            *held = events.items[i].request;
+            ready |= events.items[i].request.index == wanted.index;
+        }
+    }
+}
+
+/* The same with threads, and nobody who calls anything but leat_wait: the I/O thread wakes by itself. */
+static void the_end_of_keeping_wakes(void **state)
+{
+    (void)state;
+    static const leat_backend backends[] = { LEAT_BACKEND_THREADS, LEAT_BACKEND_AUTO };
+    test_pack_desc pack = { .seed = 5,
+                            .asset_count = ASSET_COUNT,
+                            .size_min = ASSET_SIZE,
+                            .size_max = ASSET_SIZE,
+                            .chunk_raw_size = CHUNK_SIZE,
+                            .stored_every = 1 };
+    for (uint32_t b = 0; b < COUNT_OF(backends); ++b) {
+        stepped f = { 0 };
+        leat_desc desc = { .backend = backends[b],
+                           .logger.log = fixture_quiet,
+                           .memory_bytes_max = MIB(64),
+                           .pool_bytes = MIB(4),
+                           .lent_bytes = LENT_BYTES,
+                           .ageing_ns = 20 * NS_PER_MS };
+        fixture_open(&f, &pack, &desc);
+        leat_request held = { 0 }, last = { 0 };
+        for (uint32_t i = 0; i < LENT_BYTES / CHUNK_SIZE; ++i) {
+            await(f.s, last = queue(&f, LEAT_HIGH, CHUNK_SIZE), &held);
+        }
+        queue(&f, LEAT_PREFETCH, ASSET_SIZE);
+        struct timespec overdue = { .tv_nsec = 2 * 20 * (long)NS_PER_MS };
+        nanosleep(&overdue, NULL);
+        last = queue(&f, LEAT_HIGH, CHUNK_SIZE);
+        assert_int_equal(leat_release(f.s, held), LEAT_OK);
+        await(f.s, last, &held);
+        fixture_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +291,8 @@ int main(void)
         cmocka_unit_test(urgent_ones_pass_who_has_waited_too_long),
         cmocka_unit_test(who_waits_behind_goes_on_after_a_cancel),
         cmocka_unit_test(who_waits_behind_goes_on_when_it_is_first),
+        cmocka_unit_test(memory_is_not_kept_for_ever),
+        cmocka_unit_test(the_end_of_keeping_wakes),
     };
     return cmocka_run_group_tests_name("starving", tests, NULL, NULL);
 }

@@ -334,8 +334,8 @@ typedef struct leat_desc {
                                  for 10 s after a request in a hurry, and where a read takes long; 0: 1 MiB */
     uint32_t read_gap_max;    /* unwanted bytes that are read through to join two reads; 0: 16 KiB */
     uint64_t ageing_ns;       /* a request that has waited so long is served before higher classes: the oldest such one gets every
-                                 eighth read, and every eighth turn at memory that requests wait for, and nobody but urgent
-                                 ones takes any until there is enough for it; 0: 2 s */
+                                 eighth read, and every eighth turn at memory that requests wait for, which is then kept from
+                                 all but urgent ones until there is enough, for a quarter of ageing_ns at most; 0: 2 s */
     uint32_t client_weights[LEAT_CLIENT_COUNT]; /* shares of bandwidth within a class; 0: 1 */
 
     leat_switch direct;     /* O_DIRECT; by default what is not in the page cache is read past it */
