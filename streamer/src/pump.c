@@ -68,7 +68,7 @@ static uint32_t first_waiting(const leat_streamer *s, const sched *waiting, bool
  * must not hold back what waits for an answer, nor the other way. */
 static void requeue_waiting_lent(leat_streamer *s)
 {
-    bool kept = reads_overdue_waits(s, LEAT_BIND_LEAT);
+    bool kept = sched_count(s->waiting_lent) > 0 && reads_overdue_waits(s, LEAT_BIND_LEAT);
     uint64_t room = s->desc.lent_bytes; /* so that a release does not move more than could be had at all */
     for (;;) {
         uint32_t index = first_waiting(s, s->waiting_lent, kept);
@@ -480,12 +480,13 @@ static void trace_levels(leat_streamer *s, uint64_t now_ns)
 }
 
 /* Memory is no longer kept for who has not got enough by now. */
-static bool end_keeping(leat_streamer *s, uint64_t now_ns)
+static bool end_keeping(leat_streamer *s, leat_bind_kind bind, uint64_t now_ns)
 {
-    bool ends = now_ns >= reads_memory_kept_until_ns(s);
+    memory_turn *turn = &s->memory_turns[bind];
+    bool ends = turn->kept_until_ns != 0 && now_ns >= turn->kept_until_ns;
     if (ends) {
-        requeue_waiting(s, true);
-        requeue_waiting(s, false);
+        turn->kept_until_ns = 0;
+        requeue_waiting(s, bind == LEAT_BIND_LEAT);
     }
     return ends;
 }
@@ -495,7 +496,8 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     sleep_forget_owed(s);
     bool worked = take_mail(s, now_ns);
     worked |= take_commands(s, now_ns);
-    worked |= end_keeping(s, now_ns);
+    worked |= end_keeping(s, LEAT_BIND_LEAT, now_ns);
+    worked |= end_keeping(s, LEAT_BIND_LATE, now_ns);
     worked |= reads_reap(s, now_ns);
     s->napped = false;
     deadlines_look_again(s, now_ns);

@@ -499,8 +499,8 @@ bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
 {
     sched *queue = bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
     memory_turn *turn = &s->memory_turns[bind];
-    uint64_t now_ns = streamer_now(s);
     bool due = sched_count(queue) > 0 && turn->taken + 1 >= SCHED_AGED_SHARE;
+    uint64_t now_ns = due ? streamer_now(s) : 0;
     uint32_t index = due ? sched_overdue(queue, now_ns) : SCHED_NONE;
     if (index == SCHED_NONE) {
         turn->kept_until_ns = 0;
