@@ -684,6 +684,12 @@ static void count_errors(leat_log_level level, const char *text, void *user)
 static void destroy_ends_though_nobody_can_be_woken(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    print_message(
+        "not under ThreadSanitizer: what it would report, a number that is closed while another thread reads it "
+        "and a thread that is left behind, is what this is about\n");
+    skip();
+#endif
     static _Atomic uint32_t errors;
     static const leat_backend backends[] = { LEAT_BACKEND_THREADS, LEAT_BACKEND_AUTO };
     for (uint32_t i = 0; i < COUNT_OF(backends); ++i) {
