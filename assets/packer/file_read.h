@@ -4,7 +4,7 @@
 
 #include "import.h"
 
-/* malloc'ed, also where the file is empty; NULL, and a message in result, if it cannot be read or is above bytes_max. */
+/* malloc'ed, also where the file is empty; NULL, and a message in result, if it cannot be read or is too large. */
 uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result);
 
 #endif

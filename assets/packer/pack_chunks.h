@@ -7,8 +7,8 @@
 /* Assets below this share chunks with their neighbours; of larger ones, this much of the small end is one chunk. */
 #define PACK_TAIL_RAW_MAX (64u << 10)
 
-/* LZ4 HC levels from this one on are searched for what is decoded fast, at a few thousandths of the size: a tenth faster
- * for block-compressed textures, a third for others. liblz4 knows no such thing below. */
+/* LZ4 HC levels from this one on are searched for what is decoded fast, at a few thousandths of the size: a tenth
+ * faster for block-compressed textures, a third for others. liblz4 knows no such thing below. */
 #define PACK_LEVEL_FOR_SPEED 10
 
 typedef struct packed_chunk {

@@ -476,14 +476,12 @@ static bool take_memory(leat_streamer *s, request *r, uint32_t index, sched *que
     return true;
 }
 
-/* Begins to keep memory, or goes on with it; false if that has lasted for too long, or did so a while ago. */
+/* Begins to keep memory, or goes on with it until the pump ends it; false if it was kept a while ago. */
 static bool keep_memory(const leat_streamer *s, memory_turn *turn, uint64_t now_ns)
 {
     if (turn->kept_until_ns == 0 && now_ns >= turn->kept_again_ns) {
         turn->kept_until_ns = now_ns + s->desc.ageing_ns / MEMORY_KEPT_SHARE + 1;
         turn->kept_again_ns = turn->kept_until_ns + s->desc.ageing_ns;
-    } else if (now_ns >= turn->kept_until_ns) {
-        turn->kept_until_ns = 0;
     }
     return turn->kept_until_ns != 0;
 }

@@ -517,7 +517,8 @@ void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
  * True: there is not, and it is kept for that one: nobody but urgent ones takes any. For a while only, since who holds
  * the rest may not give it back. */
 bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind);
-uint64_t reads_memory_kept_until_ns(const leat_streamer *s); /* the I/O thread must look again; UINT64_MAX: at nothing */
+/* When the I/O thread must look again, though nothing comes; UINT64_MAX: never. */
+uint64_t reads_memory_kept_until_ns(const leat_streamer *s);
 bool reads_pool_has_room(leat_streamer *s, uint64_t size, bool urgent);
 void reads_regard(leat_streamer *s, read_op *rd, uint64_t now_ns); /* rank and hurry: of who waits for it now */
 /* Requests have another class or deadline: so have the chunks of them that are on their way. O(chunks on their way). */

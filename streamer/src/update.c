@@ -314,10 +314,12 @@ static void step_once(leat_streamer *s)
     }
 }
 
-/* When something happens by itself: a simulated read completes, or the worker is free for the next chunk. */
+/* When something happens by itself: a simulated read completes, memory is no longer kept, or the worker is free for the
+ * next chunk. */
 static uint64_t next_step_ns(const leat_streamer *s)
 {
     uint64_t next_ns = s->io_ops->next_completion_ns != NULL ? s->io_ops->next_completion_ns(s->io) : IO_WAIT_FOREVER;
+    next_ns = u64_min(next_ns, reads_memory_kept_until_ns(s));
     return decode_queued(s->decode) > 0 ? u64_min(next_ns, s->step_decode_free_ns) : next_ns;
 }
 
@@ -409,4 +411,3 @@ leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
     }
     return events;
 }
-

@@ -352,7 +352,8 @@ static void usage(FILE *out)
         "  --seconds S   length of measurements that last (default 5)\n"
         "  --quick       small and short: shows that it works, measures nothing worth keeping\n"
         "  --help, --version\n\n"
-        "A figure with a goal says whether it was met; the others are for reading. Goals that are missed fail nothing:\n"
+        "A figure with a goal says whether it was met; the others are for reading. Goals that are missed fail "
+        "nothing:\n"
         "they are set for a machine that does nothing else.\n"
         "Exit codes: 0 ran, 1 could not run, 2 usage.\n");
 }

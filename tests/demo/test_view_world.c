@@ -355,14 +355,10 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_cabinets),
-        cmocka_unit_test(test_flat_and_many),
-        cmocka_unit_test(test_mixed),
-        cmocka_unit_test(test_many_small_folders),
-        cmocka_unit_test(test_hostile_numbers),
-        cmocka_unit_test(test_visibility),
+        cmocka_unit_test(test_nothing),         cmocka_unit_test(test_one),
+        cmocka_unit_test(test_cabinets),        cmocka_unit_test(test_flat_and_many),
+        cmocka_unit_test(test_mixed),           cmocka_unit_test(test_many_small_folders),
+        cmocka_unit_test(test_hostile_numbers), cmocka_unit_test(test_visibility),
         cmocka_unit_test(test_focus),
     };
     return cmocka_run_group_tests_name("view.world", tests, NULL, NULL);

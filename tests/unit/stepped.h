@@ -16,15 +16,21 @@
 
 typedef stream_fixture stepped;
 
-/* `asset_count` assets of `asset_size` bytes each, stored; fields of desc that are zero get values fit for tests. */
+/* `asset_count` assets of `asset_size` bytes each, stored. */
+static inline test_pack_desc stepped_pack(uint32_t asset_count, uint32_t asset_size)
+{
+    return (test_pack_desc){ .seed = 5,
+                             .asset_count = asset_count,
+                             .size_min = asset_size,
+                             .size_max = asset_size,
+                             .chunk_raw_size = CHUNK_SIZE,
+                             .stored_every = 1 };
+}
+
+/* A stepped streamer with such a pack; fields of desc that are zero get values fit for tests. */
 static inline void stepped_open(stepped *f, uint32_t asset_count, uint32_t asset_size, leat_desc desc)
 {
-    test_pack_desc pack = { .seed = 5,
-                            .asset_count = asset_count,
-                            .size_min = asset_size,
-                            .size_max = asset_size,
-                            .chunk_raw_size = CHUNK_SIZE,
-                            .stored_every = 1 };
+    test_pack_desc pack = stepped_pack(asset_count, asset_size);
     desc.backend = LEAT_BACKEND_SIM;
     desc.stepped = true;
     desc.sim = &f->sim;
