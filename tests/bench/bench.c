@@ -267,6 +267,19 @@ uint32_t *bench_distinct(const pack_index *index, uint32_t *count)
     return distinct;
 }
 
+uint32_t *bench_pick_distinct(const pack_index *index, uint32_t *count, uint64_t seed)
+{
+    uint32_t all, *picked = bench_distinct(index, &all);
+    *count = u32_min(*count, all);
+    for (uint32_t i = 0; i < *count; ++i) {
+        uint32_t other = i + (uint32_t)(bench_random(&seed) % (all - i)), kept = picked[i];
+        picked[i] = picked[other];
+        picked[other] = kept;
+    }
+    qsort(picked, *count, sizeof(*picked), by_position);
+    return picked;
+}
+
 #define LOAD_BATCH 256u
 
 bool bench_load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint32_t count, uint64_t *bytes)

@@ -87,6 +87,10 @@ uint32_t *bench_pick(const pack_index *index, uint32_t count, uint64_t seed);
  * has as many bytes, which who reads all assets has not: their content may be shared. */
 uint32_t *bench_distinct(const pack_index *index, uint32_t *count);
 
+/* Positions of `count` of them, or of all if there are fewer, at random, from a seed, each once, in table order: bytes
+ * that are wanted twice and decoded once would be no speed. */
+uint32_t *bench_pick_distinct(const pack_index *index, uint32_t *count, uint64_t seed);
+
 /* Loads assets[0 .. count) as an engine would: submitted in arrays, into memory that Leat lends, released as they
  * become ready. False if one failed. */
 bool bench_load(leat_streamer *s, leat_pack pack, const uint32_t *assets, uint32_t count, uint64_t *bytes);

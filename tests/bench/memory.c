@@ -5,6 +5,7 @@
  * exact RSS is sampled (smaps_rollup), and the kernel notes the peak between two samples (VmHWM, set back first). What
  * the process had before the streamer was created is taken off. */
 #include "bench.h"
+#include "rss.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -39,38 +40,6 @@ typedef struct flight {
     double camera, speed; /* in assets, a frame */
     uint64_t failed;
 } flight;
-
-/* ---- Resident memory ---- */
-
-/* The number of KiB behind `key` in a file of /proc, in bytes; 0 if there is none. */
-static uint64_t proc_bytes(const char *path, const char *key)
-{
-    FILE *file = fopen(path, "re");
-    char line[256];
-    unsigned long long kib = 0;
-    while (file != NULL && kib == 0 && fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0) {
-            kib = strtoull(line + strlen(key), NULL, 10);
-        }
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return kib * 1024;
-}
-
-static uint64_t rss_bytes(void)
-{
-    return proc_bytes("/proc/self/smaps_rollup", "Rss:");
-}
-
-/* Sets the kernel's peak back to what is resident now; else earlier suites would be in it. */
-static bool peak_reset(void)
-{
-    FILE *file = fopen("/proc/self/clear_refs", "we");
-    bool ok = file != NULL && fputs("5", file) >= 0;
-    return file != NULL && fclose(file) == 0 && ok;
-}
 
 /* ---- The flight ---- */
 
@@ -216,7 +185,7 @@ static void report(bench *b, const flight *f, const baseline *before, samples *r
     bench_raw(b, "memory/rss_mib", rss); /* before a quantile sorts them */
     double peak = samples_quantile(rss, 1);
     if (before->peak_known) {
-        double kernel_peak = (double)proc_bytes("/proc/self/status", "VmHWM:") / MIB_BYTES;
+        double kernel_peak = (double)rss_peak_bytes() / MIB_BYTES;
         peak = kernel_peak > peak ? kernel_peak : peak;
     } else {
         printf("  the peak cannot be set back here: peaks between samples are not seen\n");
@@ -252,7 +221,7 @@ bool suite_memory(bench *b)
     malloc_trim(0); /* what earlier suites have freed would be used again, unseen */
     samples rss = { 0 };
     bool ok = rss_bytes() > 0; /* the first call takes the memory that the later ones use */
-    baseline before = { .peak_known = peak_reset() };
+    baseline before = { .peak_known = rss_peak_reset() };
     before.rss = (double)rss_bytes() / MIB_BYTES;
     if (!ok) {
         fprintf(stderr, "leat-bench: memory: /proc/self/smaps_rollup cannot be read here\n");
