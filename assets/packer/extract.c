@@ -4,11 +4,11 @@
  * '/': each folder on the way is opened relative to the one before without following links, so that nothing is written
  * outside DIR, whatever lies there. */
 #include "commands.h"
-#include "file_create.h"
 #include "mesh_export.h"
 #include "output.h"
 #include "pack_file.h"
 #include "texture.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,18 +62,6 @@ static int folder_open(int folder, char *path, const char **base)
     return at;
 }
 
-static bool bytes_write(int fd, const uint8_t *bytes, uint64_t size)
-{
-    for (uint64_t done = 0; done < size;) {
-        ssize_t put = write(fd, bytes + done, size - done);
-        if (put < 0 && errno != EINTR) {
-            return false;
-        }
-        done += put > 0 ? (uint64_t)put : 0;
-    }
-    return true;
-}
-
 static void file_failed(extraction *x, const char *name, const char *extension, const char *why)
 {
     message_print("%s/%s%s: %s", x->options->output, name, extension, why);
@@ -90,16 +78,13 @@ static void file_write(extraction *x, const char *name, const char *extension, c
         file_failed(x, name, extension, strerror(errno));
         return;
     }
-    int fd = file_create(folder, base, x->options->force, &why);
-    if (fd >= 0 && !bytes_write(fd, bytes, size)) {
+    whole_file file = { 0 };
+    if (whole_file_may_place(folder, base, x->options->force, &why) &&
+        !(whole_file_begin(&file, folder, base) && fwrite(bytes, 1, size, file.stream) == size &&
+          whole_file_end(&file) && whole_file_place(&file, x->options->force))) {
         why = strerror(errno);
     }
-    if (fd >= 0 && close(fd) != 0 && why == NULL) {
-        why = strerror(errno);
-    }
-    if (fd >= 0 && why != NULL) { /* half a file would be taken for a whole one */
-        unlinkat(folder, base, 0);
-    }
+    whole_file_abandon(&file);
     close(folder);
     if (why != NULL) {
         file_failed(x, name, extension, why);

@@ -2,7 +2,7 @@
  *
  * The raw bytes of a pack are somebody's bytes: indices are checked before they are used or written. */
 #include "mesh_export.h"
-#include "file_create.h"
+#include "whole_file.h"
 
 #include <cjson/cJSON.h>
 
@@ -92,33 +92,40 @@ static void material_text(const mesh_export_desc *d, uint32_t slot, char *text, 
     }
 }
 
-/* NULL: *why says why. */
-static FILE *file_make(const mesh_export_desc *d, const char *path, const char **why)
+static bool file_begin(const mesh_export_desc *d, const char *path, whole_file *file, const char **why)
 {
-    int fd = file_create(AT_FDCWD, path, d->replace, why);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (fd >= 0 && file == NULL) {
-        *why = strerror(errno);
-        close(fd);
-    }
-    return file;
-}
-
-/* Half a file would be taken for a whole one: it is removed. */
-static bool file_finish(FILE *file, const char *path, const char **why)
-{
-    bool ok = ferror(file) == 0;
-    if (fclose(file) != 0 || !ok) {
-        *why = strerror(errno);
-        unlink(path);
+    if (!whole_file_may_place(AT_FDCWD, path, d->replace, why)) {
         return false;
     }
-    return true;
+    bool begun = whole_file_begin(file, AT_FDCWD, path);
+    *why = strerror(errno);
+    return begun;
 }
 
 static float from_snorm16(int16_t value)
 {
     return value < -32767 ? -1.0f : (float)value / 32767.0f;
+}
+
+static void write_obj(const mesh_export_desc *d, const flat_mesh *m, FILE *file)
+{
+    for (uint32_t i = 0; i < m->vertex_count; ++i) { /* nine digits bring a float back exactly */
+        const leat_vertex *v = &m->vertices[i];
+        fprintf(file, "v %.9g %.9g %.9g\n", (double)v->position[0], (double)v->position[1], (double)v->position[2]);
+        fprintf(file, "vt %.9g %.9g\n", (double)v->uv[0], (double)(1.0f - v->uv[1])); /* OBJ counts rows from below */
+        fprintf(file, "vn %.6g %.6g %.6g\n", (double)from_snorm16(v->normal[0]), (double)from_snorm16(v->normal[1]),
+                (double)from_snorm16(v->normal[2]));
+    }
+    for (uint32_t s = 0; s < m->submesh_count; ++s) {
+        char name[LEAT_PACK_NAME_SIZE_MAX + 1];
+        material_text(d, m->submeshes[s].material, name, sizeof(name));
+        fprintf(file, "usemtl %s\n", name);
+        const uint32_t *at = m->indices + m->submeshes[s].index_first;
+        for (uint32_t k = 0; k < m->submeshes[s].index_count; k += 3) {
+            uint32_t a = at[k] + 1, b = at[k + 1] + 1, c = at[k + 2] + 1;
+            fprintf(file, "f %u/%u/%u %u/%u/%u %u/%u/%u\n", a, a, a, b, b, b, c, c, c);
+        }
+    }
 }
 
 bool mesh_export_obj(const mesh_export_desc *d, const char **why)
@@ -127,30 +134,16 @@ bool mesh_export_obj(const mesh_export_desc *d, const char **why)
     if (!flatten(d, &m, why)) {
         return false;
     }
-    FILE *file = file_make(d, d->path, why);
-    if (file == NULL) {
-        flat_free(&m);
-        return false;
+    whole_file file = { 0 };
+    bool ok = file_begin(d, d->path, &file, why);
+    if (ok) {
+        write_obj(d, &m, file.stream);
+        ok = whole_file_end(&file) && whole_file_place(&file, d->replace);
+        *why = strerror(errno);
     }
-    for (uint32_t i = 0; i < m.vertex_count; ++i) { /* nine digits bring a float back exactly */
-        const leat_vertex *v = &m.vertices[i];
-        fprintf(file, "v %.9g %.9g %.9g\n", (double)v->position[0], (double)v->position[1], (double)v->position[2]);
-        fprintf(file, "vt %.9g %.9g\n", (double)v->uv[0], (double)(1.0f - v->uv[1])); /* OBJ counts rows from below */
-        fprintf(file, "vn %.6g %.6g %.6g\n", (double)from_snorm16(v->normal[0]), (double)from_snorm16(v->normal[1]),
-                (double)from_snorm16(v->normal[2]));
-    }
-    for (uint32_t s = 0; s < m.submesh_count; ++s) {
-        char name[LEAT_PACK_NAME_SIZE_MAX + 1];
-        material_text(d, m.submeshes[s].material, name, sizeof(name));
-        fprintf(file, "usemtl %s\n", name);
-        const uint32_t *at = m.indices + m.submeshes[s].index_first;
-        for (uint32_t k = 0; k < m.submeshes[s].index_count; k += 3) {
-            uint32_t a = at[k] + 1, b = at[k + 1] + 1, c = at[k + 2] + 1;
-            fprintf(file, "f %u/%u/%u %u/%u/%u %u/%u/%u\n", a, a, a, b, b, b, c, c, c);
-        }
-    }
+    whole_file_abandon(&file);
     flat_free(&m);
-    return file_finish(file, d->path, why);
+    return ok;
 }
 
 /* ---- glTF ---- */
@@ -201,12 +194,8 @@ typedef struct gltf_vertex {
     uint8_t color[4];
 } gltf_vertex;
 
-static bool write_bin(const mesh_export_desc *d, const char *path, const flat_mesh *m, const char **why)
+static void write_bin(const flat_mesh *m, FILE *file)
 {
-    FILE *file = file_make(d, path, why);
-    if (file == NULL) {
-        return false;
-    }
     for (uint32_t i = 0; i < m->vertex_count; ++i) {
         const leat_vertex *v = &m->vertices[i];
         gltf_vertex out;
@@ -219,7 +208,6 @@ static bool write_bin(const mesh_export_desc *d, const char *path, const flat_me
         fwrite(&out, sizeof(out), 1, file);
     }
     fwrite(m->indices, sizeof(*m->indices), m->index_count, file);
-    return file_finish(file, path, why);
 }
 
 static void add_primitives(const mesh_export_desc *d, const flat_mesh *m, cJSON *root, cJSON *accessors)
@@ -298,35 +286,36 @@ static cJSON *describe(const mesh_export_desc *d, const flat_mesh *m, const char
     return root;
 }
 
-static bool write_text(const mesh_export_desc *d, const char *text, const char **why)
-{
-    FILE *file = file_make(d, d->path, why);
-    if (file == NULL) {
-        return false;
-    }
-    fputs(text, file);
-    return file_finish(file, d->path, why);
-}
-
-/* Both files or none: one without the other is taken for a whole model, or for another's half. */
+/* Both files or none: one without the other is taken for a whole model, or for another's half. So both are written
+ * before the first is put into its place. */
 static bool write_both(const mesh_export_desc *d, const char *bin_path, const flat_mesh *m, const char **why)
 {
     const char *slash = strrchr(bin_path, '/');
     cJSON *root = describe(d, m, slash != NULL ? slash + 1 : bin_path);
-    char *text = cJSON_Print(root);
+    char *json = cJSON_Print(root);
+    whole_file text = { 0 }, bin = { 0 };
     *why = "out of memory";
-    bool ok = text != NULL && file_may_create(AT_FDCWD, d->path, d->replace, why);
-    if (ok && !file_may_create(AT_FDCWD, bin_path, d->replace, why)) {
+    bool ok = json != NULL && file_begin(d, d->path, &text, why);
+    if (ok && !whole_file_may_place(AT_FDCWD, bin_path, d->replace, why)) {
         *why = d->replace ? "its .bin is there already, and is not a file; move it away"
                           : "its .bin is there already; --force replaces it";
         ok = false;
     }
-    ok = ok && write_bin(d, bin_path, m, why);
-    if (ok && !write_text(d, text, why)) {
-        unlink(bin_path);
+    if (ok && file_begin(d, bin_path, &bin, why)) {
+        fputs(json, text.stream);
+        write_bin(m, bin.stream);
+        bool bin_placed = whole_file_end(&text) && whole_file_end(&bin) && whole_file_place(&bin, d->replace);
+        ok = bin_placed && whole_file_place(&text, d->replace);
+        *why = strerror(errno);
+        if (bin_placed && !ok && !d->replace) {
+            unlink(bin_path);
+        }
+    } else {
         ok = false;
     }
-    cJSON_free(text);
+    whole_file_abandon(&bin);
+    whole_file_abandon(&text);
+    cJSON_free(json);
     cJSON_Delete(root);
     return ok;
 }

@@ -193,6 +193,9 @@ static bool unit_take(void *user, uint32_t item, void *result)
         return memory_error(k, u->source->path);
     }
     texture_tell(k, u, p);
+    if (p->asset_count == 1 && p->assets[0].asset.type == LEAT_ASSET_TEXTURE) {
+        rules_note_made(&u->rules, p->assets[0].asset.name, p->assets[0].asset.metadata);
+    }
     bool ok = assets_take(k, u->source, p);
     if (u->model == NULL) {
         ok = messages_take(k, &p->imported) && ok;
@@ -344,7 +347,14 @@ static bool units_run(packing *k)
                        .work = unit_work,
                        .take = unit_take,
                        .discard = unit_discard };
-    return jobs_done(k, &desc);
+    if (!jobs_done(k, &desc)) {
+        return false;
+    }
+    import_result unheeded = { 0 };
+    rules_check_heeded(&k->sources.rules, &unheeded);
+    bool ok = messages_take(k, &unheeded);
+    import_result_free(&unheeded);
+    return ok;
 }
 
 static bool nothing_to_pack(packing *k)

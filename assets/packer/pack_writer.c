@@ -7,6 +7,7 @@
 #include "pack_writer.h"
 #include "pack_file.h"
 #include "pack_index_write.h"
+#include "whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include <xxhash.h>
 
 #define FILE_BUFFER_SIZE (1u << 20)
-#define TEMPORARY_TRIES_MAX 100u
 /* Stored chunks of whole blocks are aligned so that they can be read into their destination; as long as padding stays
  * below this share of the file, and only where the chunk is large enough for it to pay. */
 #define STORED_ALIGN_FROM (64u << 10)
@@ -29,8 +29,7 @@
 
 struct pack_writer {
     char *path;
-    char *temporary; /* the file's name until it is in its place; NULL: it has none */
-    FILE *file;
+    whole_file file;
     interrupt *interrupt;
     int level;
     uint64_t file_offset, raw_offset;
@@ -55,7 +54,7 @@ static leat_result write_error(const pack_writer *w, const char *what, leat_erro
 
 static leat_result write_bytes(pack_writer *w, const void *bytes, uint64_t size, leat_error *error)
 {
-    if (size > 0 && fwrite(bytes, 1, size, w->file) != size) {
+    if (size > 0 && fwrite(bytes, 1, size, w->file.stream) != size) {
         return write_error(w, "written", error);
     }
     w->file_offset += size;
@@ -235,71 +234,6 @@ leat_result pack_writer_add(pack_writer *w, packed_asset *a, leat_error *error)
 
 /* ---- Opening and finishing ---- */
 
-static void fd_path(int fd, char path[FD_PATH_SIZE])
-{
-    snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
-}
-
-/* Gives the unnamed file a name beside the pack that nobody has, or with -1 makes a file of such a name: one that was
- * killed may have left its own, and in a container the next one may well have the same process id. */
-static int temporary_make(pack_writer *w, int unnamed)
-{
-    char through[FD_PATH_SIZE];
-    fd_path(unnamed, through);
-    for (uint32_t n = 0; n < TEMPORARY_TRIES_MAX && (n == 0 || errno == EEXIST); ++n) {
-        char again[16] = "";
-        if (n > 0) {
-            snprintf(again, sizeof(again), "-%u", n);
-        }
-        if (asprintf(&w->temporary, "%s.tmp-%ld%s", w->path, (long)getpid(), again) < 0) {
-            w->temporary = NULL;
-            errno = ENOMEM;
-            return -1;
-        }
-        int fd = unnamed < 0 ? open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-                 : linkat(AT_FDCWD, through, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW) == 0 ? unnamed
-                                                                                             : -1;
-        if (fd >= 0) {
-            return fd;
-        }
-        int cause = errno;
-        free(w->temporary); /* another run's */
-        w->temporary = NULL;
-        errno = cause;
-    }
-    return -1;
-}
-
-static int unnamed_open(const pack_writer *w)
-{
-    char *copy = strdup(w->path);
-    int fd = copy == NULL ? -1 : open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    free(copy);
-    return fd;
-}
-
-/* The file has no name until it is whole, so that a run that is killed leaves nothing behind. Where the file system has
- * no such files (NFS, some of FUSE), or they get no name later (there is no /proc, or a policy against links), which is
- * tried with another one now and not after an hour's work, it has a name from the beginning. */
-static int file_make(pack_writer *w)
-{
-    int fd = unnamed_open(w);
-    if (fd < 0 || temporary_make(w, fd) < 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return temporary_make(w, -1);
-    }
-    if (unlink(w->temporary) != 0) {
-        return fd;
-    }
-    free(w->temporary);
-    w->temporary = NULL;
-    close(fd); /* what has had a name gets none again */
-    fd = unnamed_open(w);
-    return fd >= 0 ? fd : temporary_make(w, -1);
-}
-
 /* A link stays one, and the pack goes to where it leads. malloc'ed. */
 static char *path_resolve(const char *path)
 {
@@ -354,20 +288,16 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */
-    int fd = file_make(w);
-    w->file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    bool begun = whole_file_begin(&w->file, AT_FDCWD, w->path);
     int cause = errno;
-    interrupt_file_set(i, w->temporary != NULL ? w->temporary : "");
+    interrupt_file_set(i, w->file.temporary != NULL ? w->file.temporary : "");
     interrupt_release(i);
-    if (w->file == NULL) {
-        if (fd >= 0) {
-            close(fd);
-        }
+    if (!begun) {
         errno = cause;
         write_error(w, "made", error);
         goto failed;
     }
-    setvbuf(w->file, NULL, _IOFBF, FILE_BUFFER_SIZE);
+    setvbuf(w->file.stream, NULL, _IOFBF, FILE_BUFFER_SIZE);
     if (write_bytes(w, room, sizeof(room), error) != LEAT_OK) {
         goto failed;
     }
@@ -394,8 +324,9 @@ static leat_result write_index(pack_writer *w, leat_error *error)
     if (result != LEAT_OK) {
         return result;
     }
-    if (fflush(w->file) != 0 || pwrite(fileno(w->file), &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-        fsync(fileno(w->file)) != 0) {
+    FILE *stream = w->file.stream;
+    if (fflush(stream) != 0 || pwrite(fileno(stream), &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+        fsync(fileno(stream)) != 0) {
         return write_error(w, "written", error);
     }
     w->stats.file_size = header.file_size;
@@ -409,8 +340,8 @@ static leat_result reopen(const pack_writer *w, leat_error *error)
     pack_file file;
     leat_error why = { 0 };
     char through[FD_PATH_SIZE];
-    fd_path(fileno(w->file), through);
-    leat_result result = pack_file_open(w->temporary != NULL ? w->temporary : through, &file, &why);
+    snprintf(through, sizeof(through), "/proc/self/fd/%d", fileno(w->file.stream));
+    leat_result result = pack_file_open(w->file.temporary != NULL ? w->file.temporary : through, &file, &why);
     if (result != LEAT_OK) {
         return error_set(error, result, why.os_error, "%.300s: what was written cannot be read back: %s", w->path,
                          why.text);
@@ -445,18 +376,10 @@ leat_result pack_writer_finish(pack_writer *w, pack_writer_stats *stats, leat_er
     if (result != LEAT_OK) {
         return result;
     }
-    FILE *file = w->file;
-    w->file = NULL;
     interrupt_hold(w->interrupt);
-    bool named = w->temporary != NULL || temporary_make(w, fileno(file)) >= 0;
-    int cause = errno;
-    bool closed = fclose(file) == 0;
-    errno = closed ? cause : errno;
-    if (!named || !closed || rename(w->temporary, w->path) != 0) {
+    if (!whole_file_end(&w->file) || !whole_file_place(&w->file, true)) {
         result = write_error(w, "put in its place", error);
     } else {
-        free(w->temporary);
-        w->temporary = NULL;
         interrupt_written_set(w->interrupt);
         result = folder_sync(w, error);
     }
@@ -470,18 +393,12 @@ void pack_writer_abandon(pack_writer *w)
     if (w == NULL) {
         return;
     }
-    if (w->file != NULL) {
-        fclose(w->file);
-    }
-    if (w->temporary != NULL) {
-        interrupt_hold(w->interrupt);
-        unlink(w->temporary);
-        interrupt_file_set(w->interrupt, "");
-        interrupt_release(w->interrupt);
-    }
+    interrupt_hold(w->interrupt);
+    whole_file_abandon(&w->file);
+    interrupt_file_set(w->interrupt, "");
+    interrupt_release(w->interrupt);
     pack_tables_free(&w->tables);
     free(w->group);
-    free(w->temporary);
     free(w->path);
     free(w);
 }

@@ -296,6 +296,90 @@ void rules_check_matched(const rules *r, import_result *messages)
     }
 }
 
+static bool is_srgb(uint32_t format)
+{
+    return format == LEAT_FORMAT_RGBA8_SRGB || format == LEAT_FORMAT_BC1_SRGB || format == LEAT_FORMAT_BC2_SRGB ||
+           format == LEAT_FORMAT_BC3_SRGB || format == LEAT_FORMAT_BC7_SRGB;
+}
+
+static bool is_hdr(uint32_t format)
+{
+    return format == LEAT_FORMAT_RGBA16_FLOAT || format == LEAT_FORMAT_BC6H_UFLOAT || format == LEAT_FORMAT_BC6H_SFLOAT;
+}
+
+static bool is_rgba8(uint32_t format)
+{
+    return format == LEAT_FORMAT_RGBA8_UNORM || format == LEAT_FORMAT_RGBA8_SRGB;
+}
+
+static bool use_heeded(texture_usage usage, uint32_t format)
+{
+    switch (usage) {
+    case TEXTURE_USAGE_COLOR:
+        return is_srgb(format) || is_hdr(format);
+    case TEXTURE_USAGE_MASK: /* RGBA8 where that is asked for, or the texture is small */
+        return format == LEAT_FORMAT_R8_UNORM || format == LEAT_FORMAT_BC4_UNORM || format == LEAT_FORMAT_BC4_SNORM ||
+               format == LEAT_FORMAT_RGBA8_UNORM;
+    case TEXTURE_USAGE_NORMAL:
+    case TEXTURE_USAGE_DATA:
+        return !is_srgb(format);
+    default:
+        return true;
+    }
+}
+
+static bool format_heeded(texture_format asked, const leat_pack_texture_metadata *made)
+{
+    bool blocks = leat_format_block_edge((leat_format)made->format) > 1;
+    bool small = is_rgba8(made->format) && (made->width < 4 || made->height < 4); /* none of those has blocks */
+    return asked == TEXTURE_FORMAT_RGBA8 ? is_rgba8(made->format) : asked != TEXTURE_FORMAT_BC || blocks || small;
+}
+
+void rules_note_made(const rules_answer *answer, const char *name, const leat_pack_texture_metadata *made)
+{
+    const bool heeded[RULE_KEY_COUNT] = {
+        [RULE_USE] = use_heeded(answer->settings.usage, made->format),
+        [RULE_TEXTURE_FORMAT] = format_heeded(answer->settings.format, made),
+        [RULE_MIPS] = true, /* what a file has more of is left out */
+    };
+    for (uint32_t key = 0; key < RULE_KEY_COUNT; ++key) {
+        if (!heeded[key] && answer->by[key] != NULL) {
+            rule_unheeded *u = &answer->by[key]->unheeded[key];
+            if (u->count++ == 0) {
+                u->first = strdup(name);
+                u->first_format = (leat_format)made->format;
+            }
+        }
+    }
+}
+
+static void unheeded_tell(const rule *r, rule_key key, import_result *messages)
+{
+    const rule_unheeded *u = &r->unheeded[key];
+    char more[32] = "";
+    if (u->count == 0) {
+        return;
+    }
+    if (u->count > 1) {
+        snprintf(more, sizeof(more), " and %u more", u->count - 1);
+    }
+    import_add_message(messages, IMPORT_WARNING,
+                       "%s:%u: %s=%s does nothing for %s (%s)%s: DDS and HDR files keep their format", r->path, r->line,
+                       keys[key].name, keys[key].words[r->values[key]], u->first != NULL ? u->first : "a texture",
+                       leat_format_text(u->first_format), more);
+}
+
+void rules_check_heeded(const rules *r, import_result *messages)
+{
+    for (uint32_t i = 0; i < r->file_count; ++i) {
+        for (uint32_t k = 0; k < r->files[i].rule_count; ++k) {
+            for (uint32_t key = 0; key < RULE_KEY_COUNT; ++key) {
+                unheeded_tell(&r->files[i].rules[k], (rule_key)key, messages);
+            }
+        }
+    }
+}
+
 uint32_t rules_count(const rules *r)
 {
     uint32_t count = 0;
@@ -327,7 +411,11 @@ void rules_free(rules *r)
 {
     for (uint32_t i = 0; i < r->file_count; ++i) {
         for (uint32_t k = 0; k < r->files[i].rule_count; ++k) {
-            free(r->files[i].rules[k].parts);
+            rule *one = &r->files[i].rules[k];
+            free(one->parts);
+            for (uint32_t key = 0; key < RULE_KEY_COUNT; ++key) {
+                free(one->unheeded[key].first);
+            }
         }
         free(r->files[i].rules);
         free(r->files[i].path);

@@ -9,6 +9,13 @@
 
 typedef enum rule_key { RULE_USE = 0, RULE_TEXTURE_FORMAT, RULE_MIPS, RULE_KEY_COUNT } rule_key;
 
+/* Textures that are not what a rule asks for; the first by name and format. */
+typedef struct rule_unheeded {
+    uint32_t count;
+    char *first; /* NULL with a count: there was no memory for it */
+    leat_format first_format;
+} rule_unheeded;
+
 /* One line. */
 typedef struct rule {
     const char *path; /* of its file; for messages */
@@ -19,6 +26,7 @@ typedef struct rule {
     bool matched; /* some texture */
     bool said[RULE_KEY_COUNT];
     uint32_t values[RULE_KEY_COUNT];
+    rule_unheeded unheeded[RULE_KEY_COUNT];
 } rule;
 
 typedef struct rules_file {
@@ -39,7 +47,7 @@ typedef struct rules {
 /* What holds for one texture, and which rule has said so (NULL: none). Rules live as long as `rules`. */
 typedef struct rules_answer {
     texture_settings settings;
-    const rule *by[RULE_KEY_COUNT];
+    rule *by[RULE_KEY_COUNT];
 } rules_answer;
 
 /* Reads one more file; the same path twice is the same file. What is wrong becomes errors in messages, and sets bad. */
@@ -50,6 +58,10 @@ void rules_parse(rules *r, const char *path, const uint8_t *bytes, size_t size, 
 bool rules_find(rules *r, const char *path, rules_answer *answer);
 /* Warns of those that matched nothing, in files whose folders are packed as a whole. */
 void rules_check_matched(const rules *r, import_result *messages);
+/* What has become of a texture for which the answer holds: DDS and HDR files keep their format, whatever is asked. */
+void rules_note_made(const rules_answer *answer, const char *name, const leat_pack_texture_metadata *made);
+/* Warns of that, once for each rule and key. */
+void rules_check_heeded(const rules *r, import_result *messages);
 uint32_t rules_count(const rules *r);
 /* "use=normal (a/leat.rules:3), mips=1 (leat.rules:1)": who has decided; "" where nobody has said anything. */
 void rules_describe(const rules_answer *answer, texture_usage by_material, texture_usage by_name, char *text,

@@ -45,7 +45,8 @@ float float_from_half(uint16_t half);
 void texture_chain_free(texture_chain *chain);
 
 /* texture_dds.c: hostile bytes of a DDS file to an asset without name; on false, *why says what is wrong. */
-bool texture_dds_read(const uint8_t *bytes, uint64_t size, texture_usage usage, import_asset *asset, const char **why);
+bool texture_dds_read(const uint8_t *bytes, uint64_t size, texture_usage usage, uint32_t mip_count_max,
+                      import_asset *asset, const char **why);
 /* The whole texture as a DDS file (malloc'ed), from the raw bytes of an asset. NULL: out of memory. */
 uint8_t *texture_dds_write(const leat_pack_texture_metadata *m, const uint8_t *raw, uint64_t raw_size, uint64_t *size);
 

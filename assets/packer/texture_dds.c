@@ -20,10 +20,11 @@ static void u32_put(uint8_t *bytes, uint32_t offset, uint32_t value)
     }
 }
 
-static void texels_copy(const dds *d, const uint8_t *data, import_asset *asset)
+/* The largest mip_count levels. */
+static void texels_copy(const dds *d, const uint8_t *data, uint32_t mip_count, import_asset *asset)
 {
     uint64_t at = 0;
-    for (uint32_t mip = d->mip_count; mip-- > 0;) {
+    for (uint32_t mip = mip_count; mip-- > 0;) {
         uint64_t size = pack_mip_size(d->format, d->width, d->height, 1, mip);
         if (at > 0) {
             asset->cuts[asset->cut_count++] = at;
@@ -39,20 +40,22 @@ static void texels_copy(const dds *d, const uint8_t *data, import_asset *asset)
     }
 }
 
-bool texture_dds_read(const uint8_t *bytes, uint64_t size, texture_usage usage, import_asset *asset, const char **why)
+bool texture_dds_read(const uint8_t *bytes, uint64_t size, texture_usage usage, uint32_t mip_count_max,
+                      import_asset *asset, const char **why)
 {
     dds d;
     *why = dds_header_read(bytes, size, usage == TEXTURE_USAGE_COLOR || usage == TEXTURE_USAGE_UNKNOWN, &d);
     if (*why != NULL) {
         return false;
     }
+    uint32_t mip_count = mip_count_max > 0 ? u32_min(d.mip_count, mip_count_max) : d.mip_count;
     leat_pack_texture_metadata *m = calloc(1, sizeof(*m));
     asset->type = LEAT_ASSET_TEXTURE;
     asset->metadata = m;
     asset->metadata_size = sizeof(*m);
-    asset->raw_size = pack_mips_size(d.format, d.width, d.height, d.layer_count, d.mip_count);
+    asset->raw_size = pack_mips_size(d.format, d.width, d.height, d.layer_count, mip_count);
     asset->raw = malloc(asset->raw_size);
-    asset->cuts = calloc(d.mip_count, sizeof(*asset->cuts));
+    asset->cuts = calloc(mip_count, sizeof(*asset->cuts));
     if (m == NULL || asset->raw == NULL || asset->cuts == NULL) {
         *why = "is too large for the memory that there is";
         return false;
@@ -62,13 +65,13 @@ bool texture_dds_read(const uint8_t *bytes, uint64_t size, texture_usage usage, 
     *m = (leat_pack_texture_metadata){
         .width = d.width,
         .height = d.height,
-        .mip_count = (uint16_t)d.mip_count,
+        .mip_count = (uint16_t)mip_count,
         .layer_count = (uint16_t)d.layer_count,
         .format = d.format,
         .flags = (usage == TEXTURE_USAGE_NORMAL ? LEAT_TEXTURE_NORMAL_MAP : 0) | (d.cube ? LEAT_TEXTURE_CUBE : 0) |
                  (alpha ? LEAT_TEXTURE_ALPHA : 0),
     };
-    texels_copy(&d, bytes + d.data, asset);
+    texels_copy(&d, bytes + d.data, mip_count, asset);
     return true;
 }
 

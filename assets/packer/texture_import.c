@@ -139,7 +139,8 @@ static bool dds_import(const import_image *image, const char *path, const textur
     import_asset asset = { 0 };
     const char *why = "";
     texture_usage_source source;
-    if (!texture_dds_read(image->bytes, image->size, usage_find(image, settings, &source), &asset, &why)) {
+    if (!texture_dds_read(image->bytes, image->size, usage_find(image, settings, &source), settings->mip_count_max,
+                          &asset, &why)) {
         import_asset_free(&asset);
         import_add_message(result, IMPORT_ERROR, "%s: %s", path, why);
         return false;

@@ -9,7 +9,7 @@
 typedef struct texture_settings {
     texture_usage usage; /* no guess: whatever the material and the texels say. UNKNOWN: not told */
     texture_format format;
-    uint32_t mip_count_max; /* 0: all. DDS keep what they have */
+    uint32_t mip_count_max; /* 0: all */
 } texture_settings;
 
 /* The bytes of an image file, or an image out of a model. usage UNKNOWN: by the name. path: what messages call it.

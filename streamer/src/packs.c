@@ -341,7 +341,10 @@ static leat_result open_mount(leat_streamer *s, pack_mount *mount, pack_slot *sl
                               leat_error *error)
 {
     bool loose = is_folder(path), watched = false;
-    watch_source watch = slot->options.watched ? watch_open(&s->log, path, loose) : (watch_source){ .fd = -1 };
+    watch_source watch = slot->options.watched ? watch_open(path, loose) : (watch_source){ .fd = -1 };
+    if (slot->options.watched && watch.fd < 0) {
+        watch_refused(&s->log, path, -watch.fd, "");
+    }
     slot_source source = { .path = path, .watch_fd = watch.fd };
     leat_result result = pack_slot_fill(s, slot, &source, &watched, error);
     if (watch.fd >= 0 && (result != LEAT_OK || !watched)) {

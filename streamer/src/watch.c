@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define EVENTS_SIZE 4096u
@@ -38,12 +39,13 @@ static bool is_name(const char *name, size_t size)
     return size > 0 && !(name[0] == '.' && (size == 1 || (size == 2 && name[1] == '.')));
 }
 
-static void not_watched(const leat_logger *log, const char *path, int os_error)
+void watch_refused(const leat_logger *log, const char *path, int os_error, const char *then)
 {
-    log_line(log, LEAT_LOG_WARNING, "%s: is not watched for changes (%s)%s", path, strerror(os_error),
-             os_error == EMFILE   ? "; raise fs.inotify.max_user_instances"
+    log_line(log, LEAT_LOG_WARNING, "%s: is not watched for changes (%s)%s%s", path, strerror(os_error),
+             os_error == EMFILE   ? "; raise fs.inotify.max_user_instances, or the limit of open files (ulimit -n)"
              : os_error == ENOSPC ? "; raise fs.inotify.max_user_watches"
-                                  : "");
+                                  : "",
+             then);
 }
 
 /* The watch of the folder around the path, or -errno. */
@@ -66,19 +68,18 @@ static int watch_around(int fd, const char *path, bool loose)
     return watch >= 0 ? watch : -errno;
 }
 
-watch_source watch_open(const leat_logger *log, const char *path, bool loose)
+watch_source watch_open(const char *path, bool loose)
 {
     watch_source source = { .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .around = -1 };
     if (source.fd < 0) {
-        not_watched(log, path, errno);
+        source.fd = -errno;
         return source;
     }
     source.around = watch_around(source.fd, path, loose);
     bool missing = source.around == -ENOENT || source.around == -ENOTDIR; /* it may come again */
     if (source.around < 0 && !missing && !loose) {
-        not_watched(log, path, -source.around);
         close(source.fd);
-        source.fd = -1;
+        source.fd = source.around;
     }
     return source;
 }
@@ -143,18 +144,25 @@ static leat_pack handle_of(const leat_streamer *s, uint32_t mount)
     return (leat_pack){ .index = mount, .generation = s->watches[mount].generation };
 }
 
-/* Closed first: there may be no more than this one. False: there is none any more. */
-static bool renew(leat_streamer *s, mount_watch *w, const char *path)
+static bool is_blind(const mount_watch *w)
 {
-    int folder_fd;
-    w->loose = folder_open(path, &folder_fd); /* by now */
-    if (w->loose) {
-        close(folder_fd);
+    return w->source.fd < 0;
+}
+
+/* Closed first: there may be no more than this one. If there is none any more, the watch stays stale. */
+static void renew(leat_streamer *s, mount_watch *w, const char *path)
+{
+    bool told = is_blind(w);
+    struct stat status;
+    w->loose = stat(path, &status) == 0 && S_ISDIR(status.st_mode); /* by now */
+    if (!is_blind(w)) {
+        close(w->source.fd);
     }
-    close(w->source.fd);
-    w->source = watch_open(&s->log, path, w->loose);
-    w->stale = false;
-    return w->source.fd >= 0;
+    w->source = watch_open(path, w->loose);
+    w->stale = is_blind(w);
+    if (is_blind(w) && !told) {
+        watch_refused(&s->log, path, -w->source.fd, "; until it can be, it is looked at twice a second");
+    }
 }
 
 /* Looks at the path, after a change of it. */
@@ -168,7 +176,7 @@ static void swap_watched(leat_streamer *s, mount_watch *w, leat_pack pack, uint6
     }
     w->lost = lost;
     w->stale |= lost; /* the folder around it may be another one by then */
-    uint64_t again_ns = lost ? WATCH_LOST_NS : result == LEAT_ERROR_FULL ? WATCH_AGAIN_NS : 0;
+    uint64_t again_ns = lost || is_blind(w) ? WATCH_LOST_NS : result == LEAT_ERROR_FULL ? WATCH_AGAIN_NS : 0;
     w->first_ns = w->due_ns = again_ns > 0 ? now_ns + again_ns : 0;
 }
 
@@ -182,19 +190,18 @@ static void tend(leat_streamer *s, uint32_t mount, uint64_t now_ns, uint64_t *ne
         unwatch(s, w);
         return;
     }
-    watch_news news = watch_take(&w->source, slot->path, w->loose);
+    watch_news news = is_blind(w) ? WATCH_NOTHING : watch_take(&w->source, slot->path, w->loose);
     if (news != WATCH_NOTHING) {
         watch_note(w, now_ns);
         w->stale |= news == WATCH_STALE;
     }
     bool due = w->due_ns != 0 && now_ns >= w->due_ns;
-    bool watched = !due || !w->stale || renew(s, w, slot->path);
+    if (due && w->stale) {
+        renew(s, w, slot->path);
+    }
     pack_release(s, slot);
     if (due) {
         swap_watched(s, w, pack, now_ns);
-    }
-    if (!watched) { /* this was its last look */
-        unwatch(s, w);
     }
     if (w->due_ns != 0) {
         *next_ns = u64_min(*next_ns, w->due_ns);
@@ -205,7 +212,7 @@ uint64_t watch_tend(leat_streamer *s, uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
     for (uint32_t i = 0; i < s->desc.pack_count_max; ++i) {
-        if (s->watches[i].source.fd >= 0) {
+        if (s->watches[i].generation != 0) {
             tend(s, i, now_ns, &next_ns);
         }
     }
@@ -224,7 +231,7 @@ void watch_set(leat_streamer *s, leat_pack pack, watch_source source, bool loose
 void watch_follow(leat_streamer *s, leat_pack pack)
 {
     mount_watch *w = &s->watches[pack.index];
-    if (w->source.fd >= 0 && w->generation == pack.generation) {
+    if (w->generation == pack.generation) {
         w->stale = true;
         w->first_ns = w->due_ns = u64_max(streamer_now(s), 1);
         watch_wake(s);

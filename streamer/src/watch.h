@@ -13,7 +13,8 @@
  * is set to another. So the folder around it is watched as well, for that one name. When a watched folder has gone, or
  * the kernel's queue ran over, which thing is watched where is not known any more: the descriptor is thrown away, and a
  * new one made before the swap looks at everything. Where there is nothing at the path now, the version before stays,
- * and the path is looked at again every WATCH_LOST_NS. */
+ * and the path is looked at again every WATCH_LOST_NS; so it is where no new descriptor can be had (the watch is
+ * blind), until one can. */
 #ifndef LEAT_WATCH_H
 #define LEAT_WATCH_H
 
@@ -22,18 +23,19 @@
 #define WATCH_QUIET_NS (10 * NS_PER_MS)
 #define WATCH_DELAY_MAX_NS (40 * NS_PER_MS)
 #define WATCH_AGAIN_NS (20 * NS_PER_MS) /* a swap that found no room is tried again */
-#define WATCH_LOST_NS (500 * NS_PER_MS) /* and one that found nothing at the path */
+#define WATCH_LOST_NS (500 * NS_PER_MS) /* and one that found nothing at the path, or no descriptor to watch it with   \
+                                         */
 
 /* An inotify descriptor, and the watch in it that is of the folder around the path. */
 typedef struct watch_source {
-    int fd; /* -1: not watched */
+    int fd; /* negative: not watched */
     int around; /* -1: none */
 } watch_source;
 
 /* Of a mount; the swap lock guards it. */
 typedef struct mount_watch {
     watch_source source;
-    uint32_t generation; /* of the mount's handle */
+    uint32_t generation; /* of the mount's handle; 0: there is no watch */
     bool loose; /* a folder */
     bool stale; /* what is watched is not what is at the path: the source is to be made anew */
     bool lost; /* nothing could be opened at the path, which was said */
@@ -47,9 +49,11 @@ typedef enum watch_news {
     WATCH_STALE = 2, /* or something that makes the source useless */
 } watch_news;
 
-/* Makes an inotify descriptor, and watches the folder around the path. A folder itself is watched by its scan. fd -1 if
- * it cannot be had, which is logged. */
-watch_source watch_open(const leat_logger *log, const char *path, bool loose);
+/* Makes an inotify descriptor, and watches the folder around the path. A folder itself is watched by its scan. The fd
+ * is -errno if it cannot be had. */
+watch_source watch_open(const char *path, bool loose);
+/* Logs that, with what to do, and what happens then ("": nothing). */
+void watch_refused(const leat_logger *log, const char *path, int os_error, const char *then);
 
 /* Takes what has come. */
 watch_news watch_take(const watch_source *source, const char *path, bool loose);

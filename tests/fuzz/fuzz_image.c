@@ -37,7 +37,7 @@ static void check_decode(const import_asset *a, const leat_pack_texture_metadata
     import_asset again = { 0 };
     const char *why = "";
     if (m->width <= TEXTURE_EDGE_MAX && m->height <= TEXTURE_EDGE_MAX) {
-        FUZZ_CHECK(texture_dds_read(dds, size, TEXTURE_USAGE_COLOR, &again, &why), "our own DDS is not read");
+        FUZZ_CHECK(texture_dds_read(dds, size, TEXTURE_USAGE_COLOR, 0, &again, &why), "our own DDS is not read");
         FUZZ_CHECK(again.raw_size == a->raw_size && memcmp(again.raw, a->raw, a->raw_size) == 0,
                    "a DDS does not come back");
     }

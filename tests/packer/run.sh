@@ -291,6 +291,26 @@ expect 0 "$leat" pack ruled/* -o again.leat --quiet # as the shell names them: t
 expect 0 "$leat" list again.leat
 listed BC4_UNORM '[0-9]* mips' deep/b.png
 
+echo "what a rule asks of DDS and HDR files in vain is said"
+mkdir vain
+printf '#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 4 +X 4\n' >vain/sky.hdr
+printf '\200\200\200\201%.0s' {1..16} >>vain/sky.hdr
+expect 0 "$leat" extract one.leat "$(sed 's,^content/,,;q' list)" -o vain/out --dds --quiet
+mv "$(find vain/out -name '*.dds')" vain/wall.dds
+rm -r vain/out
+cp vain/wall.dds vain/wall2.dds
+printf '* texture-format=rgba8\n*.dds mips=1\n' >vain/leat.rules
+for from in first cache; do
+    expect 0 "$leat" pack vain -o vain.leat --quiet --strict --cache "$PWD/vain.cache"
+    said 'warning: vain/leat.rules:1: texture-format=rgba8 does nothing for sky.hdr (RGBA16_FLOAT) and 2 more: DDS and HDR files keep their format'
+    [ "$(wc -l <err)" = 1 ] || { cat err; fail "from $from: not one line"; }
+done
+expect 0 "$leat" list vain.leat
+listed 'BC[13]_SRGB' '1 mip' wall.dds
+echo '*.[dh]d[sr] texture-format=auto' >>vain/leat.rules # whoever has read that says so
+expect 0 "$leat" pack vain -o vain.leat --quiet --strict
+[ ! -s err ] || { cat err; fail "a rule that asks nothing is a warning"; }
+
 echo "rules that are wrong are named before anything is packed"
 cp ruled.leat before.leat
 # wrong_rules SAID: what is in ruled/leat.rules ends the run.
@@ -576,6 +596,18 @@ cp "pair/$model.gltf" box.before
 expect 1 "$leat" extract uri.leat -o pair --gltf --force
 said "pair/$model.gltf: its .bin is there already, and is not a file"
 cmp "pair/$model.gltf" box.before || fail "--force has replaced half a model"
+
+echo "a disk that is full leaves what --force would replace"
+rm -r "pair/$model.bin"
+expect 0 "$leat" extract uri.leat -o pair --gltf --force
+[ "$(wc -c <"pair/$model.gltf")" -gt 1024 ] || fail "the .gltf is too small for this test"
+cp -r pair pair.before
+(ulimit -f 1; expect 1 "$leat" extract uri.leat -o pair --gltf --force) # room for the .bin, and not for the .gltf
+said "pair/$model.gltf: File too large"
+diff -r pair pair.before || fail "a full disk has cost the old pair, or left something"
+cp -r back back.before
+(ulimit -f 0; expect 1 "$leat" extract first.leat -o back --force)
+diff -r back back.before 2>/dev/null | grep -v ' is a fifo ' | grep . && fail "a full disk has cost old textures, or left something"
 
 echo "nothing is written outside the folder"
 expect 0 "$leat" list one.leat

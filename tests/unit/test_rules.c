@@ -262,6 +262,59 @@ static void any_bytes_are_rules_or_refused_in_words(void **state)
     assert_in_range(bad, 10, 20000);
 }
 
+/* DDS and HDR files keep their format: one warning for each rule and key, however many textures there are. */
+static void what_is_asked_in_vain_is_said_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        uint32_t format, width;
+        bool heeded;
+    } cases[] = {
+        { "use=color", LEAT_FORMAT_BC7_SRGB, 8, true },
+        { "use=color", LEAT_FORMAT_BC7_UNORM, 8, false },
+        { "use=color", LEAT_FORMAT_RGBA16_FLOAT, 8, true }, /* linear, as HDR is */
+        { "use=data", LEAT_FORMAT_BC1_SRGB, 8, false },
+        { "use=data", LEAT_FORMAT_BC1_UNORM, 8, true },
+        { "use=normal", LEAT_FORMAT_BC3_SRGB, 8, false },
+        { "use=normal", LEAT_FORMAT_BC5_SNORM, 8, true },
+        { "use=mask", LEAT_FORMAT_BC4_UNORM, 8, true },
+        { "use=mask", LEAT_FORMAT_BC1_UNORM, 8, false },
+        { "use=mask", LEAT_FORMAT_RGBA16_FLOAT, 8, false },
+        { "use=auto", LEAT_FORMAT_RGBA16_FLOAT, 8, true },
+        { "texture-format=bc", LEAT_FORMAT_BC6H_UFLOAT, 8, true },
+        { "texture-format=bc", LEAT_FORMAT_R8_UNORM, 8, false },
+        { "texture-format=bc", LEAT_FORMAT_RGBA8_SRGB, 8, false },
+        { "texture-format=bc", LEAT_FORMAT_RGBA8_SRGB, 3, true }, /* too small for blocks, which is said elsewhere */
+        { "texture-format=rgba8", LEAT_FORMAT_RGBA8_UNORM, 8, true },
+        { "texture-format=rgba8", LEAT_FORMAT_RGBA16_FLOAT, 8, false },
+        { "texture-format=rgba8", LEAT_FORMAT_BC1_SRGB, 8, false },
+        { "mips=1", LEAT_FORMAT_BC1_SRGB, 8, true },
+    };
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+        rules r = { 0 };
+        import_result messages = { 0 };
+        rules_answer answer;
+        leat_pack_texture_metadata made = { .width = cases[i].width, .height = 8, .format = cases[i].format };
+        char text[64], wanted[256];
+        snprintf(text, sizeof(text), "\n* %s\n", cases[i].rule);
+        read_text(&r, "src/leat.rules", text, &messages);
+        assert_true(rules_find(&r, "src/a.dds", &answer));
+        rules_note_made(&answer, "a.dds", &made);
+        rules_note_made(&answer, "b.dds", &made);
+        rules_check_heeded(&r, &messages);
+        snprintf(wanted, sizeof(wanted), "src/leat.rules:2: %s does nothing for a.dds (%s) and 1 more: ", cases[i].rule,
+                 leat_format_text((leat_format)cases[i].format));
+        if (messages.message_count != !cases[i].heeded ||
+            (!cases[i].heeded && strncmp(messages.messages[0].text, wanted, strlen(wanted)) != 0)) {
+            fail_msg("%s, %s: %s", cases[i].rule, leat_format_text((leat_format)cases[i].format),
+                     messages.message_count > 0 ? messages.messages[0].text : "nothing said");
+        }
+        rules_free(&r);
+        import_result_free(&messages);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +324,7 @@ int main(void)
         cmocka_unit_test(wrong_lines_are_named),
         cmocka_unit_test(more_than_there_may_be_is_refused),
         cmocka_unit_test(any_bytes_are_rules_or_refused_in_words),
+        cmocka_unit_test(what_is_asked_in_vain_is_said_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,13 +226,19 @@ static void dds_goes_there_and_back(void **state)
     uint8_t *file = texture_dds_write(&m, raw, raw_size, &size);
     import_asset asset = { 0 };
     const char *why = NULL;
-    assert_true(texture_dds_read(file, size, TEXTURE_USAGE_COLOR, &asset, &why));
+    assert_true(texture_dds_read(file, size, TEXTURE_USAGE_COLOR, 0, &asset, &why));
     const leat_pack_texture_metadata *got = asset.metadata;
     assert_int_equal(got->format, m.format);
     assert_int_equal(got->layer_count, 6);
     assert_true(got->flags & LEAT_TEXTURE_CUBE);
     assert_int_equal(asset.raw_size, raw_size);
     assert_memory_equal(asset.raw, raw, raw_size);
+    import_asset_free(&asset);
+    assert_true(texture_dds_read(file, size, TEXTURE_USAGE_COLOR, 2, &asset, &why));
+    got = asset.metadata;
+    assert_int_equal(got->mip_count, 2); /* the largest, which are last */
+    assert_int_equal(asset.raw_size, pack_mips_size(m.format, m.width, m.height, m.layer_count, 2));
+    assert_memory_equal(asset.raw, raw + raw_size - asset.raw_size, asset.raw_size);
     import_asset_free(&asset);
     free(file);
     free(raw);
@@ -258,7 +264,7 @@ static void hostile_dds_is_refused_or_read(void **state)
         }
         import_asset asset = { 0 };
         const char *why = NULL;
-        bool ok = texture_dds_read(copy, cut, TEXTURE_USAGE_UNKNOWN, &asset, &why);
+        bool ok = texture_dds_read(copy, cut, TEXTURE_USAGE_UNKNOWN, 0, &asset, &why);
         assert_true(ok != (why != NULL));
         assert_false(ok && round < size);
         import_asset_free(&asset);

@@ -285,6 +285,36 @@ static void no_more_instances_is_said(void **state)
     size_is(f, "one", 1);
 }
 
+/* The old descriptor is closed before the new one is asked for, and somebody else may have taken its place. */
+static void instances_that_run_out_later_are_asked_for_again(void **state)
+{
+    fixture *f = *state;
+    make_folder(f, "m");
+    write_file(f, "m/one", 1);
+    make_folder(f, "next");
+    write_file(f, "next/one", 2);
+    mount(f, "m");
+    kernel.init_fails = EMFILE;
+    move(f, "m", "old"); /* what is watched is another folder now */
+    move(f, "next", "m");
+    pass(f, SOON);
+    told(f, 1, 0, 0);
+    write_file(f, "m/one", 3); /* unseen, and found by a look */
+    pass(f, 4 * WATCH_LOST_NS);
+    told(f, 1, 0, 0);
+    size_is(f, "one", 3);
+    assert_int_equal(lines_with(f, "is not watched for changes"), 1); /* however often it was tried */
+    kernel.init_fails = 0;
+    pass(f, WATCH_LOST_NS + SOON);
+    write_file(f, "m/one", 4); /* and now it is seen */
+    pass(f, SOON);
+    told(f, 1, 0, 0);
+    size_is(f, "one", 4);
+    uint32_t watches = kernel.watches;
+    pass(f, 4 * WATCH_LOST_NS);
+    assert_int_equal(kernel.watches, watches); /* there are no more looks without a cause */
+}
+
 /* A streamer with threads whose watching one cannot be had, and then can. */
 static void no_more_threads_is_said(void **state)
 {
@@ -488,6 +518,7 @@ int main(void)
         TEST(no_more_watches_is_said_and_the_pack_is_open),
         TEST(watches_that_run_out_later_are_said_once),
         TEST(no_more_instances_is_said),
+        TEST(instances_that_run_out_later_are_asked_for_again),
         TEST(no_more_threads_is_said),
         TEST(who_is_watched_is_known_by_handle),
         TEST(a_folder_that_is_built_anew_is_found),
