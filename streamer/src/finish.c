@@ -82,6 +82,12 @@ bool finish_fetch(void *streamer, const decode_task *task, struct iovec *parts, 
     return file_read_cached(&slot->file, task->record->file_offset, parts, part_count);
 }
 
+/* As a trace tells it: of a stepped run, whose clock is virtual, it must be the same each time. */
+static uint64_t traced_ns(const leat_streamer *s, const decode_task *task)
+{
+    return s->desc.stepped ? 0 : task->time_ns;
+}
+
 static void count_task(leat_streamer *s, const decode_task *task)
 {
     counters *c = &s->counters;
@@ -89,7 +95,7 @@ static void count_task(leat_streamer *s, const decode_task *task)
         count_add(&c->chunks_skipped, 1);
         return;
     }
-    trace_point(s, TRACE_CHUNK, task->chunk, 0, task->time_ns, (uint64_t)task->worker << 32 | task->read);
+    trace_point(s, TRACE_CHUNK, task->chunk, 0, traced_ns(s, task), (uint64_t)task->worker << 32 | task->read);
     count_add(&c->chunks_decoded, 1);
     count_add(&c->bytes_packed, task->record->packed_size);
     count_add(&c->bytes_unpacked, task->record->raw_size);
@@ -107,7 +113,7 @@ static void end_outputs(leat_streamer *s, const decode_task *task)
 {
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
         request *r = &s->requests[o->request];
-        trace_point(s, TRACE_DECODED, o->request, r->generation, task->time_ns, task->worker);
+        trace_point(s, TRACE_DECODED, o->request, r->generation, traced_ns(s, task), task->worker);
         if (!task->skipped && task->result != LEAT_OK) {
             request_fail(s, r, o->request, task->result, 0, task->chunk);
         }

@@ -409,7 +409,9 @@ leat_result leat_pack_open(leat_streamer *s, const char *path, const leat_pack_d
     *pack = (leat_pack){ 0 };
     leat_error local;
     leat_error *error = desc != NULL && desc->error != NULL ? desc->error : &local;
-    leat_result result = open_new(s, path, desc, pack, error);
+    leat_result result = path == NULL || path[0] == '\0'
+                             ? error_set(error, LEAT_ERROR_ARGUMENT, 0, "leat_pack_open: the path is empty")
+                             : open_new(s, path, desc, pack, error);
     if (result != LEAT_OK && error == &local) { /* words that the caller did not ask for */
         log_line(&s->log, LEAT_LOG_ERROR, "%s", error->text);
     }

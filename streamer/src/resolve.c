@@ -89,8 +89,6 @@ static void resolve_defaults(leat_desc *d)
     default_u64(&d->memory_bytes_max, MEMORY_BYTES_DEFAULT);
     default_u64(&d->pool_bytes, u64_max(u64_min(POOL_BYTES_DEFAULT, d->memory_bytes_max / 4), POOL_BYTES_MIN));
     default_u64(&d->lent_bytes, u64_max(d->memory_bytes_max / 2, LENT_BYTES_MIN));
-    d->pool_bytes = align_down(d->pool_bytes, REGION_UNIT);
-    d->lent_bytes = align_down(d->lent_bytes, REGION_UNIT);
     default_u32(&d->request_count_max, REQUEST_COUNT_DEFAULT);
     default_u32(&d->batch_count_max, BATCH_COUNT_DEFAULT);
     default_u32(&d->pack_count_max, PACK_COUNT_DEFAULT);
@@ -176,6 +174,8 @@ leat_result desc_resolve(const leat_desc *desc, leat_desc *d, leat_error *error)
     if (result != LEAT_OK) {
         return result;
     }
+    d->pool_bytes = align_down(d->pool_bytes, REGION_UNIT);
+    d->lent_bytes = align_down(d->lent_bytes, REGION_UNIT);
     if (d->pool_bytes + d->lent_bytes > d->memory_bytes_max) {
         return error_set(
             error, LEAT_ERROR_ARGUMENT, 0,

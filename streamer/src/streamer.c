@@ -12,6 +12,7 @@
 
 #include <leat/sim.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -209,7 +210,12 @@ static leat_result create_all(leat_streamer *s, leat_error *error)
     s->io_ops->info(s->io, &s->info);
     log_line(&s->log, LEAT_LOG_INFO, "reading with %s", s->info.backend_text);
     pump_publish(s, streamer_now(s)); /* leat_estimate may be asked before the first round */
-    return start_io_thread(s) ? LEAT_OK : error_set(error, LEAT_ERROR_OS, 0, "cannot start the I/O thread");
+    if (start_io_thread(s)) {
+        return LEAT_OK;
+    }
+    int cause = errno;
+    return error_set(error, LEAT_ERROR_OS, cause,
+                     "cannot start the I/O thread: %s; see RLIMIT_NPROC, pids.max, RLIMIT_AS", strerror(cause));
 }
 
 static leat_result create(const leat_desc *resolved, leat_streamer **streamer, leat_error *error)

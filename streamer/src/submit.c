@@ -284,7 +284,7 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
     submission sub = { .ticket = atomic_load_explicit(&s->ticket, memory_order_relaxed),
                        .now_ns = streamer_now(s),
                        .wake = WAKE_WORK };
-    leat_result result = LEAT_OK;
+    leat_result result = descs != NULL || count == 0 ? LEAT_OK : LEAT_ERROR_ARGUMENT;
     uint32_t done = 0;
     while (done < count && result == LEAT_OK) {
         uint32_t size = group_size(descs + done, count - done);
@@ -304,6 +304,9 @@ leat_result leat_submit(leat_streamer *s, const leat_read_desc *descs, uint32_t 
 
 leat_result leat_read(leat_streamer *s, const leat_read_desc *desc, leat_request *request_out)
 {
+    if (request_out != NULL) {
+        *request_out = (leat_request){ 0 };
+    }
     return leat_submit(s, desc, 1, request_out, NULL);
 }
 
@@ -475,6 +478,9 @@ static leat_result select_and_push(leat_streamer *s, const leat_selection *selec
     if (selection == NULL || (selection->tag_mask == 0 && selection->batch.generation == 0 &&
                               selection->pack.generation == 0 && !selection->all)) {
         return LEAT_ERROR_ARGUMENT; /* an empty selection is more often a mistake than a wish */
+    }
+    if ((selection->tag & ~selection->tag_mask) != 0) {
+        return LEAT_ERROR_ARGUMENT; /* no request fits; where the mask was forgotten, far too many would */
     }
     if ((selection->batch.generation != 0 &&
          !(handles_flags(&s->batch_handles, selection->batch.index, selection->batch.generation) & HANDLE_FLAG_LIVE)) ||

@@ -1,6 +1,7 @@
 /* threads.c - see threads.h. */
 #include "threads.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -22,12 +23,14 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(thread, NULL, run, argument) == 0;
+    int cause = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started) {
+    if (cause == 0) {
         pthread_setname_np(*thread, name);
+    } else {
+        errno = cause;
     }
-    return started;
+    return cause == 0;
 }
 
 #define HOPELESS_S 2 /* no read of a device that works takes so long */

@@ -14,7 +14,8 @@
  * reads. Shares of the processor stay what they are. */
 #define THREAD_SLICE_NS_SHORT (NS_PER_MS / 5)
 
-/* Starts a thread under a name of at most 15 bytes; false if there is none to be had. */
+/* Starts a thread under a name of at most 15 bytes; false, and errno says why, if there is
+ * none to be had. */
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, const char *name);
 
 /* Waits for its end; hopeless: only so long that what it may be doing is over, and false if it still is not. */

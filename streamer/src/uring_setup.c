@@ -28,6 +28,7 @@ const char *ring_refusal(int cause)
            : cause == ENOSYS ? "not in this kernel (or hidden by seccomp)"
            : cause == EACCES ? "forbidden by a security module"
            : cause == ENOMEM ? "refused for lack of locked memory (RLIMIT_MEMLOCK)"
+           : cause == EMFILE ? "refused for lack of file descriptors (RLIMIT_NOFILE)"
                              : strerror(cause);
 }
 

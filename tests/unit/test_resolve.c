@@ -116,7 +116,9 @@ static void fields_have_bounds(void **state)
             memcpy((uint8_t *)&desc + rows[i].offset, &values[k], rows[i].wide ? 8 : 4);
             assert_int_equal(desc_resolve(&desc, &d, &error), LEAT_ERROR_ARGUMENT);
             assert_int_equal(error.result, LEAT_ERROR_ARGUMENT);
-            assert_non_null(strstr(error.text, rows[i].name));
+            char said[64]; /* with the value that was given, not one that was rounded since */
+            snprintf(said, sizeof(said), "leat_desc.%s is %llu;", rows[i].name, (unsigned long long)values[k]);
+            assert_non_null(strstr(error.text, said));
         }
     }
 }

@@ -380,7 +380,13 @@ static void full_and_misuse_are_answers(void **state)
         assert_int_equal(leat_read(f->s, &read, &handles[i]), LEAT_OK);
     }
     assert_int_equal(leat_read(f->s, &read, NULL), LEAT_ERROR_FULL);
-    assert_int_equal(leat_read(f->s, &(leat_read_desc){ 0 }, NULL), LEAT_ERROR_STALE);
+    leat_request none = handles[0];
+    assert_int_equal(leat_read(f->s, &(leat_read_desc){ 0 }, &none), LEAT_ERROR_STALE);
+    assert_true(none.index == 0 && none.generation == 0); /* and no handle that somebody might cancel */
+    uint32_t taken = UINT32_MAX;
+    assert_int_equal(leat_submit(f->s, NULL, 1, NULL, &taken), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(taken, 0);
+    assert_int_equal(leat_submit(f->s, NULL, 0, NULL, NULL), LEAT_OK);
     read.priority = (leat_priority)9;
     assert_int_equal(leat_read(f->s, &read, NULL), LEAT_ERROR_ARGUMENT);
     read.priority = LEAT_NORMAL;
@@ -400,6 +406,12 @@ static void full_and_misuse_are_answers(void **state)
     assert_int_equal(leat_read(f->s, &read, NULL), LEAT_ERROR_TOO_SMALL);
     assert_int_equal(leat_cancel(f->s, (leat_request){ 0 }), LEAT_ERROR_STALE);
     assert_int_equal(leat_cancel(f->s, (leat_request){ .index = 1u << 30, .generation = 1 }), LEAT_ERROR_STALE);
+    /* A tag beyond its mask fits no request; without a mask, beside a pack, all of the pack would end. */
+    leat_selection unmasked[] = { { .tag = 5, .pack = f->handle }, { .tag_mask = 0xf0, .tag = 0x15 } };
+    for (uint32_t i = 0; i < COUNT_OF(unmasked); ++i) {
+        assert_int_equal(leat_cancel_where(f->s, &unmasked[i]), LEAT_ERROR_ARGUMENT);
+        assert_int_equal(leat_reprioritise_where(f->s, &unmasked[i], LEAT_HIGH, 0), LEAT_ERROR_ARGUMENT);
+    }
     assert_int_equal(leat_cancel_where(f->s, &(leat_selection){ .all = true }), LEAT_OK);
     uint8_t seen[8] = { 0 };
     uint32_t by_type[8] = { 0 };
@@ -577,6 +589,10 @@ static void layers_hide_and_reveal(void **state)
     leat_pack_desc bad = { .error = &error, .watch = (leat_switch)(LEAT_ON + 1) };
     assert_int_equal(leat_pack_open(f->s, f->path, &bad, &none), LEAT_ERROR_ARGUMENT);
     assert_non_null(strstr(error.text, "leat_pack_desc.watch is 3"));
+    bad.watch = LEAT_DEFAULT;
+    assert_int_equal(leat_pack_open(f->s, "", &bad, &none), LEAT_ERROR_ARGUMENT);
+    assert_int_equal(leat_pack_open(f->s, NULL, &bad, &none), LEAT_ERROR_ARGUMENT); /* a variable that is not set */
+    assert_non_null(strstr(error.text, "path is empty"));
     assert_int_not_equal(leat_pack_open(f->s, "/dev/null", &(leat_pack_desc){ .error = &error }, &none), LEAT_OK);
     fixture_close(f);
 }

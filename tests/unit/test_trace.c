@@ -292,6 +292,27 @@ static void keep_log(leat_log_level level, const char *text, void *user)
     snprintf(logged, sizeof(logged), "%s", text);
 }
 
+/* With the same calls and the same seed a stepped run is the same, and so is what its trace says: nothing in it is of
+ * this machine's clock. */
+static void a_stepped_trace_is_the_same_each_time(void **state)
+{
+    (void)state;
+    char *traces[2];
+    for (uint32_t i = 0; i < COUNT_OF(traces); ++i) {
+        run r;
+        run_begin(&r, 1u << 16);
+        assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
+        read_all_assets(&r);
+        assert_int_equal(leat_trace_stop(r.f.s, r.path, NULL), LEAT_OK);
+        traces[i] = contents(r.path);
+        run_end(&r);
+    }
+    assert_true(count_in(traces[0], "\"decoded\"") >= ASSETS);
+    assert_int_equal(strcmp(traces[0], traces[1]), 0); /* too long to be printed */
+    free(traces[0]);
+    free(traces[1]);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -324,6 +345,7 @@ int main(void)
         cmocka_unit_test(what_began_before_is_left_out),
         cmocka_unit_test(times_keep_their_nanoseconds),
         cmocka_unit_test(what_is_no_file_is_not_removed),
+        cmocka_unit_test(a_stepped_trace_is_the_same_each_time),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@
  * leat_destroy.
  *
  * ERRORS are leat_result values. Misuse that a program can survive (a stale handle, a full queue, a bad range) is an
- * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event.
+ * error value as well. Bytes from packs are hostile: whatever they hold, a request ends with an event. NULL is for
+ * where a declaration says so: elsewhere it crashes, as in libc.
  *
  * Descs and structs are zero-initialised by the caller, and grow only with the soname. All sizes are bytes, all times
  * nanoseconds of CLOCK_MONOTONIC (of a stepped streamer: of the caller's clock, leat_tick). Since 0.1 where nothing else is said.
@@ -311,6 +312,7 @@ typedef enum leat_priority {
 
 struct leat_sim_desc; /* leat/sim.h */
 
+/* A field out of its range is refused (ARGUMENT), and the error's text names the range. */
 typedef struct leat_desc {
     leat_allocator allocator; /* both functions, or neither: posix_memalign and free */
     leat_logger logger;
@@ -321,9 +323,11 @@ typedef struct leat_desc {
     uint32_t io_thread_count; /* of the threads backend; 0: 16 */
     bool stepped; /* no threads at all: leat_update does the work of all stages, and leat_tick.now_ns is the clock */
 
-    uint64_t memory_bytes_max; /* pool + lent memory + tables; 0: 160 MiB. Indices of packs come on top. */
+    uint64_t memory_bytes_max; /* pool_bytes and lent_bytes together are refused above this; 0: 160 MiB. Tables (some 14 MiB at the
+                                  defaults; 300 bytes a request) and indices of packs come on top: the sum is
+                                  leat_stats.memory_bytes */
     uint64_t pool_bytes;       /* fixed-buffer pool that reads land in; 0: 32 MiB, at most a quarter of memory_bytes_max */
-    uint64_t lent_bytes;       /* memory for LEAT_BIND_LEAT; 0: half of memory_bytes_max */
+    uint64_t lent_bytes;       /* memory for LEAT_BIND_LEAT; 0: half of memory_bytes_max. Both in whole 2 MiB */
     uint32_t request_count_max; /* 0: 16384; up to 2^22 */
     uint32_t batch_count_max;   /* 0: 1024 */
     uint32_t pack_count_max;    /* 0: 64 */
@@ -420,7 +424,7 @@ typedef struct leat_pack_desc {
  * one line is logged and leat_pack_swap does it by hand. A folder that is itself removed or renamed keeps its last list
  * until something else has its path (a folder built anew, a link set to another): that is listed then.
  *
- * Errors: ARGUMENT (watch), NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
+ * Errors: ARGUMENT (watch; no path), NOT_FOUND, OS, FORMAT, VERSION, DAMAGED, TRUNCATED, LIMIT, MEMORY, FULL. */
 LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
                                                leat_pack *pack);
 
@@ -602,7 +606,7 @@ typedef struct leat_read_desc {
  * TOO_SMALL, LIMIT (LEAT_BIND_LEAT, and larger than lent_bytes). Assets without bytes are READY at the next update. */
 LEAT_API LEAT_CHECK leat_result leat_submit(leat_streamer *streamer, const leat_read_desc *descs, uint32_t count,
                                             leat_request *requests, uint32_t *taken);
-/* One request. request may be NULL. */
+/* One request. request may be NULL; on error it is the null handle. */
 LEAT_API LEAT_CHECK leat_result leat_read(leat_streamer *streamer, const leat_read_desc *desc, leat_request *request);
 
 /* Answers NEEDS_MEMORY with ordinary cached memory of at least the event's size; with less, the request ends as FAILED with
@@ -639,8 +643,8 @@ LEAT_API leat_result leat_reprioritise_many(leat_streamer *streamer, const leat_
                                             uint32_t *taken);
 
 /* Many requests at once: those that fit all criteria which are not zero. Applied by the I/O thread, in order with the
- * submissions of this thread; requests submitted later are not touched. Errors: ARGUMENT (no criterion), STALE (a batch or
- * pack that has ended), FULL. */
+ * submissions of this thread; requests submitted later are not touched. Errors: ARGUMENT (no criterion; a tag with bits that
+ * are not in tag_mask), STALE (a batch or pack that has ended), FULL. */
 typedef struct leat_selection {
     uint64_t tag_mask, tag; /* (request tag & tag_mask) == tag, if tag_mask is not 0 */
     leat_batch batch;
