@@ -9,8 +9,8 @@
 #
 # Builds the preset `coverage` (gcc, nothing optimised, assertions compiled out: the branch that ends the program is
 # taken in no right one) in build/coverage or $LEAT_BUILD_DIR/coverage, runs the unit tests and those with hostile bytes
-# (ctest labels `unit` and `hostile`), and prints a table of streamer/src. The simulator is not counted: it is built from
-# other sources, with bugs planted in them. Takes about two minutes on two cores.
+# (ctest labels `unit` and `hostile`), and prints a table of streamer/src. Simulator and interleaving are not counted:
+# they are built from other sources, with bugs planted in them. Takes about two minutes on two cores.
 #
 # The goals: all branches of what checks bytes, settings and paths; 95 % of the branches of scheduler and window; 90 % of
 # all lines. Exit code: 0 they are reached; 1 they are not, or a test failed; 2 it cannot run.
@@ -50,7 +50,7 @@ fi
 
 # The counts of one branch lie where the compiler put its code, so gcov looks at the objects of the library alone.
 counts=$folder/coverage.json
-gcovr --root "$root" --filter "$root/streamer/src/" --exclude-directories '.*/tests/sim/.*' --json "$counts" \
+gcovr --root "$root" --filter "$root/streamer/src/" --exclude-directories '.*/tests/(sim|interleave)/.*' --json "$counts" \
     "$folder" >/dev/null
 if [ "$missing" = yes ]; then
     gcovr --root "$root" --add-tracefile "$counts" --txt
