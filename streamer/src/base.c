@@ -1,6 +1,7 @@
 /* base.c - see base.h. */
 #include "base.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 
 #include <leat/leat.h>
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

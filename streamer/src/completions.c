@@ -7,7 +7,6 @@
 #include "streamer.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define REAP_BATCH_MAX 64u
 

@@ -98,7 +98,6 @@ typedef struct io_desc {
 typedef struct io_stats {
     uint64_t submit_calls; /* system calls made to submit */
     uint64_t wait_calls; /* system calls made to wait or reap */
-    uint64_t wake_calls;
     uint64_t sqpoll_wakeups; /* of submit_calls: those that woke the kernel's submitting thread */
     uint64_t cq_overflows; /* how often completions were found that the queue had no room for */
     uint64_t ring_losses;

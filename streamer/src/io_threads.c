@@ -19,7 +19,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -54,7 +53,7 @@ struct io_backend {
     uint32_t completion_head, completion_count;
     bool waiting; /* the I/O thread sleeps: the next completion writes to event_fd */
 
-    _Atomic uint64_t wait_calls, submit_calls, wake_calls;
+    _Atomic uint64_t wait_calls, submit_calls;
 };
 
 static void ring_push(io_backend *io, read_ring *ring, const io_read *item)
@@ -348,15 +347,13 @@ static void threads_nap(io_backend *io)
 
 static bool threads_wake(io_backend *io)
 {
-    atomic_fetch_add_explicit(&io->wake_calls, 1, memory_order_relaxed);
     return event_fd_signal(io->event_fd);
 }
 
 static void threads_stats(const io_backend *io, io_stats *stats)
 {
     *stats = (io_stats){ .submit_calls = atomic_load_explicit(&io->submit_calls, memory_order_relaxed),
-                         .wait_calls = atomic_load_explicit(&io->wait_calls, memory_order_relaxed),
-                         .wake_calls = atomic_load_explicit(&io->wake_calls, memory_order_relaxed) };
+                         .wait_calls = atomic_load_explicit(&io->wait_calls, memory_order_relaxed) };
 }
 
 uint32_t io_threads_running(const io_backend *io)

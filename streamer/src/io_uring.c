@@ -191,7 +191,6 @@ static void handle_wake(io_backend *io, const struct io_uring_cqe *cqe)
 
 static bool uring_wake(io_backend *io)
 {
-    atomic_fetch_add_explicit(&io->wake_calls, 1, memory_order_relaxed);
     /* Sequentially consistent on both sides (spin): either it sees the flag, or we see that it looks at the eventfd. */
     atomic_store_explicit(&io->woken, true, memory_order_seq_cst);
     return !atomic_load_explicit(&io->asleep, memory_order_seq_cst) || event_fd_signal(io->event_fd);
@@ -527,7 +526,6 @@ static void uring_nap(io_backend *io)
 static void uring_stats(const io_backend *io, io_stats *stats)
 {
     *stats = io->stats;
-    stats->wake_calls = atomic_load_explicit(&io->wake_calls, memory_order_relaxed);
     if (io->ring_made) {
         stats->sq_ready = io_uring_sq_ready(&io->ring);
         stats->sq_space = io_uring_sq_space_left(&io->ring);

@@ -30,9 +30,6 @@ typedef struct mpsc_list {
     _Alignas(CACHE_LINE_SIZE) _Atomic uint32_t head;
 } mpsc_list;
 
-/* Finds the link of an object by its number. */
-typedef mpsc_link *(*mpsc_link_of)(void *owner, uint32_t index);
-
 static inline void mpsc_init(mpsc_list *list)
 {
     atomic_init(&list->head, MPSC_END);

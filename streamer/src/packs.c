@@ -9,7 +9,6 @@
 #include "streamer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -208,9 +207,9 @@ static leat_result read_index(leat_streamer *s, pack_slot *slot, leat_error *err
     if (result != LEAT_OK) {
         return result;
     }
-    slot->index_size = header.index_size;
+    slot->index_size = u64_max(header.index_size, 1); /* a pack of nothing has an index of no bytes */
     slot->content_hash = header.content_hash;
-    slot->index_bytes = memory_allocate_uncleared(&s->memory, header.index_size, 1, LEAT_PACK_ALIGNMENT);
+    slot->index_bytes = memory_allocate_uncleared(&s->memory, slot->index_size, 1, LEAT_PACK_ALIGNMENT);
     uint64_t asset_count = header.sections[LEAT_PACK_SECTION_ASSETS].size / sizeof(leat_pack_asset_record);
     if (slot->index_bytes == NULL || !allocate_directory(s, slot, asset_count)) {
         return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory for its index of %llu bytes", slot->path,

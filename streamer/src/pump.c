@@ -7,15 +7,7 @@
 
 #include "threads.h"
 
-#include <string.h>
-
 #define SWEEP_ALL UINT64_MAX
-
-mpsc_link *returned_link(void *streamer, uint32_t index)
-{
-    leat_streamer *s = streamer;
-    return &s->reads[index].returned;
-}
 
 /* ---- Queueing ---- */
 

@@ -17,8 +17,6 @@
  */
 #include "streamer.h"
 
-#include <string.h>
-
 #define CACHED_SCORE_MAX 16u
 #define CACHED_SCORE_HALF 8u
 #define CACHED_SKIP 15u /* reads between two questions about the page cache, once the answer is settled */

@@ -15,8 +15,6 @@
 
 #include "bounds.h"
 
-#include <string.h>
-
 #define PAGE_NODE_COUNT (1u << SCHED_PAGE_BITS)
 #define HEAP_COUNT (SCHED_CLASS_COUNT * LEAT_CLIENT_COUNT)
 #define CHILD_COUNT 4u

@@ -100,7 +100,7 @@ void streamer_wake(leat_streamer *s, wake_kind kind)
 void streamer_wake_owed(leat_streamer *s)
 {
     if (atomic_load_explicit(&s->wake_owed, memory_order_seq_cst) &&
-        atomic_exchange_explicit(&s->wake_owed, false, memory_order_acq_rel)) {
+        atomic_exchange_explicit(&s->wake_owed, false, memory_order_seq_cst)) {
         wake(s, false);
     }
 }
@@ -126,7 +126,9 @@ void streamer_wake_for_returned(leat_streamer *s)
 void sleep_forget_owed(leat_streamer *s)
 {
     if (atomic_load_explicit(&s->wake_owed, memory_order_relaxed)) {
-        atomic_exchange_explicit(&s->wake_owed, false, memory_order_acq_rel);
+        /* Sequentially consistent, as the look at the mail behind it is: who finds it owed already posts and is gone,
+         * so either that look sees the post, or the poster sees that nothing is owed any more, and says so anew. */
+        atomic_store_explicit(&s->wake_owed, false, memory_order_seq_cst);
     }
 }
 

@@ -10,8 +10,6 @@
 #include "resolve.h"
 #include "threads.h"
 
-#include <leat/sim.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -227,6 +225,10 @@ static leat_result create(const leat_desc *resolved, leat_streamer **streamer, l
     }
     s->desc = *resolved;
     s->desc.error = NULL;
+    if (resolved->sim != NULL) {
+        s->sim = *resolved->sim;
+        s->desc.sim = &s->sim;
+    }
     s->owner = getpid();
     s->log = resolved->logger;
     s->memory_live = sizeof(*s);
@@ -234,8 +236,8 @@ static leat_result create(const leat_desc *resolved, leat_streamer **streamer, l
                           .bytes_live = &s->memory_live,
                           .huge_pages = resolved->huge_pages != LEAT_OFF };
     atomic_init(&s->counters.decode_rate, DECODE_BYTES_PER_SECOND_GUESS);
-    if (resolved->backend == LEAT_BACKEND_SIM && resolved->sim != NULL && resolved->sim->decode_bytes_per_second != 0) {
-        s->step_decode_rate = resolved->sim->decode_bytes_per_second;
+    if (resolved->backend == LEAT_BACKEND_SIM && s->sim.decode_bytes_per_second != 0) {
+        s->step_decode_rate = s->sim.decode_bytes_per_second;
         atomic_init(&s->counters.decode_rate, s->step_decode_rate);
     }
     s->decode_bytes_high = u64_min(u64_max(DECODE_BYTES_HIGH, resolved->worker_count * DECODE_BYTES_HIGH_PER_WORKER),

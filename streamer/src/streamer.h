@@ -45,6 +45,8 @@
 #include "watch.h"
 #include "window.h"
 
+#include <leat/sim.h>
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -311,9 +313,11 @@ typedef struct ended_object {
 struct leat_streamer {
     /* constant after create */
     leat_desc desc;
+    leat_sim_desc sim; /* which desc.sim names, if one was given */
     leat_logger log;
     memory memory;
-    uint64_t memory_live;
+    uint64_t memory_live; /* changes, by atomic adds of whoever opens and closes; leat_stats tells it */
+    pid_t owner; /* the process that created it: a forked child has none of its threads */
     leat_info info;
     const io_ops *io_ops;
     io_backend *io;
@@ -329,7 +333,6 @@ struct leat_streamer {
     handle_table request_handles;
     request *requests;
     handle_table batch_handles;
-    pid_t owner; /* the process that created it: a forked child has none of its threads */
     batch *batches;
     pack_mount *mounts; /* pack_count_max */
     pack_slot *packs; /* slot_count: one for each mount, and SPARE_SLOT_COUNT */
@@ -543,7 +546,6 @@ void reads_push_tasks(leat_streamer *s, decode_task **tasks, uint32_t count); /*
 /* completions.c */
 bool reads_reap(leat_streamer *s, uint64_t now_ns);
 bool reads_take_back(leat_streamer *s, uint64_t now_ns);
-mpsc_link *returned_link(void *streamer, uint32_t index);
 
 bool finish_wanted(void *streamer, const decode_output *output);
 bool finish_fetch(void *streamer, const decode_task *task, struct iovec *parts, uint32_t part_count);

@@ -6,8 +6,6 @@
  * command queue, and "full" is an answer. */
 #include "streamer.h"
 
-#include <string.h>
-
 #define SUBMIT_GROUP 16u /* requests whose slots are taken together */
 #define FETCH_AHEAD 64u /* handles of an array whose slots are fetched while one is looked at */
 

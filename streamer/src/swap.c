@@ -12,8 +12,6 @@
  * updates never takes it. */
 #include "streamer.h"
 
-#include <string.h>
-
 /* Shows `slot` instead of `old`. False: the pack was closed meanwhile. */
 static bool show(leat_streamer *s, pack_slot *old, pack_slot *slot, const reload_changes *changes)
 {

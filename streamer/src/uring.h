@@ -92,7 +92,6 @@ struct io_backend {
     io_stats stats;
 
     /* any thread */
-    _Atomic uint64_t wake_calls;
     _Atomic bool woken; /* wake() was called; pairs with `asleep` */
     _Atomic bool asleep; /* the I/O thread looks at the eventfd, not at `woken` */
     pthread_mutex_t lock;

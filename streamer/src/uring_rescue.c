@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define END_WAIT_MS_MAX                                                                                                \
     5000 /* a forked child may hold the ring as well: then it never ends, and its reads are long over */

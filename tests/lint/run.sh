@@ -70,5 +70,25 @@ for header in streamer/include/leat/*.h; do
     done
 done
 
+# What is shown in C is C: example NAME ALONG < LINES. ALONG: declarations that the lines take for granted.
+example()
+{
+    {
+        echo '#include <leat/sim.h>'
+        echo 'static inline void upload(const void *data, uint64_t size) { (void)data, (void)size; }'
+        echo "int main(void) { $2"
+        grep -v '^#include'
+        echo 'return 0; }'
+    } | gcc -x c -std=c11 -Istreamer/include -Wall -Wextra -pedantic -Werror -fsyntax-only - ||
+        breach "$1:1: its example does not compile"
+}
+
+grep -q 'leat_destroy(s);' streamer/include/leat/leat.h
+sed -n '/^ \*     leat_streamer \*s/,/^ \*     leat_destroy/s/^ \*     //p' streamer/include/leat/leat.h |
+    example streamer/include/leat/leat.h ''
+sed -n '/^ \*     struct leat_sim_desc/,/^ \*     leat_update/s/^ \*     //p' streamer/include/leat/sim.h |
+    example streamer/include/leat/sim.h 'leat_streamer *s = NULL; uint64_t frame = 1;'
+sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md | example README.md ''
+
 echo "${#sources[@]} files, $breaches breaches"
 [ "$breaches" = 0 ]

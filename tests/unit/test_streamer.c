@@ -63,6 +63,7 @@ static void all_assets_are_equal(void **state)
     leat_desc desc = desc_of(f);
     fixture_open(f, &ordinary, &desc);
     uint32_t submitted = 0, ended = 0;
+    uint64_t bytes = 0;
     while (ended < f->pack.asset_count) {
         while (submitted < f->pack.asset_count) { /* more than lent memory can hold:
                                                      some wait for releases */
@@ -80,13 +81,14 @@ static void all_assets_are_equal(void **state)
             assert_memory_equal(e->size == 0 ? (const void *)"" : e->data,
                                 e->size == 0 ? (const void *)"" : fixture_raw(f, (uint32_t)e->user), e->size);
             assert_int_equal(leat_release(f->s, e->request), LEAT_OK);
+            bytes += e->size;
             ++ended;
         }
     }
     leat_stats stats;
     leat_stats_get(f->s, &stats);
     assert_int_equal(stats.requests_ready, f->pack.asset_count);
-    assert_int_equal(stats.bytes_delivered + 0, stats.bytes_delivered);
+    assert_int_equal(stats.bytes_delivered, bytes);
     fixture_close(f);
 }
 
@@ -566,6 +568,72 @@ static void closing_a_pack_ends_its_requests(void **state)
     fixture_close(f);
 }
 
+/* No asset, no chunk, and an index of no bytes: FORMAT.md forbids none of it. */
+static void a_pack_of_nothing_is_one(void **state)
+{
+    stream_fixture *f = *state;
+    leat_desc desc = desc_of(f);
+    fixture_open(f, &ordinary, &desc);
+    leat_pack_header header;
+    memcpy(&header, f->pack.bytes, sizeof(header));
+    header.file_size = header.index_offset = sizeof(header);
+    header.index_size = header.raw_size = 0;
+    memset(header.sections, 0, sizeof(header.sections));
+    test_pack_rehash((uint8_t *)&header); /* of the index as well, which is none */
+    test_pack nothing = { .bytes = (uint8_t *)&header, .size = sizeof(header) };
+    char path[SCRATCH_SIZE];
+    test_pack_write(&nothing, path);
+    leat_pack pack;
+    leat_pack_info info;
+    assert_int_equal(leat_pack_open(f->s, path, NULL, &pack), LEAT_OK);
+    assert_int_equal(leat_pack_info_get(f->s, pack, &info), LEAT_OK);
+    assert_int_equal(info.asset_count + info.chunk_count + info.raw_bytes, 0);
+    assert_int_equal(leat_asset_at(f->s, pack, 0).index, 0);
+    assert_int_equal(leat_asset_find_in(f->s, pack, 0).index, 0);
+    assert_int_equal(leat_pack_swap(f->s, pack, f->path, NULL), LEAT_OK);
+    assert_int_not_equal(leat_asset_at(f->s, pack, 0).index, 0);
+    assert_int_equal(leat_pack_swap(f->s, pack, path, NULL), LEAT_OK);
+    assert_int_equal(leat_asset_at(f->s, pack, 0).index, 0);
+    unlink(path);
+    fixture_close(f);
+}
+
+static void what_was_chosen_outlives_what_was_given(void **state)
+{
+    stream_fixture *f = *state;
+    leat_desc desc = desc_of(f);
+    struct leat_sim_desc given = { .seed = 42, .latency_ns = 7 };
+    desc.sim = &given;
+    fixture_open(f, &ordinary, &desc);
+    given = (struct leat_sim_desc){ 0 };
+    const leat_desc *resolved = leat_resolved_desc(f->s);
+    assert_int_equal(resolved->sim->seed, 42);
+    assert_int_equal(resolved->sim->latency_ns, 7);
+    fixture_close(f);
+}
+
+/* leat_desc.memory_bytes_max: pool and lent memory, and on top of them what leat.h says that tables take. */
+static void tables_take_what_is_said(void **state)
+{
+    stream_fixture *f = *state;
+    leat_desc desc = desc_of(f);
+    static const struct {
+        uint32_t request_count, worker_count;
+    } rows[] = { { 16384, 2 }, { 16384, 9 }, { 262144, 2 } };
+    for (size_t i = 0; i < COUNT_OF(rows); ++i) {
+        desc.request_count_max = rows[i].request_count;
+        desc.worker_count = rows[i].worker_count;
+        assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
+        leat_stats stats;
+        leat_stats_get(f->s, &stats);
+        uint64_t said = desc.pool_bytes + desc.lent_bytes + UINT64_C(300) * rows[i].request_count +
+                        (desc.stepped ? 1 : rows[i].worker_count) * MIB(2);
+        assert_in_range(stats.memory_bytes, said, said + MIB(8)); /* and what depends on no count */
+        leat_destroy(f->s);
+    }
+    f->s = NULL;
+}
+
 static void layers_hide_and_reveal(void **state)
 {
     stream_fixture *f = *state;
@@ -744,6 +812,9 @@ static int run(leat_backend backend, const char *name)
         cmocka_unit_test_prestate(truncation_within_a_block_is_named, &f),
         cmocka_unit_test_prestate(a_device_that_stops_within_a_block_is_named, &f),
         cmocka_unit_test_prestate(closing_a_pack_ends_its_requests, &f),
+        cmocka_unit_test_prestate(a_pack_of_nothing_is_one, &f),
+        cmocka_unit_test_prestate(tables_take_what_is_said, &f),
+        cmocka_unit_test_prestate(what_was_chosen_outlives_what_was_given, &f),
         cmocka_unit_test_prestate(layers_hide_and_reveal, &f),
         cmocka_unit_test_prestate(destroy_with_thousands_in_flight, &f),
         cmocka_unit_test_prestate(many_threads_may_submit, &f),

@@ -323,9 +323,9 @@ typedef struct leat_desc {
     uint32_t io_thread_count; /* of the threads backend; 0: 16 */
     bool stepped; /* no threads at all: leat_update does the work of all stages, and leat_tick.now_ns is the clock */
 
-    uint64_t memory_bytes_max; /* pool_bytes and lent_bytes together are refused above this; 0: 160 MiB. Tables (some 14 MiB at the
-                                  defaults; 300 bytes a request) and indices of packs come on top: the sum is
-                                  leat_stats.memory_bytes */
+    uint64_t memory_bytes_max; /* pool_bytes and lent_bytes together are refused above this; 0: 160 MiB. Tables (300 bytes a
+                                  request, 2 MiB a worker: some 14 MiB at the defaults on two cores) and indices of packs come
+                                  on top: the sum is leat_stats.memory_bytes */
     uint64_t pool_bytes;       /* fixed-buffer pool that reads land in; 0: 32 MiB, at most a quarter of memory_bytes_max */
     uint64_t lent_bytes;       /* memory for LEAT_BIND_LEAT; 0: half of memory_bytes_max. Both in whole 2 MiB */
     uint32_t request_count_max; /* 0: 16384; up to 2^22 */
@@ -428,8 +428,8 @@ typedef struct leat_pack_desc {
 LEAT_API LEAT_CHECK leat_result leat_pack_open(leat_streamer *streamer, const char *path, const leat_pack_desc *desc,
                                                leat_pack *pack);
 
-/* Closes a pack. Its queued requests end as CANCELLED; reads in flight end first, and then the file is closed. Does not
- * wait. Errors: STALE. */
+/* Closes a pack, without waiting. Requests of it that have not ended by then end as CANCELLED; its file is closed when the
+ * device has given back what it reads of it. Errors: STALE. */
 LEAT_API leat_result leat_pack_close(leat_streamer *streamer, leat_pack pack);
 
 /* Replaces the content of an open pack by that of the file or folder at `path` (NULL: the pack's own path, which may have a

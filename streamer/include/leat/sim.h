@@ -7,7 +7,7 @@
  *
  *     struct leat_sim_desc sim = leat_sim_preset("sd");
  *     sim.seed = 7;
- *     leat_create(&(leat_desc){ .backend = LEAT_BACKEND_SIM, .stepped = true, .sim = &sim }, &s);
+ *     if (leat_create(&(leat_desc){ .backend = LEAT_BACKEND_SIM, .stepped = true, .sim = &sim }, &s) != LEAT_OK) return 1;
  *     leat_update(s, &(leat_tick){ .now_ns = frame * 16666667 });
  */
 #ifndef LEAT_SIM_H
