@@ -95,6 +95,7 @@ static trace_request *request_add(loader *l, uint32_t index, uint32_t generation
                           .asset = "",
                           .priority = "",
                           .ended = "",
+                          .priority_last = "",
                           .submitted_us = TRACE_TIME_NONE,
                           .admitted_us = TRACE_TIME_NONE,
                           .plan_first_us = TRACE_TIME_NONE,
@@ -104,6 +105,8 @@ static trace_request *request_add(loader *l, uint32_t index, uint32_t generation
                           .delivered_us = TRACE_TIME_NONE,
                           .memory_since_us = TRACE_TIME_NONE,
                           .cancel_us = TRACE_TIME_NONE,
+                          .order_us = TRACE_TIME_NONE,
+                          .order_deadline_us = TRACE_TIME_NONE,
                           .predicted_us = TRACE_TIME_NONE };
     *map_place(l, &l->requests, same_request, index, generation) = t->request_count;
     return r;
@@ -204,6 +207,14 @@ static void planned(loader *l, trace_request *r, const cJSON *args, double ts, b
     }
 }
 
+static void ordered(trace_request *r, const cJSON *args, double ts)
+{
+    r->priority_last = text_of(args, "priority");
+    r->order_us = ts;
+    r->order_deadline_us = cJSON_HasObjectItem(args, "deadline_us") ? number_of(args, "deadline_us") : TRACE_TIME_NONE;
+    ++r->order_count;
+}
+
 static void request_step(loader *l, trace_request *r, const char *name, const cJSON *args, double ts)
 {
     if (strcmp(name, "admitted") == 0) {
@@ -225,6 +236,8 @@ static void request_step(loader *l, trace_request *r, const char *name, const cJ
     } else if (strcmp(name, "late") == 0) {
         r->predicted_us = number_of(args, "predicted_us");
         r->deadline_us = number_of(args, "deadline_us");
+    } else if (strcmp(name, "reprioritised") == 0) {
+        ordered(r, args, ts);
     } else if (strcmp(name, "cancel") == 0) {
         r->cancel_us = ts;
     }

@@ -20,7 +20,10 @@ typedef struct trace_request {
     double memory_us; /* waited for memory in all */
     double memory_since_us; /* while loading: since when it waits */
     double decode_us; /* of all its chunks */
-    double cancel_us, predicted_us, deadline_us; /* when leat_cancel was called; of LATE */
+    double cancel_us, predicted_us, deadline_us; /* when leat_cancel was called; of the last LATE */
+    const char *priority_last; /* of leat_reprioritise; "" if its class has always been `priority` */
+    double order_us, order_deadline_us; /* the last one; NONE: there was none, it has no deadline */
+    uint32_t order_count;
     uint64_t bytes, bytes_queued; /* packed; queued in all when it was admitted */
     uint32_t chunk_count, plan_count, shared_count;
     uint32_t reads[TRACE_PLANS_KEPT]; /* positions in trace.reads, shared ones included */

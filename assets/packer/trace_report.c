@@ -135,11 +135,24 @@ static void read_print(const trace_request *r, const trace_read *read)
     }
 }
 
+static void order_print(const trace_request *r)
+{
+    printf("  re-prioritised %u time%s, last %.3f ms after its submit: %s, ", r->order_count,
+           r->order_count == 1 ? "" : "s", (r->order_us - r->submitted_us) / 1e3, r->priority_last);
+    if (r->order_deadline_us == TRACE_TIME_NONE) {
+        printf("without a deadline\n");
+    } else {
+        printf("with a deadline %.3f ms after that order\n", (r->order_deadline_us - r->order_us) / 1e3);
+    }
+}
+
 static void why_print(const trace *t, const trace_request *r, const life *l)
 {
-    printf("request %u.%u: %s, %s, %.1f KiB packed, %u chunk%s decoded: %s\n", r->index, r->generation,
-           r->asset[0] != '\0' ? r->asset : "(an asset of a closed pack)", r->priority, (double)r->bytes / 1024,
-           r->chunk_count, r->chunk_count == 1 ? "" : "s", ending(r));
+    bool moved = r->order_count > 0 && strcmp(r->priority_last, r->priority) != 0;
+    printf("request %u.%u: %s, %s%s%s, %.1f KiB packed, %u chunk%s decoded: %s\n", r->index, r->generation,
+           r->asset[0] != '\0' ? r->asset : "(an asset of a closed pack)", r->priority, moved ? ", later " : "",
+           moved ? r->priority_last : "", (double)r->bytes / 1024, r->chunk_count, r->chunk_count == 1 ? "" : "s",
+           ending(r));
     printf("submitted at %.3f ms of the trace; %.3f ms in all\n\n", r->submitted_us / 1e3, l->total_us / 1e3);
     uint32_t most = 0;
     for (uint32_t i = 0; i < SPAN_COUNT; ++i) {
@@ -166,6 +179,9 @@ static void why_print(const trace *t, const trace_request *r, const life *l)
             printf("its deadline had passed already\n");
         }
     }
+    if (r->order_count > 0) {
+        order_print(r);
+    }
     bool cancelled = r->cancel_us != TRACE_TIME_NONE;
     if (cancelled) {
         printf("  leat_cancel was called %.3f ms after its submit\n", (r->cancel_us - r->submitted_us) / 1e3);
@@ -187,6 +203,9 @@ static cJSON *life_json(const trace_request *r, const life *l)
     cJSON_AddStringToObject(json, "request", id);
     cJSON_AddStringToObject(json, "asset", r->asset);
     cJSON_AddStringToObject(json, "priority", r->priority);
+    if (r->order_count > 0) {
+        cJSON_AddStringToObject(json, "priority_last", r->priority_last);
+    }
     cJSON_AddStringToObject(json, "ended", r->ended);
     cJSON_AddNumberToObject(json, "packed_bytes", (double)r->bytes);
     cJSON_AddNumberToObject(json, "total_ms", l->total_us / 1e3);

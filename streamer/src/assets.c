@@ -149,24 +149,21 @@ static uint32_t levels_of(const pack_slot *slot, uint32_t asset, leat_part_kind 
     return 0;
 }
 
-uint16_t asset_level(const pack_slot *slot, uint32_t asset, const leat_part *part)
+uint16_t asset_level(const leat_part *part)
 {
-    leat_part_kind kind;
-    uint32_t count = levels_of(slot, asset, &kind);
-    if (count == 0 || count >= LEVEL_NONE) {
-        return LEVEL_NONE;
-    }
     if (part->kind == LEAT_PART_ALL) {
         return 0;
     }
-    return part->kind == kind && part->count == 0 ? (uint16_t)part->first : LEVEL_NONE;
+    bool levels = part->kind == LEAT_PART_MIPS || part->kind == LEAT_PART_LODS;
+    return levels && part->count == 0 && part->first < LEVEL_NONE ? (uint16_t)part->first : LEVEL_NONE;
 }
 
 bool asset_level_size(const pack_slot *slot, uint32_t asset, uint16_t level, uint64_t *size)
 {
-    leat_part part = asset_level_part(slot, asset, level);
+    leat_part part = { .first = level };
     uint64_t offset;
-    return asset_part(slot, asset, &part, &offset, size) == LEAT_OK && *size > 0 && offset == 0;
+    return level < levels_of(slot, asset, &part.kind) && asset_part(slot, asset, &part, &offset, size) == LEAT_OK &&
+           *size > 0 && offset == 0;
 }
 
 leat_part asset_level_part(const pack_slot *slot, uint32_t asset, uint16_t level)

@@ -69,20 +69,20 @@ static uint64_t bytes_ahead(const sched *s, const window *w, const estimate_quer
     return queued - u64_min(queued, query->queued_size) + window_in_flight(w);
 }
 
-uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
-                           uint64_t now_ns)
+estimate_times estimate_ready(const estimate *e, const sched *s, const window *w, const estimate_query *query,
+                              uint64_t now_ns)
 {
-    double read_ns = (double)window_predict_ns(w, bytes_ahead(s, w, query), query->packed_size);
+    uint64_t ahead = bytes_ahead(s, w, query);
+    double read_ns = (double)window_predict_ns(w, ahead, query->packed_size);
     double to_come = rate_to_come(e, query->rank, now_ns) * correction(e->begun_ns, now_ns);
-    return ready_ns(read_ns, to_come, e->updated_ns - e->begun_ns, window_bandwidth(w), query, now_ns);
-}
-
-uint64_t estimate_ready_least_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
-                                 uint64_t now_ns)
-{
-    double read_ns = (double)window_predict_least_ns(w, bytes_ahead(s, w, query), query->packed_size);
-    double to_come = rate_to_come(e, query->rank, now_ns) * correction(e->begun_ns, now_ns);
-    return ready_ns(read_ns, to_come, e->updated_ns - e->begun_ns, window_bandwidth_most(w), query, now_ns);
+    uint64_t came_ns = e->updated_ns - e->begun_ns;
+    estimate_times times = { .ready_ns = ready_ns(read_ns, to_come, came_ns, window_bandwidth(w), query, now_ns) };
+    times.least_ns = times.ready_ns;
+    if (window_knows(w) != WINDOW_KNOWS) {
+        read_ns = (double)window_predict_least_ns(w, ahead, query->packed_size);
+        times.least_ns = ready_ns(read_ns, to_come, came_ns, window_bandwidth_most(w), query, now_ns);
+    }
+    return times;
 }
 
 /* ---- For other threads ---- */

@@ -45,17 +45,17 @@ typedef struct estimate_levels {
 #define ESTIMATE_LEVEL_WORDS (sizeof(estimate_levels) / sizeof(uint64_t))
 
 void estimate_levels_take(const estimate *e, const sched *s, const window *w, uint64_t now_ns, estimate_levels *levels);
-/* As estimate_ready_ns; *bytes_ahead: queued and in flight before it. */
+/* As estimate_ready; *bytes_ahead: queued and in flight before it. */
 uint64_t estimate_from_levels(const estimate_levels *levels, const estimate_query *query, uint64_t now_ns,
                               uint64_t *bytes_ahead);
 
 /* A request of this class and size was admitted. */
 void estimate_admit(estimate *e, uint32_t rank, uint64_t packed_size, uint64_t now_ns);
-/* The time at which it would be ready. */
-uint64_t estimate_ready_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
-                           uint64_t now_ns);
-/* The same, were the device as fast as it may be for all that is known of it: before this it is not ready. */
-uint64_t estimate_ready_least_ns(const estimate *e, const sched *s, const window *w, const estimate_query *query,
-                                 uint64_t now_ns);
+typedef struct estimate_times {
+    uint64_t ready_ns; /* when it would be ready */
+    uint64_t least_ns; /* were the device as fast as it may be for all that is known of it: before this it is not */
+} estimate_times;
+estimate_times estimate_ready(const estimate *e, const sched *s, const window *w, const estimate_query *query,
+                              uint64_t now_ns);
 
 #endif

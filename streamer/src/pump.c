@@ -164,9 +164,8 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     note_hurry(s, r, now_ns);
     r->sequence = s->sequence;
     r->predicted_ns = 0;
-    r->level_possible = LEVEL_NONE;
     r->degraded = false;
-    r->judged = true;
+    r->verdict = VERDICT_OPEN;
     r->stage = STAGE_ISSUED;
     if (r->size == 0 || (request_flags(s, index) & REQUEST_CANCELLED)) {
         request_drop(s, r, index);
@@ -281,6 +280,8 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
     } else if (r->stage == STAGE_WAITING) {
         sched_change(pump_waiting_queue(s, r), index, rank, c->deadline_ns);
     }
+    uint32_t rank_before = r->rank;
+    uint64_t deadline_before_ns = r->deadline_ns;
     r->rank = (uint8_t)rank; /* for its next chunks, and for those that have not gone to the decode stage */
     r->deadline_ns = c->deadline_ns;
     uint32_t open = atomic_load_explicit(&r->chunks_open, memory_order_relaxed);
@@ -288,8 +289,11 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
         return; /* it has ended, or its slot has a new owner by now */
     }
     note_hurry(s, r, now_ns);
+    trace_point(s, TRACE_ORDER, index, r->admitted.generation, c->priority, c->deadline_ns);
     if (!issued) { /* this thread's share in chunks_open: it cannot end now */
+        r->priority_wanted = c->priority;
         request_count_urgent(s, r);
+        deadlines_change(s, r, index, rank_before, deadline_before_ns);
     }
     if (r->stage == STAGE_WAITING) { /* another one may be the first now, and find room */
         requeue_waiting(s, r->bind == LEAT_BIND_LEAT);
@@ -492,7 +496,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= end_keeping(s, LEAT_BIND_LATE, now_ns);
     worked |= reads_reap(s, now_ns);
     s->napped = false;
-    deadlines_look_again(s, now_ns);
+    worked |= deadlines_look(s, now_ns);
     worked |= reads_take_back(s, now_ns);
     worked |= tend_packs(s, now_ns);
     reads_issue(s, now_ns, &worked);

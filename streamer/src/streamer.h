@@ -80,8 +80,15 @@ typedef enum request_stage {
 /* A part that can be made coarser: from this level of the asset on to its coarsest. */
 #define LEVEL_NONE UINT16_MAX
 
-/* Links of the list of unjudged requests, beside 1 + an index. */
-#define UNJUDGED_NOT 0u /* is not in it */
+/* What there was to say of a request's deadline (deadlines.c). */
+typedef enum verdict {
+    VERDICT_OPEN = 0, /* nothing yet, for what was known */
+    VERDICT_IN_TIME,
+    VERDICT_LATE, /* it was said */
+} verdict;
+
+/* Links of the lists of unjudged requests, beside 1 + an index. */
+#define UNJUDGED_NOT 0u /* is in none */
 #define UNJUDGED_END UINT32_MAX
 
 /* Three cache lines, by who touches them when: a submit writes the first two, an event reads the first, the queue's
@@ -100,16 +107,16 @@ typedef struct request {
     uint16_t pack; /* slot, whose `handle` is the caller's; a reference is held until the terminal event is out */
     uint8_t bind; /* leat_bind_kind */
     bool degraded; /* by the I/O thread */
-    bool has_deadline; /* deadline_wanted_ns, in the line that an event reads */
+    bool has_deadline; /* deadline_wanted_ns, in the line that an event reads; by the I/O thread while it holds it */
     uint16_t lent_shift; /* LEAT_BIND_LEAT: where in its block the memory begins */
 
     /* What else was asked for: written before the submit mail, then only read. */
     _Alignas(CACHE_LINE_SIZE) uint64_t submitted_ns;
     uint64_t raw_begin; /* in the pack's raw space */
     uint64_t ticket; /* of the last selection before it */
-    uint64_t deadline_wanted_ns; /* NO_DEADLINE: none */
+    uint64_t deadline_wanted_ns; /* NO_DEADLINE: none. This and the class: of the last order that came in time */
     _Atomic uint32_t chunks_open; /* shared: see above */
-    uint16_t level; /* LEVEL_NONE: cannot be coarser */
+    uint16_t level; /* LEVEL_NONE: cannot be coarser; by the I/O thread when it degrades */
     uint8_t client;
     uint8_t priority_wanted; /* leat_priority */
     uint8_t flags; /* leat_read_flags */
@@ -119,8 +126,9 @@ typedef struct request {
     int32_t failure_os;
     uint32_t failure_chunk;
     /* By the I/O thread while it holds the request; read by the update thread after the post that tells of it. */
-    uint16_t level_possible; /* LEVEL_NONE: none */
-    bool judged; /* what there is to be said of its deadline is said (deadlines.c) */
+    _Atomic uint16_t level_possible; /* of the last LATE; LEVEL_NONE: none */
+    uint8_t verdict;
+    _Atomic bool late_posted; /* a LATE is in the ring (deadlines.c, late_event) */
     uint64_t predicted_ns; /* 0: nothing was */
 
     /* The I/O thread's. Also its own copy of what selections ask for: the slot may have a new owner, who writes to the
@@ -133,7 +141,7 @@ typedef struct request {
     uint16_t admitted_mount;
     uint8_t stage; /* request_stage; stays STAGE_ISSUED until the slot's next request is admitted */
     uint8_t rank;
-    uint32_t unjudged_next; /* in the list `unjudged` */
+    uint32_t unjudged_next; /* in the list `unjudged` or `to_judge` */
     uint64_t deadline_ns;
     uint64_t sequence;
     uint32_t chunk_next, chunk_end;
@@ -302,6 +310,13 @@ typedef struct memory_turn {
     uint64_t kept_again_ns; /* and not before then */
 } memory_turn;
 
+/* Of those that are judged one after another: what those with this class and deadline want. */
+#define JUDGED_ALIKE_COUNT 16u
+typedef struct judged_alike {
+    uint64_t deadline_ns, bytes;
+    uint32_t rank;
+} judged_alike;
+
 /* Something whose last event is out. All that is needed to free it: by the next update the request is in no cache. */
 typedef struct ended_object {
     uint32_t index;
@@ -367,8 +382,12 @@ struct leat_streamer {
     memory_turn memory_turns[LEAT_BIND_LATE + 1];
     window *window;
     estimate estimate;
-    uint32_t unjudged; /* 1 + the first of those whose deadlines are looked at again (deadlines.c) */
+    /* deadlines.c; of lists: 1 + the first */
+    uint32_t to_judge; /* who is looked at now, so many a round */
+    uint32_t unjudged; /* who is looked at again as more is known */
     window_knowledge judged_with; /* when that was done last */
+    bool judge_again; /* one of `unjudged` has another deadline */
+    judged_alike judged_alike[JUDGED_ALIKE_COUNT];
     arena *pool;
     arena *lent;
     read_op *reads;
@@ -493,8 +512,9 @@ uint32_t swap_events(leat_streamer *s, uint32_t slot, leat_event *events, uint32
 leat_result asset_locate(const pack_slot *slot, leat_asset asset, uint32_t *position); /* ARGUMENT, NOT_FOUND */
 leat_result asset_part(const pack_slot *slot, uint32_t asset, const leat_part *part, uint64_t *offset, uint64_t *size);
 /* Parts that can be made coarser by one number: "this level and all coarser ones", which is a prefix of the asset. */
-uint16_t asset_level(const pack_slot *slot, uint32_t asset, const leat_part *part); /* LEVEL_NONE: is not such a part */
-bool asset_level_size(const pack_slot *slot, uint32_t asset, uint16_t level, uint64_t *size); /* false: not there */
+uint16_t asset_level(const leat_part *part); /* of a part that the asset has; LEVEL_NONE: is not such a part */
+/* False: the asset has no such level, or none at all. */
+bool asset_level_size(const pack_slot *slot, uint32_t asset, uint16_t level, uint64_t *size);
 leat_part asset_level_part(const pack_slot *slot, uint32_t asset, uint16_t level);
 
 /* pump.c */
@@ -507,7 +527,10 @@ void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is pla
 
 /* deadlines.c, the I/O thread */
 void deadlines_admit(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns); /* of one that has a deadline */
-void deadlines_look_again(leat_streamer *s, uint64_t now_ns); /* as more may be known of the device */
+/* A request that is not issued has another class, or another deadline than before: it will be looked at. */
+void deadlines_change(leat_streamer *s, request *r, uint32_t index, uint32_t rank_before, uint64_t deadline_before_ns);
+/* Once a round: at those, and at others as more is known of the device. True: there are more of them. */
+bool deadlines_look(leat_streamer *s, uint64_t now_ns);
 
 /* finish.c, any inner thread but for request_drop */
 void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open; the I/O thread */

@@ -150,8 +150,7 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
     r->ticket = sub->ticket;
     r->has_deadline = desc->deadline_ns != 0;
     r->deadline_wanted_ns = desc->deadline_ns == 0 ? NO_DEADLINE : desc->deadline_ns;
-    /* Only who has a deadline can be told of a coarser part. */
-    r->level = desc->deadline_ns == 0 ? LEVEL_NONE : asset_level(slot, r->asset, &desc->part);
+    r->level = asset_level(&desc->part);
     r->client = (uint8_t)desc->client;
     r->priority_wanted = (uint8_t)desc->priority;
     r->flags = (uint8_t)desc->flags;

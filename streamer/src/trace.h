@@ -30,6 +30,7 @@ typedef enum trace_kind {
     TRACE_DECODED, /* request: one of its chunks; value: ns that it took; more: worker */
     TRACE_CHUNK, /* a chunk was decoded or skipped; value: ns that it took; more: worker << 32 | read */
     TRACE_CANCEL, /* request */
+    TRACE_ORDER, /* request; value: the priority that it has from now on; more: the deadline, or NO_DEADLINE */
     TRACE_FINISH, /* request: its last chunk has ended */
     TRACE_DELIVER, /* request; value: leat_event_type */
     TRACE_UPDATE, /* leat_update ends; value: ns that it took; more: events */

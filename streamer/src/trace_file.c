@@ -191,6 +191,19 @@ static void late(writer *w, const trace_entry *e)
     event_end(w);
 }
 
+/* A new class and deadline; without one, that is left out. */
+static void ordered(writer *w, const trace_entry *e)
+{
+    event_begin(w, "n", "request", "reprioritised", THREAD_IO, time_us(w, e->time_ns));
+    id_of(w, e);
+    fprintf(w->file, ",\"args\":{\"priority\":\"%s\"", priority_names[e->value % LEAT_PRIORITY_COUNT]);
+    if (e->more != NO_DEADLINE) {
+        fprintf(w->file, ",\"deadline_us\":%.3f", time_us(w, e->more));
+    }
+    fputs("}", w->file);
+    event_end(w);
+}
+
 static void delivered(writer *w, request_state *state, const trace_entry *e)
 {
     slice(w, "deliver", THREAD_UPDATE, time_us(w, e->time_ns), POINT_US);
@@ -238,6 +251,9 @@ static void request_entry(writer *w, const trace_entry *e)
         break;
     case TRACE_CANCEL:
         instant(w, "cancel", e, THREAD_SUBMIT, "asked", NULL);
+        break;
+    case TRACE_ORDER:
+        ordered(w, e);
         break;
     case TRACE_FINISH:
         enter(w, state, e, PHASE_READY, THREAD_UPDATE);

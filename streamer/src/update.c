@@ -106,7 +106,7 @@ static void terminal_event(leat_streamer *s, request *r, uint32_t index, leat_ev
         e->data = r->memory;
         e->size = r->size;
         if (r->degraded) {
-            e->part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
+            e->part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level);
         }
         count_own(&c->ready, 1);
         count_own(&c->bytes_delivered, e->size);
@@ -176,14 +176,17 @@ static uint32_t batch_event(leat_streamer *s, uint32_t index, leat_event *out)
     return 1;
 }
 
-static uint32_t late_event(const leat_streamer *s, const request *r, uint32_t index, leat_event *out)
+static uint32_t late_event(const leat_streamer *s, request *r, uint32_t index, leat_event *out)
 {
+    /* acq_rel: either the I/O thread posts the next one anew, or what it has to tell is seen here (announce). */
+    atomic_exchange_explicit(&r->late_posted, false, memory_order_acq_rel);
     if (atomic_load_explicit(&r->chunks_open, memory_order_acquire) == 0) {
         return 0; /* it has ended meanwhile */
     }
     fill_event(s, r, index, LEAT_EVENT_LATE, out);
-    if (r->level_possible != LEVEL_NONE) {
-        out->part_possible = asset_level_part(&s->packs[r->pack], r->asset, r->level_possible);
+    uint16_t level = atomic_load_explicit(&r->level_possible, memory_order_relaxed);
+    if (level != LEVEL_NONE) {
+        out->part_possible = asset_level_part(&s->packs[r->pack], r->asset, level);
     }
     return 1;
 }

@@ -62,6 +62,9 @@ life() # ID PRIORITY EVENT...: each event is PHASE NAME TS ARGS
         n shared 1600 '"bytes":2048,"read":"7.1"' n decoded 3700 '"decode_ns":100000' b ready 3700 '' \
         e request 3800 '"ended":"READY"'
     life 3.1 normal n admitted 1100 '"bytes":2048'
+    life 5.1 prefetch n admitted 1100 '"bytes":2048' n reprioritised 1300 '"priority":"high","deadline_us":9000' \
+        n reprioritised 1400 '"priority":"urgent","deadline_us":3000' n reprioritised 1600 '"priority":"urgent"'
+    life 6.1 normal n admitted 1100 '"bytes":2048' n reprioritised 1300 '"priority":"normal","deadline_us":9000'
     life 4.1 normal n admitted 11000 '"bytes":2048'
     echo '],"otherData":{"leat":"0.1.0"}}'
 } >lives.json
@@ -77,6 +80,11 @@ told() # ID LINE...: each line is part of what why says
 told 1.1 'memory +3.800 ms' 'decode +0.000 ms' 'leat_cancel was called 3.000 ms' 'Most of it: waiting for memory\.$'
 told 2.1 'device +1.900 ms' 'read 7.1: 4 KiB, out 0.500 ms after submit, 2.000 ms' 'ready 8.000 ms after' 'deadline was 1.000 ms'
 told 3.1 'not ended' '10.000 ms in all' 'queue +9.900 ms'
+told 5.1 ', prefetch, later urgent,' 're-prioritised 3 times, last 0.600 ms after its submit: urgent, without a deadline'
+told 6.1 ' normal, 2.0 KiB' 're-prioritised 1 time, last 0.300 ms .*: normal, with a deadline 7.700 ms after that order'
+told 4.1 '^request' && ! grep -q 're-prioritised' out || fail "an order that was never given is told: $(cat out)"
+expect 0 "$leat" trace why lives.json --request 5.1 --json
+grep -q '"priority_last":.*"urgent"' out || fail "JSON does not say the last class"
 expect 0 "$leat" trace top lives.json
-grep -q "4 requests: 1 ready, 0 failed, 1 cancelled, 2 not ended; 1 reads" out || fail "top counts: $(head -n 1 out)"
+grep -q "6 requests: 1 ready, 0 failed, 1 cancelled, 4 not ended; 1 reads" out || fail "top counts: $(head -n 1 out)"
 echo "passed"

@@ -56,9 +56,11 @@ static void check_part(sim *m, const wish *w, const leat_event *e)
           (int)part->kind, part->first);
 }
 
-static void take_late(sim *m, const wish *w, const leat_event *e)
+static void take_late(sim *m, wish *w, const leat_event *e)
 {
-    CHECK(m, w->deadline_ns != 0, "request %llu: late, without a deadline", (unsigned long long)e->user);
+    CHECK(m, ++w->late_count <= w->deadline_count, "request %llu: late for the %u. time, with %u deadlines",
+          (unsigned long long)e->user, w->late_count, w->deadline_count);
+    TALLY_IF(m, LATE_BY_ORDER, w->deadline_ns == 0);
     if (e->part_possible.kind == LEAT_PART_ALL) {
         TALLY(m, LATE_NOTHING);
         return;
@@ -123,8 +125,9 @@ static void check_ready(sim *m, wish *w, const leat_event *e)
     CHECK(m, !w->too_small, "request %llu: READY in memory that is too small", (unsigned long long)e->user);
     uint64_t size = w->size;
     if (e->part_possible.kind != LEAT_PART_ALL) {
-        CHECK(m, w->degrade && w->deadline_ns != 0, "request %llu: coarser than asked for",
+        CHECK(m, w->degrade && w->deadline_count != 0, "request %llu: coarser than asked for",
               (unsigned long long)e->user);
+        TALLY_IF(m, DEGRADED_BY_ORDER, w->deadline_ns == 0);
         check_part(m, w, e);
         (void)!coarser(m, w, e->part_possible.first, &size);
     }

@@ -167,10 +167,15 @@ static bool draw_request(sim *m, leat_priority priority, uint32_t batch, wish *w
                               .tag = w->tag,
                               .bind = w->bind };
     w->expected = pack->raw + pack->assets[w->asset].raw_offset + w->offset;
-    if (chance(m, 30)) {
-        w->degrade = chance(m, 50);
-        read->flags = w->degrade ? LEAT_READ_DEGRADE : 0;
+    w->degrade = chance(m, 20);
+    read->flags = w->degrade ? LEAT_READ_DEGRADE : 0;
+    if (chance(m, w->degrade ? 70 : 20)) { /* the others may get one later */
         w->deadline_ns = read->deadline_ns = draw_deadline(m, w, read);
+        w->deadline_count = 1;
+    }
+    leat_estimate_info info;
+    if (w->degrade && w->deadline_ns == 0 && leat_estimate(m->s, read, &info) == LEAT_OK) {
+        w->estimate_ns = info.ready_ns - m->now_ns;
     }
     if (w->bind == LEAT_BIND_CALLER) {
         w->memory = malloc(w->size + 1);
@@ -327,13 +332,18 @@ static void op_cancel_many(sim *m)
     TALLY_IF(m, CANCEL_SOME_STALE, live > 0 && live < count);
 }
 
-static uint64_t draw_new_deadline(sim *m)
+/* None, some time to come, or what is too soon for all of it, and perhaps not for less. */
+static uint64_t draw_new_deadline(sim *m, const wish *w)
 {
+    if (w->estimate_ns != 0 && chance(m, 80)) {
+        return m->now_ns + 1 + w->estimate_ns * below(m, 100) / 100;
+    }
     return chance(m, 50) ? m->now_ns + 1 + below(m, 50 * NS_PER_MS) : 0;
 }
 
-static void note_change(sim *m, const wish *w, peek_stage stage)
+static void note_change(sim *m, wish *w, uint64_t deadline_ns, peek_stage stage)
 {
+    w->deadline_count += deadline_ns != 0;
     TALLY_IF(m, CHANGE_QUEUED, w->state == WISH_LIVE && stage == PEEK_QUEUED);
     TALLY_IF(m, CHANGE_READING, w->state == WISH_LIVE && stage == PEEK_READING);
     TALLY_IF(m, CHANGE_DECODING, w->state == WISH_LIVE && stage == PEEK_DECODING);
@@ -347,11 +357,12 @@ static void op_reprioritise(sim *m)
     }
     peek_stage stage = peek_request(m->s, w->handle);
     leat_priority priority = ops_priority(m);
-    leat_result result = leat_reprioritise(m->s, w->handle, priority, draw_new_deadline(m));
+    uint64_t deadline_ns = draw_new_deadline(m, w);
+    leat_result result = leat_reprioritise(m->s, w->handle, priority, deadline_ns);
     CHECK(m, w->state != WISH_LIVE || w->batch != 0 || result == LEAT_OK || result == LEAT_ERROR_FULL,
           "reprioritise: %s", leat_result_text(result));
     if (result == LEAT_OK) {
-        note_change(m, w, stage);
+        note_change(m, w, deadline_ns, stage);
     }
     TALLY_IF(m, COMMANDS_FULL, result == LEAT_ERROR_FULL);
 }
@@ -368,7 +379,7 @@ static void op_reprioritise_many(sim *m)
     }
     for (uint32_t i = 0; i < count; ++i) {
         orders[i] = (leat_reprioritise_desc){ .request = drawn[i]->handle, .priority = ops_priority(m) };
-        orders[i].deadline_ns = draw_new_deadline(m);
+        orders[i].deadline_ns = draw_new_deadline(m, drawn[i]);
         stages[i] = peek_request(m->s, drawn[i]->handle);
         ended += drawn[i]->state != WISH_LIVE;
     }
@@ -383,7 +394,7 @@ static void op_reprioritise_many(sim *m)
                                     : taken == bad && (bad < count ? result == LEAT_ERROR_ARGUMENT : whole),
           "reprioritise of %u, of which %u have ended: %s, %u taken", count, ended, leat_result_text(result), taken);
     for (uint32_t i = 0; i < taken; ++i) {
-        note_change(m, drawn[i], stages[i]);
+        note_change(m, drawn[i], orders[i].deadline_ns, stages[i]);
     }
     TALLY_ADD(m, CHANGE_TOGETHER, taken > 1 ? taken : 0);
     TALLY_IF(m, CHANGE_BAD, result == LEAT_ERROR_ARGUMENT);

@@ -43,6 +43,8 @@
     X(DEADLINES_MISSED, "  missed")                                                                                    \
     X(LATE_COARSER, "  announced as missed, with a coarser part")                                                      \
     X(LATE_NOTHING, "  announced as missed, without one")                                                              \
+    X(LATE_BY_ORDER, "  announced as missed, with a deadline that came later")                                         \
+    X(DEGRADED_BY_ORDER, "  degraded for a deadline that came later")                                                  \
     X(DEGRADED_MIPS, "degraded by themselves: textures")                                                               \
     X(DEGRADED_LODS, "degraded by themselves: meshes")                                                                 \
     X(CANCEL_MAILED, "cancelled before admission")                                                                     \

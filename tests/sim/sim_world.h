@@ -45,7 +45,10 @@ typedef struct wish {
     const uint8_t *expected; /* the bytes of the asset from `offset` on */
     uint64_t offset, size; /* of the asset's bytes; after READY, of what was delivered */
     uint32_t level; /* the finest that was asked for, if all coarser ones were as well; else UINT32_MAX */
-    uint64_t deadline_ns; /* 0: none */
+    uint64_t deadline_ns; /* of its submit; 0: none */
+    uint32_t deadline_count; /* that one, and those of accepted orders */
+    uint32_t late_count;
+    uint64_t estimate_ns; /* how long it was to take, without a deadline; 0: not asked */
     sim_tally_name part; /* what kind of part was asked for */
     leat_bind_kind bind;
     uint8_t *memory; /* CALLER and LATE: ours */

@@ -223,6 +223,30 @@ static void each_request_is_in_the_file(void **state)
     run_end(&r);
 }
 
+/* A new class is one step, with its deadline if it has one; also while the last chunk is on its way. */
+static void orders_are_in_the_file(void **state)
+{
+    (void)state;
+    run r;
+    run_begin(&r, 4096);
+    assert_int_equal(leat_trace_start(r.f.s), LEAT_OK);
+    leat_read_desc read = { .asset = fixture_asset(&r.f, 0) };
+    leat_request handle;
+    assert_int_equal(leat_read(r.f.s, &read, &handle), LEAT_OK);
+    assert_int_equal(leat_reprioritise(r.f.s, handle, LEAT_HIGH, NS_PER_S), LEAT_OK);
+    leat_update(r.f.s, NULL);
+    assert_int_equal(r.f.s->requests[handle.index].stage, STAGE_ISSUED);
+    assert_int_equal(leat_reprioritise(r.f.s, handle, LEAT_URGENT, 0), LEAT_OK);
+    leat_update(r.f.s, NULL);
+    assert_int_equal(leat_trace_stop(r.f.s, r.path, NULL), LEAT_OK);
+    char *text = contents(r.path);
+    assert_int_equal(count_in(text, "\"name\":\"reprioritised\""), 2);
+    assert_int_equal(count_in(text, "{\"priority\":\"high\",\"deadline_us\":1000000.000}"), 1);
+    assert_int_equal(count_in(text, "{\"priority\":\"urgent\"}"), 1);
+    free(text);
+    run_end(&r);
+}
+
 static void what_began_before_is_left_out(void **state)
 {
     (void)state;
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_mixture_is_no_record),
         cmocka_unit_test(writers_do_not_mix),
         cmocka_unit_test(each_request_is_in_the_file),
+        cmocka_unit_test(orders_are_in_the_file),
         cmocka_unit_test(what_began_before_is_left_out),
         cmocka_unit_test(times_keep_their_nanoseconds),
         cmocka_unit_test(what_is_no_file_is_not_removed),

@@ -626,7 +626,10 @@ LEAT_API leat_result leat_cancel(leat_streamer *streamer, leat_request request);
  * a handle that is there twice is cancelled once and counted twice. Errors: STALE, ARGUMENT (requests is NULL, count is not 0). */
 LEAT_API leat_result leat_cancel_many(leat_streamer *streamer, const leat_request *requests, uint32_t count, uint32_t *cancelled);
 
-/* New class and deadline, in force at every stage that the request has still before it. Errors: STALE, ARGUMENT, FULL. */
+/* New class and deadline, in force at every stage that the request has still before it. As long as not all of it is being
+ * read: another deadline than it had, or the same in a lower class, is judged as if the request were submitted with it now
+ * (LEAT_EVENT_LATE, LEAT_READ_DEGRADE), and is the one that counts as met or missed. What was given up for a deadline does
+ * not come back with a later one. Errors: STALE, ARGUMENT, FULL. */
 LEAT_API leat_result leat_reprioritise(leat_streamer *streamer, leat_request request, leat_priority priority, uint64_t deadline_ns);
 
 typedef struct leat_reprioritise_desc {
@@ -690,7 +693,9 @@ typedef enum leat_event_type {
     LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
     LEAT_EVENT_LATE = 5,         /* said at admission: the deadline cannot be met; part_possible can (kind 0: none). The
                                     request goes on as it was asked for. Of a streamer's first requests it is said some
-                                    reads later, when the device is known: a guess would be a false alarm or silence */
+                                    reads later, when the device is known: a guess would be a false alarm or silence.
+                                    Once for each deadline that it is given (leat_reprioritise); of several between two
+                                    updates the last is told */
     LEAT_EVENT_BATCH = 6,        /* batch, count, failed_count, and the first failure as in FAILED */
     LEAT_EVENT_RELOADED = 7      /* asset, change: the pack has other content for it from now on; of no request */
 } leat_event_type;
