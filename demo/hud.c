@@ -8,10 +8,11 @@
 #define ERROR_NS UINT64_C(8000000000)
 #define RATE_NS UINT64_C(250000000)
 
-/* Where the panel does not fit above the foot, its charts are left out, and the panel at the right becomes a line. */
+/* Where the panel does not fit above the foot, its charts and Leat's own memory are left out, and the panel at the
+ * right becomes a line. */
 #define PANEL_WIDTH 320.0f
 #define PANEL_HEIGHT 541.0f
-#define CHARTS_HEIGHT 68.0f /* of it */
+#define CHARTS_HEIGHT 126.0f /* of it, with Leat's memory */
 #define FOOT_HEIGHT 35.0f
 #define FOCUS_WIDTH_MIN 820.0f /* for both panels and something between them */
 #define HELP_WIDTH 590.0f
@@ -194,11 +195,13 @@ static void memory_draw(column *c, const hud_context *context, const leat_stats 
     leat_info_get(context->streamer, &info);
     const residency_budget *textures = &context->r->budgets[RESIDENCY_TEXTURES];
     const residency_budget *meshes = &context->r->budgets[RESIDENCY_MESHES];
-    bar(c, textures->bias > 0 ? "textures (over budget)" : "textures", (double)textures->bytes,
+    bar(c, textures->bias > 0 ? "textures, held coarse" : "textures", (double)textures->bytes,
         (double)textures->bytes_max, textures->bias > 0 ? hud_rose : hud_gold);
     bar(c, "meshes", (double)meshes->bytes, (double)meshes->bytes_max, hud_gold);
-    bar(c, "read pool", (double)stats->pool_bytes_used, (double)info.pool_bytes, hud_blue);
-    bar(c, "lent by Leat", (double)stats->lent_bytes_used, (double)info.lent_bytes, hud_blue);
+    if (c->charts) {
+        bar(c, "read pool", (double)stats->pool_bytes_used, (double)info.pool_bytes, hud_blue);
+        bar(c, "lent by Leat", (double)stats->lent_bytes_used, (double)info.lent_bytes, hud_blue);
+    }
     c->y += 3 * c->unit;
 }
 
@@ -224,7 +227,7 @@ static void help_draw(text *t, const hud_context *context, float hud_unit)
         { "W A S D, Q E", "walk, down and up (Shift: faster)" },
         { "Mouse", "click to look around, Esc lets go" },
         { "F", "automatic flight" },
-        { "M", "colour by mip: green fine, red coarse, blue nothing yet" },
+        { "M", "colour by what is missing: green nothing, blue all" },
         { "L", "wireframe of the meshes' levels of detail" },
         { "P", "pause streaming" },
         { "+  -", "texture budget up and down" },
@@ -314,6 +317,9 @@ void hud_draw(hud *h, text *t, const hud_context *context)
         if (panels) {
             hud_focus_draw(t, context, unit);
             hud_jump_draw(t, context, unit);
+        }
+        if (context->mips) {
+            hud_legend_draw(t, context, unit, panels);
         }
         foot_draw(t, context, unit, !panels);
     }

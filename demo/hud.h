@@ -34,7 +34,7 @@ typedef struct hud_context {
     const jump *jump;
     const leat_streamer *streamer;
     uint32_t width, height, draw_count, triangle_count;
-    bool paused, figures, help;
+    bool paused, figures, help, mips;
 } hud_context;
 
 void hud_frame(hud *h, uint64_t frame_ns, const stream *s);
@@ -51,5 +51,7 @@ void hud_focus_draw(text *t, const hud_context *context, float unit);
 void hud_focus_line(const hud_context *context, char *line, size_t line_size);
 /* How long the last jump took, at the bottom right. */
 void hud_jump_draw(text *t, const hud_context *context, float unit);
+/* What the colours of the overlay mean, and how much in view has each; at the bottom right. */
+void hud_legend_draw(text *t, const hud_context *context, float unit, bool above_jump);
 
 #endif

@@ -51,16 +51,6 @@ static void state_text(const hud_context *context, uint32_t item, char *state, s
     }
 }
 
-/* How many levels are missing to what its size on the screen needs; 99: all. */
-static uint32_t levels_missing(const hud_context *context, uint32_t item)
-{
-    const residency_item *i = &context->r->items[item];
-    if (i->failed || i->resident >= i->level_count) {
-        return 99;
-    }
-    return i->resident > i->wanted ? (uint32_t)i->resident - i->wanted : 0;
-}
-
 /* The texture of a mesh that is furthest from what it should be, the first of equals; CATALOG_NONE: it has none. */
 static uint32_t worst_texture(const hud_context *context, const catalog_mesh *mesh)
 {
@@ -72,8 +62,8 @@ static uint32_t worst_texture(const hud_context *context, const catalog_mesh *me
         const catalog_material *m = &context->c->materials[mesh->materials[slot]];
         const uint32_t textures[] = { m->base_color, m->normal, m->metallic_roughness, m->emissive };
         for (uint32_t i = 0; i < sizeof textures / sizeof *textures; ++i) {
-            if (textures[i] != CATALOG_NONE &&
-                (worst == CATALOG_NONE || levels_missing(context, textures[i]) > levels_missing(context, worst))) {
+            if (textures[i] != CATALOG_NONE && (worst == CATALOG_NONE || residency_missing(context->r, textures[i]) >
+                                                                             residency_missing(context->r, worst))) {
                 worst = textures[i];
             }
         }
@@ -160,7 +150,7 @@ static const world_exhibit *focus_of(const hud_context *context, screen_rect *re
     }
     const world_exhibit *e = &context->w->exhibits[index];
     uint32_t items[2], count = focus_items(context, e, items);
-    bool texture = count == 2 && levels_missing(context, items[1]) > levels_missing(context, items[0]);
+    bool texture = count == 2 && residency_missing(context->r, items[1]) > residency_missing(context->r, items[0]);
     *speaks = items[texture ? 1 : 0];
     return e;
 }
@@ -199,13 +189,16 @@ static void took_text(uint32_t frames, uint64_t ns, char *line, size_t line_size
     }
 }
 
+#define JUMP_ROWS 4u
+#define FOOT_ROOM 49 /* with a margin above it */
+
 void hud_jump_draw(text *t, const hud_context *context, float unit)
 {
     const jump *j = context->jump;
-    char values[4][64];
-    const char *names[4] = { j->what, "everything shows, after", "and sharply, after", "slowest request" };
-    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, height = (4 * ROW_HEIGHT + 14) * unit;
-    float x = (float)context->width - 14 * unit - width, y = (float)context->height - 49 * unit - height;
+    char values[JUMP_ROWS][64];
+    const char *names[JUMP_ROWS] = { j->what, "everything shows, after", "and sharply, after", "slowest request" };
+    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, height = (JUMP_ROWS * ROW_HEIGHT + 14) * unit;
+    float x = (float)context->width - 14 * unit - width, y = (float)context->height - FOOT_ROOM * unit - height;
     snprintf(values[0], sizeof values[0], "%llu requests, %.1f MiB, %.0f %% cached", (unsigned long long)j->requests,
              (double)j->bytes_read / 1048576.0, j->reads > 0 ? 100.0 * (double)j->reads_cached / (double)j->reads : 0);
     took_text(j->frames_shown, j->shown_ns, values[1], sizeof values[1]);
@@ -213,8 +206,44 @@ void hud_jump_draw(text *t, const hud_context *context, float unit)
     snprintf(values[3], sizeof values[3], "%.1f ms", (double)j->slowest_ns * 1e-6);
     text_box(t, x, y, width, height, hud_panel);
     y += 7 * unit;
-    for (uint32_t i = 0; i < 4; ++i, y += ROW_HEIGHT * unit) {
+    for (uint32_t i = 0; i < JUMP_ROWS; ++i, y += ROW_HEIGHT * unit) {
         text_screen(t, x + 12 * unit, y, size, i == 0 ? hud_gold : hud_dim, names[i]);
         text_screen(t, x + width - 12 * unit - text_width(values[i], size), y, size, hud_ink, values[i]);
+    }
+}
+
+void hud_legend_draw(text *t, const hud_context *context, float unit, bool above_jump)
+{
+    static const struct {
+        uint8_t tint[4];
+        const char *name;
+    } shades[RESIDENCY_SHADE_COUNT] = { { { 60, 205, 105, 255 }, "as fine as the screen needs" },
+                                        { { 222, 202, 70, 255 }, "one level too coarse" },
+                                        { { 230, 150, 50, 255 }, "two levels" },
+                                        { { 222, 74, 62, 255 }, "three or more" },
+                                        { { 96, 116, 232, 255 }, "nothing of it yet" } };
+    uint32_t counts[RESIDENCY_SHADE_COUNT] = { 0 };
+    for (uint32_t i = 0; i < context->wants->drawn_count; ++i) {
+        const world_exhibit *e = &context->w->exhibits[context->wants->drawn[i].exhibit];
+        if (!context->r->items[e->item].failed) { /* else it is a checker, and stays one */
+            uint32_t items[2], count = focus_items(context, e, items);
+            uint32_t own = residency_missing(context->r, items[0]);
+            uint32_t map = count == 2 ? residency_missing(context->r, items[1]) : 0;
+            ++counts[residency_shade(own > map ? own : map)];
+        }
+    }
+    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit;
+    float height = (RESIDENCY_SHADE_COUNT * ROW_HEIGHT + 14) * unit;
+    float x = (float)context->width - 14 * unit - width, y = (float)context->height - FOOT_ROOM * unit - height;
+    y -= above_jump ? (JUMP_ROWS * ROW_HEIGHT + 22) * unit : 0;
+    text_box(t, x, y, width, height, hud_panel);
+    y += 7 * unit;
+    for (uint32_t i = 0; i < RESIDENCY_SHADE_COUNT; ++i, y += ROW_HEIGHT * unit) {
+        char count[16];
+        snprintf(count, sizeof count, "%u", counts[i]);
+        text_box(t, x + 12 * unit, y + 3 * unit, 12 * unit, 12 * unit, shades[i].tint);
+        text_screen(t, x + 34 * unit, y, size, counts[i] > 0 ? hud_ink : hud_dim, shades[i].name);
+        text_screen(t, x + width - 12 * unit - text_width(count, size), y, size, counts[i] > 0 ? hud_ink : hud_dim,
+                    count);
     }
 }

@@ -348,7 +348,8 @@ static void frame_draw(view *v, float seconds)
                                 .triangle_count = v->renderer.triangle_count,
                                 .paused = v->paused,
                                 .figures = v->hud_on,
-                                .help = v->help };
+                                .help = v->help,
+                                .mips = v->mips };
         hud_draw(&v->hud, &v->renderer.text, &context);
         renderer_draw_screen(&v->renderer);
     }

@@ -343,16 +343,16 @@ static void halls_draw(renderer *r, const renderer_frame *frame)
     glDisable(GL_BLEND);
 }
 
-/* Red is coarse, green is fine: by the level that is resident, against the finest one. */
-static void overlay_set(GLint uniform, bool on, uint32_t level, bool resident)
+/* Green is as fine as its size on the screen needs, yellow to red is coarser, blue is nothing yet. What cannot be had
+ * keeps its checker. */
+static void overlay_set(GLint uniform, bool on, uint32_t missing)
 {
-    static const float ramp[6][3] = { { 0.05f, 0.75f, 0.15f }, { 0.35f, 0.75f, 0.05f }, { 0.8f, 0.7f, 0.05f },
-                                      { 0.9f, 0.4f, 0.03f },   { 0.85f, 0.12f, 0.05f }, { 0.6f, 0.03f, 0.25f } };
-    const float *c = ramp[level < 5 ? level : 5];
-    if (!resident) {
-        glUniform4f(uniform, 0.15f, 0.2f, 0.9f, on ? 0.6f : 0);
-        return;
-    }
+    static const float shades[RESIDENCY_SHADE_COUNT][3] = { { 0.05f, 0.75f, 0.15f },
+                                                            { 0.75f, 0.65f, 0.05f },
+                                                            { 0.9f, 0.33f, 0.03f },
+                                                            { 0.8f, 0.06f, 0.05f },
+                                                            { 0.15f, 0.2f, 0.9f } };
+    const float *c = shades[residency_shade(missing)];
     glUniform4f(uniform, c[0], c[1], c[2], on ? 0.6f : 0);
 }
 
@@ -409,7 +409,7 @@ static void picture_draw(renderer *r, const renderer_frame *frame, const world_e
                 : t->name != 0 ? t->appear
                                : 0,
                 texture->info.flags & LEAT_TEXTURE_ALPHA ? 1.0f : 0.0f, 0);
-    overlay_set(u[PICTURE_OVERLAY], frame->mip_overlay, t->level, t->name != 0);
+    overlay_set(u[PICTURE_OVERLAY], frame->mip_overlay && !failed, residency_missing(frame->r, e->item));
     glBindTexture(GL_TEXTURE_2D, texture_or(r, frame->r, e->item, r->g->paper));
     glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
     ++r->draw_count;
@@ -464,6 +464,20 @@ static const catalog_material *material_of(const renderer *r, const catalog_mesh
     return material != CATALOG_NONE ? &r->c->materials[material] : NULL;
 }
 
+/* Of the mesh, or of the one of its maps that lacks most. */
+static uint32_t material_missing(const residency *r, const catalog_material *m, uint32_t mesh)
+{
+    uint32_t missing = residency_missing(r, mesh);
+    if (m != NULL) {
+        const uint32_t maps[] = { m->base_color, m->normal, m->metallic_roughness, m->emissive };
+        for (uint32_t i = 0; i < sizeof maps / sizeof *maps; ++i) {
+            uint32_t of_map = maps[i] != CATALOG_NONE ? residency_missing(r, maps[i]) : 0;
+            missing = of_map > missing ? of_map : missing;
+        }
+    }
+    return missing;
+}
+
 static void map_bind(renderer *r, const renderer_frame *frame, GLenum unit, uint32_t texture, GLuint standin)
 {
     glActiveTexture(GL_TEXTURE0 + unit);
@@ -480,7 +494,7 @@ static void map_bind(renderer *r, const renderer_frame *frame, GLenum unit, uint
 }
 
 static void material_bind(renderer *r, const renderer_frame *frame, const catalog_material *m, const world_exhibit *e,
-                          const gpu_mesh *mesh, uint32_t lod)
+                          const gpu_mesh *mesh)
 {
     bool textured = m != NULL && m->base_color != CATALOG_NONE;
     bool bumps = m != NULL && m->normal != CATALOG_NONE && r->g->textures[m->normal].name != 0;
@@ -505,7 +519,7 @@ static void material_bind(renderer *r, const renderer_frame *frame, const catalo
         glUniform4f(u[MESH_EMISSIVE], 0, 0, 0, 0);
         glUniform4f(u[MESH_SURFACE], 0, 0.7f, 1, 0);
     }
-    overlay_set(u[MESH_OVERLAY], frame->mip_overlay, lod, true);
+    overlay_set(u[MESH_OVERLAY], frame->mip_overlay, material_missing(frame->r, m, e->item));
     map_bind(r, frame, 0, textured ? m->base_color : CATALOG_NONE, textured ? r->g->paper : r->g->white);
     map_bind(r, frame, 1, m != NULL ? m->normal : CATALOG_NONE, r->g->flat_normal);
     map_bind(r, frame, 2, m != NULL ? m->metallic_roughness : CATALOG_NONE, r->g->white);
@@ -535,7 +549,7 @@ static void mesh_draw(renderer *r, const renderer_frame *frame, const world_exhi
         if (submesh->index_count == 0) {
             continue;
         }
-        material_bind(r, frame, material_of(r, mesh, submesh->material), e, m, lod);
+        material_bind(r, frame, material_of(r, mesh, submesh->material), e, m);
         glDrawElements(GL_TRIANGLES, (GLsizei)submesh->index_count, type,
                        (const void *)((uintptr_t)submesh->index_first * mesh->info.index_size));
         ++r->draw_count;

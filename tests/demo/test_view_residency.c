@@ -290,6 +290,7 @@ static void test_reasons(void **state)
     items_fill(&r, RESIDENCY_TEXTURES);
     uint32_t way[1] = { 77 };
     assert_int_equal(reason_after(&r, 2, true), RESIDENCY_PAUSED);
+    assert_int_equal(residency_missing(&r, 0), RESIDENCY_LEVELS_MAX);
     assert_int_equal(residency_under_way(&r, way, 1), 0);
     assert_int_equal(reason_after(&r, 2, false), RESIDENCY_READING);
     assert_int_equal(residency_under_way(&r, way, 1), 1);
@@ -300,14 +301,17 @@ static void test_reasons(void **state)
     residency_uploaded(&r, 0);
     r.bytes_reading = r.bytes_reading_max; /* of others */
     assert_int_equal(reason_after(&r, 2, false), RESIDENCY_WAITING);
+    assert_int_equal(residency_missing(&r, 0), r.items[0].resident - 2);
     r.bytes_reading = 0;
     for (uint32_t frame = 0; frame < 5 && r.items[0].resident > 2; ++frame) {
         (void)reason_after(&r, 2, false);
         residency_uploaded(&r, 0);
     }
     assert_int_equal(reason_after(&r, 2, false), RESIDENCY_SHARP);
+    assert_int_equal(residency_missing(&r, 0), 0);
     r.budgets[RESIDENCY_TEXTURES].bytes_max = r.items[0].bytes_from[2];
     assert_int_equal(reason_after(&r, 0, false), RESIDENCY_OVER_BUDGET);
+    assert_int_equal(residency_missing(&r, 0), 2); /* against what the screen needs, not what the budget allows */
     r.budgets[RESIDENCY_TEXTURES].bytes_max = 64 << 20;
     r.budgets[RESIDENCY_TEXTURES].bias = 0;
     assert_int_equal(reason_after(&r, 0, false), RESIDENCY_READING);
@@ -328,6 +332,11 @@ static void test_reasons(void **state)
         assert_string_not_equal(residency_reason_text((residency_reason)i), "?");
     }
     assert_string_equal(residency_reason_text(RESIDENCY_REASON_COUNT), "?");
+    assert_int_equal(residency_missing(&r, 1), RESIDENCY_LEVELS_MAX);
+    const uint32_t shades[][2] = { { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 15, 3 }, { RESIDENCY_LEVELS_MAX, 4 } };
+    for (uint32_t i = 0; i < sizeof shades / sizeof *shades; ++i) {
+        assert_int_equal(residency_shade(shades[i][0]), shades[i][1]);
+    }
     residency_destroy(&r);
 }
 
