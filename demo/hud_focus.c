@@ -190,7 +190,7 @@ static void took_text(uint32_t frames, uint64_t ns, char *line, size_t line_size
 }
 
 #define JUMP_ROWS 4u
-#define FOOT_ROOM 49 /* with a margin above it */
+#define FOOT_ROOM 66 /* with the line above it that tells of errors */
 
 void hud_jump_draw(text *t, const hud_context *context, float unit)
 {
@@ -221,16 +221,15 @@ void hud_legend_draw(text *t, const hud_context *context, float unit, bool above
                                         { { 222, 202, 70, 255 }, "one level too coarse" },
                                         { { 230, 150, 50, 255 }, "two levels" },
                                         { { 222, 74, 62, 255 }, "three or more" },
-                                        { { 96, 116, 232, 255 }, "nothing of it yet" } };
+                                        { { 96, 116, 232, 255 }, "nothing of it yet" },
+                                        { { 220, 60, 208, 255 }, "cannot be had: damaged or unknown" } };
     uint32_t counts[RESIDENCY_SHADE_COUNT] = { 0 };
     for (uint32_t i = 0; i < context->wants->drawn_count; ++i) {
         const world_exhibit *e = &context->w->exhibits[context->wants->drawn[i].exhibit];
-        if (!context->r->items[e->item].failed) { /* else it is a checker, and stays one */
-            uint32_t items[2], count = focus_items(context, e, items);
-            uint32_t own = residency_missing(context->r, items[0]);
-            uint32_t map = count == 2 ? residency_missing(context->r, items[1]) : 0;
-            ++counts[residency_shade(own > map ? own : map)];
-        }
+        uint32_t items[2], count = focus_items(context, e, items);
+        uint32_t own = residency_missing(context->r, items[0]);
+        uint32_t map = count == 2 ? residency_missing(context->r, items[1]) : 0;
+        ++counts[residency_shade(own > map ? own : map)];
     }
     float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit;
     float height = (RESIDENCY_SHADE_COUNT * ROW_HEIGHT + 14) * unit;

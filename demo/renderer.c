@@ -343,15 +343,13 @@ static void halls_draw(renderer *r, const renderer_frame *frame)
     glDisable(GL_BLEND);
 }
 
-/* Green is as fine as its size on the screen needs, yellow to red is coarser, blue is nothing yet. What cannot be had
- * keeps its checker. */
+/* Green is as fine as its size on the screen needs, yellow to red is coarser, blue is nothing yet, and what cannot be
+ * had is as its checker. */
 static void overlay_set(GLint uniform, bool on, uint32_t missing)
 {
-    static const float shades[RESIDENCY_SHADE_COUNT][3] = { { 0.05f, 0.75f, 0.15f },
-                                                            { 0.75f, 0.65f, 0.05f },
-                                                            { 0.9f, 0.33f, 0.03f },
-                                                            { 0.8f, 0.06f, 0.05f },
-                                                            { 0.15f, 0.2f, 0.9f } };
+    static const float shades[RESIDENCY_SHADE_COUNT][3] = { { 0.05f, 0.75f, 0.15f }, { 0.75f, 0.65f, 0.05f },
+                                                            { 0.9f, 0.33f, 0.03f },  { 0.8f, 0.06f, 0.05f },
+                                                            { 0.15f, 0.2f, 0.9f },   { 0.7f, 0.02f, 0.6f } };
     const float *c = shades[residency_shade(missing)];
     glUniform4f(uniform, c[0], c[1], c[2], on ? 0.6f : 0);
 }
@@ -409,7 +407,7 @@ static void picture_draw(renderer *r, const renderer_frame *frame, const world_e
                 : t->name != 0 ? t->appear
                                : 0,
                 texture->info.flags & LEAT_TEXTURE_ALPHA ? 1.0f : 0.0f, 0);
-    overlay_set(u[PICTURE_OVERLAY], frame->mip_overlay && !failed, residency_missing(frame->r, e->item));
+    overlay_set(u[PICTURE_OVERLAY], frame->mip_overlay, residency_missing(frame->r, e->item));
     glBindTexture(GL_TEXTURE_2D, texture_or(r, frame->r, e->item, r->g->paper));
     glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
     ++r->draw_count;

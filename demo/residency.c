@@ -392,14 +392,14 @@ uint32_t residency_missing(const residency *r, uint32_t index)
 {
     const residency_item *item = &r->items[index];
     if (item->failed || item->resident >= item->level_count) {
-        return RESIDENCY_LEVELS_MAX;
+        return RESIDENCY_LEVELS_MAX + item->failed;
     }
     return item->resident > item->wanted ? (uint32_t)item->resident - item->wanted : 0;
 }
 
 uint32_t residency_shade(uint32_t missing)
 {
-    return missing >= RESIDENCY_LEVELS_MAX ? 4 : missing < 3 ? missing : 3;
+    return missing > RESIDENCY_LEVELS_MAX ? 5 : missing == RESIDENCY_LEVELS_MAX ? 4 : missing < 3 ? missing : 3;
 }
 
 const char *residency_reason_text(residency_reason reason)

@@ -124,10 +124,11 @@ typedef enum residency_reason {
     RESIDENCY_REASON_COUNT
 } residency_reason;
 residency_reason residency_reason_of(const residency *r, uint32_t item, bool paused);
-/* How many levels it is coarser than its size on the screen needs; RESIDENCY_LEVELS_MAX: there is nothing to draw. */
+/* How many levels it is coarser than its size on the screen needs; RESIDENCY_LEVELS_MAX: there is nothing to draw yet;
+ * more: nor will there be, since nothing of it can be had. */
 uint32_t residency_missing(const residency *r, uint32_t item);
-/* The same for the eye: nothing is missing, one level, two, more, everything. */
-#define RESIDENCY_SHADE_COUNT 5u
+/* The same for the eye: nothing is missing, one level, two, more, everything; everything, for good. */
+#define RESIDENCY_SHADE_COUNT 6u
 uint32_t residency_shade(uint32_t missing);
 /* In words, for people. */
 const char *residency_reason_text(residency_reason reason);

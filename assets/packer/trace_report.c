@@ -313,7 +313,7 @@ static void top_print(const trace *t, const ranked *all, uint32_t count, uint32_
     for (uint32_t i = 0; i < COUNT_OF(priorities); ++i) {
         class_print(all, count, priorities[i]);
     }
-    printf("\n  slowest              ms  request\n");
+    printf("\n  ID of the slowest    ms  request\n");
     for (uint32_t i = 0; i < shown; ++i) {
         const trace_request *r = all[i].request;
         uint32_t most = 0;

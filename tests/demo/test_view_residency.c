@@ -332,8 +332,10 @@ static void test_reasons(void **state)
         assert_string_not_equal(residency_reason_text((residency_reason)i), "?");
     }
     assert_string_equal(residency_reason_text(RESIDENCY_REASON_COUNT), "?");
-    assert_int_equal(residency_missing(&r, 1), RESIDENCY_LEVELS_MAX);
-    const uint32_t shades[][2] = { { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 15, 3 }, { RESIDENCY_LEVELS_MAX, 4 } };
+    assert_int_equal(residency_missing(&r, 1), RESIDENCY_LEVELS_MAX + 1);
+    const uint32_t shades[][2] = {
+        { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 15, 3 }, { RESIDENCY_LEVELS_MAX, 4 }, { RESIDENCY_LEVELS_MAX + 1, 5 }
+    };
     for (uint32_t i = 0; i < sizeof shades / sizeof *shades; ++i) {
         assert_int_equal(residency_shade(shades[i][0]), shades[i][1]);
     }
