@@ -7,9 +7,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define OPEN_TRIES_MAX 64u /* of a path beneath a folder, while others rename and mount, or signals come */
@@ -28,14 +26,22 @@ typedef struct cachestat_answer {
     uint64_t cached, dirty, writeback, evicted, recently_evicted;
 } cachestat_answer;
 
-/* EINTR: where the file system is on a network or in a process, a signal to the caller ends what waits for it. */
-static int open_again(const char *path, int flags)
+int file_open_at(int folder_fd, const char *path, int flags)
 {
     int fd;
     do {
-        fd = open(path, flags);
+        fd = openat(folder_fd, path, flags);
     } while (fd < 0 && errno == EINTR);
     return fd;
+}
+
+int file_stat_at(int folder_fd, const char *path, struct stat *status, int flags)
+{
+    int result;
+    do {
+        result = fstatat(folder_fd, path, status, flags);
+    } while (result != 0 && errno == EINTR);
+    return result;
 }
 
 ssize_t file_read_at(int fd, void *into, size_t size, uint64_t offset)
@@ -77,7 +83,7 @@ static bool direct_works(const disk_file *file)
 
 static void open_direct(const char *path, const leat_logger *log, disk_file *file)
 {
-    file->fd_direct = open_again(path, O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOCTTY);
+    file->fd_direct = file_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOCTTY);
     int cause = errno;
     struct stat a, b;
     if (file->fd_direct >= 0 && (fstat(file->fd_direct, &a) != 0 || fstat(file->fd_buffered, &b) != 0 ||
@@ -99,7 +105,7 @@ leat_result file_open(const char *path, bool direct, const leat_logger *log, dis
 {
     *file = (disk_file){ .fd_buffered = -1, .fd_direct = -1 };
     /* O_NONBLOCK: a FIFO under this name must not hang us. It changes nothing for regular files. */
-    file->fd_buffered = open_again(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    file->fd_buffered = file_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->fd_buffered < 0) {
         leat_result result = errno == ENOENT || errno == ENOTDIR ? LEAT_ERROR_NOT_FOUND : LEAT_ERROR_OS;
         return error_set(error, result, errno, "%s: cannot be opened: %s", path, strerror(errno));

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define WATCH_MASK                                                                                                     \
@@ -32,7 +31,7 @@ typedef struct scan {
 
 bool folder_open(const char *path, int *fd)
 {
-    *fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *fd = file_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return *fd >= 0;
 }
 
@@ -52,7 +51,7 @@ static loose_stamp stamp_of(const struct stat *status)
 bool folder_unchanged(const folder *f, uint32_t file)
 {
     struct stat status;
-    if (fstatat(f->fd, folder_path_of(f, file), &status, 0) != 0 || !S_ISREG(status.st_mode)) {
+    if (file_stat_at(f->fd, folder_path_of(f, file), &status, 0) != 0 || !S_ISREG(status.st_mode)) {
         return false;
     }
     loose_stamp stamp = stamp_of(&status);
@@ -180,7 +179,7 @@ static void walk_down(scan *sc, int folder_fd, const char *name, size_t path_siz
         ++sc->skipped;
         return;
     }
-    int fd = openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = file_open_at(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) { /* gone again, or not ours to read */
         sc->skipped += !runs_short(sc, errno) && errno != ENOENT;
         return;
@@ -192,7 +191,7 @@ static void walk_down(scan *sc, int folder_fd, const char *name, size_t path_siz
 static void look_at(scan *sc, int folder_fd, const char *name, size_t path_size, uint32_t depth)
 {
     struct stat status;
-    if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (file_stat_at(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         sc->skipped += !runs_short(sc, errno) && errno != ENOENT; /* gone again, or not to be examined */
         return;
     }
@@ -283,7 +282,7 @@ static leat_result failed(const folder_desc *desc, leat_result result, int os_er
 leat_result folder_scan(const folder_desc *desc, folder *f, pack_index *index, bool *watched, leat_error *error)
 {
     scan sc = { .desc = desc, .f = f, .watched = true };
-    int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = file_open_at(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return failed(desc, LEAT_ERROR_OS, errno, error);
     }

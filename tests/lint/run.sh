@@ -84,11 +84,11 @@ example()
 }
 
 grep -q 'leat_destroy(s);' streamer/include/leat/leat.h
-sed -n '/^ \*     leat_streamer \*s/,/^ \*     leat_destroy/s/^ \*     //p' streamer/include/leat/leat.h |
-    example streamer/include/leat/leat.h ''
-sed -n '/^ \*     struct leat_sim_desc/,/^ \*     leat_update/s/^ \*     //p' streamer/include/leat/sim.h |
-    example streamer/include/leat/sim.h 'leat_streamer *s = NULL; uint64_t frame = 1;'
-sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md | example README.md ''
+example streamer/include/leat/leat.h '' < <(
+    sed -n '/^ \*     leat_streamer \*s/,/^ \*     leat_destroy/s/^ \*     //p' streamer/include/leat/leat.h)
+example streamer/include/leat/sim.h 'leat_streamer *s = NULL; uint64_t frame = 1;' < <(
+    sed -n '/^ \*     struct leat_sim_desc/,/^ \*     leat_update/s/^ \*     //p' streamer/include/leat/sim.h)
+example README.md '' < <(sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md)
 
 echo "${#sources[@]} files, $breaches breaches"
 [ "$breaches" = 0 ]

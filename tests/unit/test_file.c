@@ -119,7 +119,7 @@ static void direct_reads_are_tried_first(void **state)
         unit_call call;
         int after;
     } rows[] = {
-        { CALL_OPEN, 1 },           { CALL_FSTAT, 1 }, { CALL_FSTAT, 2 }, { CALL_POSIX_MEMALIGN, 0 },
+        { CALL_OPENAT, 1 },         { CALL_FSTAT, 1 }, { CALL_FSTAT, 2 }, { CALL_POSIX_MEMALIGN, 0 },
         { CALL_POSIX_MEMALIGN, 1 }, { CALL_PREAD, 0 }, { CALL_PREAD, 1 },
     };
     for (size_t i = 0; i < COUNT_OF(rows); ++i) {
@@ -128,7 +128,7 @@ static void direct_reads_are_tried_first(void **state)
         assert_true(unit_calls_done());
     }
     for (int signals = 1; signals <= 3; signals += 2) {
-        unit_calls_fail(CALL_OPEN, signals, EINTR);
+        unit_calls_fail(CALL_OPENAT, signals, EINTR);
         unit_calls_fail(CALL_PREAD, signals, EINTR);
         assert_true(opens_direct());
         assert_true(unit_calls_done());

@@ -141,11 +141,11 @@ static void what_vanishes_is_not_listed(void **state)
         assert_int_equal(x->log_count, 0);
         unit_calls.count_down[CALL_FSTATAT] = 0; /* with the folder, two of them are gone */
     }
-    unit_call_fails(CALL_OPENAT, 1, ENOENT); /* the first opens the root */
+    unit_call_fails(CALL_OPENAT, 2, ENOENT); /* the first two open the root */
     assert_int_equal(scan(x, NULL), LEAT_OK);
     assert_int_equal(x->f.count, 1);
     assert_int_equal(x->log_count, 0);
-    unit_call_fails(CALL_OPENAT, 1, EACCES);
+    unit_call_fails(CALL_OPENAT, 2, EACCES);
     skips(x, "folder/b", 1);
     unit_call_fails(CALL_FSTATAT, 0, EIO); /* the file or the folder: it is there, and is counted */
     assert_int_equal(scan(x, NULL), LEAT_OK);
@@ -286,7 +286,7 @@ static void folders_that_cannot_be_listed_are_errors(void **state)
 {
     fixture *x = *state;
     unit_file_make("a", "a", 1);
-    unit_call_fails(CALL_OPENAT, 0, EMFILE);
+    unit_call_fails(CALL_OPENAT, 1, EMFILE);
     assert_int_equal(scan(x, NULL), LEAT_ERROR_OS);
     assert_int_equal(x->error.os_error, EMFILE);
     unit_call_fails(CALL_FDOPENDIR, 0, ENOMEM);
@@ -311,7 +311,7 @@ static void what_runs_short_leaves_nothing_out(void **state)
     static const struct {
         unit_call call;
         int after; /* so many others */
-    } calls[] = { { CALL_OPENAT, 1 }, { CALL_OPENAT2, 0 }, { CALL_OPENAT2, 1 }, { CALL_FSTATAT, 0 } };
+    } calls[] = { { CALL_OPENAT, 2 }, { CALL_OPENAT2, 0 }, { CALL_OPENAT2, 1 }, { CALL_FSTATAT, 0 } };
     unit_subfolder_make("folder");
     make_dds("a.dds", 0);
     assert_int_equal(symlink("a.dds", unit_path("link")), 0); /* is opened as well */
@@ -322,6 +322,30 @@ static void what_runs_short_leaves_nothing_out(void **state)
         assert_int_equal(x->error.os_error, error);
         assert_non_null(strstr(x->error.text, "the-folder: cannot be listed"));
     }
+}
+
+/* On a file system on a network or in a process, a signal to who lists a folder ends what waits for it. */
+static void what_a_signal_interrupts_is_asked_again(void **state)
+{
+    fixture *x = *state;
+    static const struct {
+        unit_call call;
+        int count; /* of such calls in a scan */
+    } calls[] = { { CALL_OPENAT, 3 }, { CALL_FSTATAT, 4 }, { CALL_OPENAT2, 2 }, { CALL_PREAD, 1 } };
+    unit_subfolder_make("folder");
+    unit_file_make("folder/b", "b", 1);
+    make_dds("a.dds", 0);
+    assert_int_equal(symlink("a.dds", unit_path("link")), 0);
+    for (size_t i = 0; i < COUNT_OF(calls); ++i) {
+        for (int after = 0; after < calls[i].count; ++after) {
+            unit_call_fails(calls[i].call, after, EINTR);
+            assert_int_equal(scan(x, NULL), LEAT_OK);
+            assert_int_equal(x->f.count, 3);
+            assert_int_equal(x->log_count, 0);
+        }
+    }
+    unit_call_fails(CALL_FSTATAT, 0, EINTR);
+    assert_true(folder_unchanged(&x->f, 0));
 }
 
 static int watch_fd;
@@ -529,6 +553,7 @@ int main(void)
         FOLDER_TEST(lists_grow_to_their_limit),
         FOLDER_TEST(folders_that_cannot_be_listed_are_errors),
         FOLDER_TEST(what_runs_short_leaves_nothing_out),
+        FOLDER_TEST(what_a_signal_interrupts_is_asked_again),
         FOLDER_TEST(what_cannot_be_watched_is_said),
         FOLDER_TEST(dds_files_are_looked_at),
         FOLDER_TEST(what_is_known_is_not_read_again),

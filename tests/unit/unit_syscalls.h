@@ -22,7 +22,6 @@
 #define CACHESTAT_NUMBER 451 /* newer than the headers of Debian 12 */
 
 typedef enum unit_call {
-    CALL_OPEN,
     CALL_OPENAT,
     CALL_OPENAT2,
     CALL_CACHESTAT,
@@ -82,8 +81,6 @@ static bool unit_call_is_to_fail(unit_call call)
     return true;
 }
 
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
 int __real_openat(int folder, const char *path, int flags, ...);
 int __wrap_openat(int folder, const char *path, int flags, ...);
 long __real_syscall(long number, ...);
@@ -106,15 +103,6 @@ int __real_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *set);
 int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *set);
 long __real_sysconf(int name);
 long __wrap_sysconf(int name);
-
-int __wrap_open(const char *path, int flags, ...)
-{
-    va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
-    va_end(arguments);
-    return unit_call_is_to_fail(CALL_OPEN) ? -1 : __real_open(path, flags, mode);
-}
 
 int __wrap_openat(int folder, const char *path, int flags, ...)
 {
