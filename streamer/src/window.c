@@ -6,10 +6,10 @@
  *   - bandwidth is the largest delivery rate of the last two periods, each rate taken over a round of completions while
  *     there was more to read. The window holds more than that needs (gain.h), so that a device which can do more
  *     shows it, and the window grows by that gain each round until more bytes bring only more latency;
- *   - latency is the smallest of the last two periods, per size class. So that the window's own queue does not hide it,
- *     each period begins with a drain: for a few reads only one is let out at a time. At a fraction of a millisecond
- *     per read that costs a thousandth; on slow devices the period is longer. Where urgent reads leave no gap, none is
- *     alone, and the drain is given up.
+ *   - latency is the median of the last reads that were alone on the device, each corrected by what the difference in
+ *     size takes to transfer. So that the window's own queue does not hide it, each period begins with a drain: for a
+ *     few reads only one is let out at a time. At a fraction of a millisecond per read that costs a thousandth; on slow
+ *     devices the period is longer. Where urgent reads leave no gap, none is alone, and the drain is given up.
  *
  * One read at a time always looks enough, since then bandwidth is size by latency, and the product one read; on a
  * device that serves one read at a time (a card, a disk) it is. So one period in PROBE_PERIODS lets two out, and if
@@ -38,7 +38,6 @@
 #define CALM_NS (3 * NS_PER_MS / 2)
 #define DRAIN_READS 2u /* reads that are alone on the device, at the start of a period */
 #define DRAIN_TRIES 6u /* reads that are let out one by one for that */
-#define ALONE_TRUSTED 3u /* reads that were alone; the median of fewer may be one accident */
 #define ALONE_COUNT 9u /* reads that were alone, of which the median counts */
 #define SIZE_CLASS_COUNT 24u
 #define NEED_SMOOTH_NS (400 * NS_PER_MS) /* in which the need is smoothed */
@@ -51,11 +50,10 @@
 #define LATENCY_GUESS NS_PER_MS
 #define READ_SIZE_GUESS KIB(256)
 
-/* The last reads of a size class that had the device to themselves. */
+/* The last reads that had the device to themselves. */
 typedef struct alone_reads {
-    uint64_t latency[ALONE_COUNT]; /* a ring */
+    uint64_t bytes[ALONE_COUNT], latency_ns[ALONE_COUNT]; /* a ring */
     uint32_t count; /* ever taken */
-    uint64_t median; /* 0: none yet */
 } alone_reads;
 
 struct window {
@@ -80,8 +78,9 @@ struct window {
     uint32_t period_count;
     bool probing; /* this period lets two reads out, whatever the product says */
     uint64_t rate[2];
-    uint64_t latency[2][SIZE_CLASS_COUNT]; /* smallest */
-    alone_reads alone[SIZE_CLASS_COUNT];
+    uint64_t latency[2][SIZE_CLASS_COUNT]; /* smallest: what is predicted by, and what the window is built on before any
+                                            * read was alone */
+    alone_reads alone;
     bool alone_now; /* the one read in flight was issued to an idle device */
     gain gain;
     bool calm; /* window_set_calm */
@@ -143,44 +142,41 @@ void window_destroy(window *w)
     }
 }
 
-static void alone_add(alone_reads *a, uint64_t latency_ns)
+static void alone_add(alone_reads *a, uint64_t bytes, uint64_t latency_ns)
 {
-    a->latency[a->count++ % ALONE_COUNT] = latency_ns;
-    uint32_t count = u32_min(a->count, ALONE_COUNT);
-    uint64_t sorted[ALONE_COUNT];
-    for (uint32_t i = 0; i < count; ++i) {
-        uint32_t at = i;
-        for (; at > 0 && sorted[at - 1] > a->latency[i]; --at) {
-            sorted[at] = sorted[at - 1];
-        }
-        sorted[at] = a->latency[i];
-    }
-    a->median = sorted[(count - 1) / 2];
+    a->bytes[a->count % ALONE_COUNT] = bytes;
+    a->latency_ns[a->count++ % ALONE_COUNT] = latency_ns;
 }
 
-/* Of the nearest size class of which at least so many reads were alone; 0: there is none. */
-static uint64_t alone_latency(const window *w, uint32_t wanted, uint32_t count_min)
+/* What a read that was alone would have taken with the size of an ordinary one: less or more by the transfer. */
+static uint64_t alone_resized(const window *w, uint32_t number)
 {
-    for (uint32_t distance = 0; distance < SIZE_CLASS_COUNT; ++distance) {
-        if (wanted >= distance && w->alone[wanted - distance].count >= count_min) {
-            return w->alone[wanted - distance].median;
-        }
-        if (wanted + distance < SIZE_CLASS_COUNT && w->alone[wanted + distance].count >= count_min) {
-            return w->alone[wanted + distance].median;
-        }
-    }
-    return 0;
+    double latency_ns = (double)w->alone.latency_ns[number];
+    double more = (double)w->read_size - (double)w->alone.bytes[number];
+    double resized_ns = latency_ns + more * (double)NS_PER_S / (double)u64_max(w->bandwidth, 1);
+    return (uint64_t)fmax(resized_ns, latency_ns / 8);
 }
 
 /* Latency of an ordinary read without a queue: the median of the last that were alone, where there were any. The
  * smallest of many is the luck of one, and a window that is built on it starves the device; a mean takes in each stall
- * of the host, and a window that is built on that makes urgent reads wait. */
+ * of the host, and a window that is built on that makes urgent reads wait. Of all sizes together: with a median for
+ * each size class, three accidents of a rare size decide what the window is while reads are of about that size. */
 static uint64_t latency_unqueued(const window *w)
 {
-    uint32_t wanted = class_of(w->read_size);
-    uint64_t found = alone_latency(w, wanted, ALONE_TRUSTED);
-    found = found != 0 ? found : alone_latency(w, wanted, 1);
-    return found != 0 ? found : latency_of_class(w, wanted);
+    uint32_t count = u32_min(w->alone.count, ALONE_COUNT);
+    if (count == 0) {
+        return latency_of_class(w, class_of(w->read_size));
+    }
+    uint64_t sorted[ALONE_COUNT];
+    for (uint32_t i = 0; i < count; ++i) {
+        uint64_t latency_ns = alone_resized(w, i);
+        uint32_t at = i;
+        for (; at > 0 && sorted[at - 1] > latency_ns; --at) {
+            sorted[at] = sorted[at - 1];
+        }
+        sorted[at] = latency_ns;
+    }
+    return u64_max(sorted[(count - 1) / 2], 1);
 }
 
 /* The product of two measures errs by what both err, from period to period; a window that follows it is at its largest
@@ -319,7 +315,7 @@ void window_complete(window *w, uint64_t bytes, bool urgent, uint64_t latency_ns
     uint32_t class = class_of(bytes);
     w->latency[0][class] = smaller_known(w->latency[0][class], u64_max(latency_ns, 1));
     if (w->alone_now && w->in_flight == 0) {
-        alone_add(&w->alone[class], u64_max(latency_ns, 1));
+        alone_add(&w->alone, bytes, u64_max(latency_ns, 1));
         w->drain_left -= w->drain_left > 0 ? 1 : 0;
     }
     w->round_bytes += bytes;

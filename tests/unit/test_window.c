@@ -269,6 +269,44 @@ static void a_bad_start_is_forgotten(void **state)
     }
 }
 
+/* `count` reads that follow each other; beside: never one alone, so that their latency is no measure of the device. */
+static uint64_t follow(window *w, uint32_t count, uint64_t bytes, uint64_t latency_ns, bool beside, uint64_t now_ns)
+{
+    if (beside) {
+        window_issue(w, bytes, false, now_ns);
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        window_issue(w, bytes, false, now_ns);
+        now_ns += latency_ns;
+        window_complete(w, bytes, false, latency_ns, true, false, false, now_ns);
+    }
+    if (beside) {
+        window_complete(w, bytes, false, latency_ns, true, false, false, now_ns);
+    }
+    return now_ns;
+}
+
+/* Few reads of another size are alone, and two of three meet a host that is elsewhere: what so few took must not count
+ * for all reads of their size. */
+static void accidents_of_a_rare_size_are_no_measure(void **state)
+{
+    (void)state;
+    memory m = unit_memory(NULL);
+    window *w = window_create(&(window_desc){ .memory = &m, .bytes_max = POOL_BYTES });
+    uint64_t now_ns = follow(w, 4000, KIB(200), NS_PER_MS / 10, false, 1);
+    uint64_t before = window_bytes(w), most = 0;
+    now_ns = follow(w, 2, KIB(300), 2 * NS_PER_MS, false, now_ns);
+    now_ns = follow(w, 1, KIB(300), NS_PER_MS / 7, false, now_ns);
+    for (uint32_t i = 0; i < 200; ++i) {
+        now_ns = follow(w, 8, KIB(300), NS_PER_MS / 7, true, now_ns);
+        most = u64_max(most, window_bytes(w));
+    }
+    print_message("window before accidents: %.2f MiB, after them at most %.2f\n", (double)before / (1 << 20),
+                  (double)most / (1 << 20));
+    assert_true(most <= 2 * before);
+    window_destroy(w);
+}
+
 static void no_burst_behind_a_stall(void **state)
 {
     (void)state;
@@ -443,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_device_that_halves_is_followed),
         cmocka_unit_test(a_device_that_recovers_is_followed),
         cmocka_unit_test(a_bad_start_is_forgotten),
+        cmocka_unit_test(accidents_of_a_rare_size_are_no_measure),
         cmocka_unit_test(no_burst_behind_a_stall),
     };
     return cmocka_run_group_tests_name("window", tests, NULL, NULL);
