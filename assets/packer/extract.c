@@ -3,6 +3,7 @@
  * Names come from a pack and are hostile, even though pack_index_check() has refused "..", empty parts and a leading
  * '/': each folder on the way is opened relative to the one before without following links, so that nothing is written
  * outside DIR, whatever lies there. */
+#include "alike.h"
 #include "commands.h"
 #include "mesh_export.h"
 #include "output.h"
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ typedef struct extraction {
     pack_file file;
     int folder; /* DIR */
     uint32_t written, failed, skipped;
+    alike_list alike;
 } extraction;
 
 typedef struct sink {
@@ -37,7 +40,14 @@ typedef struct sink {
 
 static void fail(extraction *x, const char *name, const char *why)
 {
-    message_print("%s: %s", name, why);
+    char *text = NULL;
+    if (asprintf(&text, "%s: %s", name, why) < 0) {
+        text = NULL;
+    }
+    if (text == NULL || alike_add(&x->alike, true, alike_kind_of(why), text)) {
+        message_print("%s: %s", name, why);
+    }
+    free(text);
     ++x->failed;
 }
 
@@ -64,8 +74,9 @@ static int folder_open(int folder, char *path, const char **base)
 
 static void file_failed(extraction *x, const char *name, const char *extension, const char *why)
 {
-    message_print("%s/%s%s: %s", x->options->output, name, extension, why);
-    ++x->failed;
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s%s", x->options->output, name, extension);
+    fail(x, path, why);
 }
 
 static void file_write(extraction *x, const char *name, const char *extension, const uint8_t *bytes, uint64_t size)
@@ -82,7 +93,7 @@ static void file_write(extraction *x, const char *name, const char *extension, c
     if (whole_file_may_place(folder, base, x->options->force, &why) &&
         !(whole_file_begin(&file, folder, base) && fwrite(bytes, 1, size, file.stream) == size &&
           whole_file_end(&file) && whole_file_place(&file, x->options->force))) {
-        why = strerror(errno);
+        why = errno == ENOSPC ? "No space left on device; make room there, and try again" : strerror(errno);
     }
     whole_file_abandon(&file);
     close(folder);
@@ -260,7 +271,7 @@ static void assets_write(extraction *x)
 
 int command_extract(const options *o)
 {
-    extraction x = { .options = o, .folder = -1 };
+    extraction x = { .options = o, .folder = -1, .alike.tell_all = o->verbose };
     leat_error error = { 0 };
     if (pack_file_open(o->arguments[0], &x.file, &error) != LEAT_OK) {
         message_print("%s", error.text);
@@ -268,11 +279,13 @@ int command_extract(const options *o)
     }
     if ((mkdir(o->output, 0777) != 0 && errno != EEXIST) ||
         (x.folder = open(o->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        message_print("%s: cannot be made or opened: %s", o->output, strerror(errno));
+        message_print("%s: cannot be made or opened: %s%s", o->output, strerror(errno),
+                      errno == ENOENT ? "; make the folder that it is to be in first" : "");
         pack_file_close(&x.file);
         return EXIT_FAILED;
     }
     assets_write(&x);
+    alike_end(&x.alike);
     if (!o->quiet) {
         printf("%s: %s written, %u failed, %s without a file form\n", o->output,
                count_to_text(x.written, "file", "files").text, x.failed,

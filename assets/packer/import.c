@@ -2,12 +2,12 @@
  *
  * Lists grow by doubling. Everything is malloc'ed, so that importers need no context. */
 #include "import.h"
+#include "alike.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #define MESSAGE_SIZE_MAX 2048u
 #define MESSAGES_COMPARED 16u
@@ -110,7 +110,7 @@ void import_add_message(import_result *result, import_level level, const char *f
     }
     result->messages = items;
     result->messages[result->message_count++] =
-        (import_message){ .level = level, .text = copy, .kind = (uint32_t)XXH3_64bits(format, strlen(format)) };
+        (import_message){ .level = level, .text = copy, .kind = alike_kind_of(format) };
 }
 
 void import_asset_free(import_asset *asset)

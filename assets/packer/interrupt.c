@@ -4,6 +4,7 @@
  * what is safe in one. It ends with the process. */
 #include "interrupt.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,16 +26,25 @@ static void *watch(void *argument)
     _exit(128 + signal_number);
 }
 
+static bool is_ignored(int signal_number)
+{
+    struct sigaction now;
+    return sigaction(signal_number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 void interrupt_watch(interrupt *i)
 {
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
     pthread_t thread;
     pthread_mutex_init(&i->lock, NULL);
     i->temporary[0] = '\0';
     i->written = false;
     sigemptyset(&i->signals);
-    sigaddset(&i->signals, SIGINT);
-    sigaddset(&i->signals, SIGTERM);
-    sigaddset(&i->signals, SIGHUP);
+    for (uint32_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); ++n) {
+        if (!is_ignored(numbers[n])) { /* whoever has started us with nohup means it */
+            sigaddset(&i->signals, numbers[n]);
+        }
+    }
     pthread_sigmask(SIG_BLOCK, &i->signals, NULL);
     if (pthread_create(&thread, NULL, watch, i) == 0) {
         pthread_detach(thread);

@@ -1,4 +1,5 @@
-/* interrupt.h - SIGINT, SIGTERM and SIGHUP remove the temporary file and end the process. */
+/* interrupt.h - SIGINT, SIGTERM and SIGHUP remove the temporary file and end the process, but
+ * for those that were ignored when it began (nohup). */
 #ifndef LEAT_PACKER_INTERRUPT_H
 #define LEAT_PACKER_INTERRUPT_H
 

@@ -63,13 +63,14 @@ static const command_text commands[] = {
       "      --json                   an object: chunks (how many), bad (those that are)\n"
       "      --quiet                  say nothing if all is well\n\n"
       "Exit: 0 all is well; 1 a chunk is bad, or PACK cannot be read; 2 usage." },
-    { "extract", "odGfqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf] [--force]",
+    { "extract", "odGfVqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf] [--force]",
       "Writes assets as files below DIR: textures as PNG (HDR as .hdr; --dds: as DDS), models as OBJ, others as they\n"
       "are. Without a NAME: all assets. Files that are there already are kept and named, and the rest is written.\n\n"
       "  -o, --output DIR             made if it is not there\n"
       "  -f, --force                  replace files that are there already\n"
       "      --dds                    textures as DDS, with all mips, unchanged\n"
       "      --gltf                   models as glTF, with a .bin beside it\n"
+      "      --verbose                all of many alike messages\n"
       "      --quiet                  no summary\n\n"
       "Exit: 0 all written; 1 something failed; 2 usage." },
     { "diff", "olJqh", "leat diff OLD NEW [-o PATCH] [--json]",

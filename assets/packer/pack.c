@@ -360,8 +360,9 @@ static bool units_run(packing *k)
 static bool nothing_to_pack(packing *k)
 {
     snprintf(k->error.text, sizeof(k->error.text),
-             "%.300s%s: nothing to pack: no textures or models that can be read (%u files of other types; see --blobs)",
-             k->options->arguments[0], k->options->argument_count > 1 ? " and others" : "", k->sources.ignored_count);
+             "%.300s%s: nothing to pack: no textures or models that can be read (%s of other types; see --blobs)",
+             k->options->arguments[0], k->options->argument_count > 1 ? " and others" : "",
+             count_to_text(k->sources.ignored_count, "file", "files").text);
     return false;
 }
 
@@ -431,7 +432,7 @@ static void memory_keep(void)
 int command_pack(const options *o)
 {
     memory_keep();
-    packing k = { .options = o, .summary = { .output = o->output, .tell_all = o->verbose } };
+    packing k = { .options = o, .summary = { .output = o->output, .alike.tell_all = o->verbose } };
     k.maker = (product_maker){ .importer = &k.importer, .format = o->format, .level = o->level };
     import_process_start(&k.importer, mesh_import); /* first: it forks, and there are no threads yet */
     interrupt *i = calloc(1, sizeof(*i)); /* its thread uses it until the process ends */

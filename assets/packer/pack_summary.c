@@ -22,35 +22,10 @@ void pack_summary_begin(pack_summary *s)
 
 bool pack_summary_add(pack_summary *s, bool failed, uint32_t kind, const char *text)
 {
-    cJSON *item = cJSON_CreateString(text);
     s->failure_count += failed;
     s->warning_count += !failed;
-    cJSON_AddItemToArray(failed ? s->failures : s->warnings, item);
-    if (kind == 0 || item == NULL || s->tell_all) {
-        return true;
-    }
-    uint32_t i = 0;
-    while (i < s->alike_count && (s->alike[i].kind != kind || s->alike[i].failed != failed)) {
-        ++i;
-    }
-    if (i == ALIKE_KINDS_MAX) {
-        return true;
-    }
-    if (i == s->alike_count) {
-        s->alike[s->alike_count++] = (pack_alike){ .kind = kind, .failed = failed, .first = item->valuestring };
-    }
-    return ++s->alike[i].count <= ALIKE_TOLD_MAX;
-}
-
-static void tell_alike(const pack_summary *s)
-{
-    for (uint32_t i = 0; i < s->alike_count; ++i) {
-        const pack_alike *a = &s->alike[i];
-        if (a->count > ALIKE_TOLD_MAX) {
-            message_print("%sand %u more like \"%s\"; --verbose lists them",
-                          a->failed ? "" : "warning: ", a->count - ALIKE_TOLD_MAX, a->first);
-        }
-    }
+    cJSON_AddItemToArray(failed ? s->failures : s->warnings, cJSON_CreateString(text));
+    return alike_add(&s->alike, failed, kind, text);
 }
 
 static void print_json(pack_summary *s, double seconds)
@@ -134,7 +109,7 @@ static void print_text(const pack_summary *s, double seconds)
 int pack_summary_end(pack_summary *s, bool json)
 {
     double seconds = (double)(now_ns() - s->started_ns) / 1e9;
-    tell_alike(s);
+    alike_end(&s->alike);
     if (json) {
         print_json(s, seconds);
     } else {

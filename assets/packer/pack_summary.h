@@ -2,17 +2,8 @@
 #ifndef LEAT_PACKER_PACK_SUMMARY_H
 #define LEAT_PACKER_PACK_SUMMARY_H
 
+#include "alike.h"
 #include "pack_writer.h"
-
-#define ALIKE_TOLD_MAX 5u /* messages of a kind that are told one by one */
-#define ALIKE_KINDS_MAX 32u /* more kinds than there are are all told */
-
-/* What many sources have in common. */
-typedef struct pack_alike {
-    uint32_t kind, count;
-    bool failed;
-    const char *first; /* its text; in failures or warnings */
-} pack_alike;
 
 typedef struct pack_summary {
     const char *output;
@@ -23,9 +14,7 @@ typedef struct pack_summary {
     bool cache_on;
     pack_writer_stats stats;
     uint64_t started_ns;
-    bool tell_all; /* --verbose */
-    pack_alike alike[ALIKE_KINDS_MAX];
-    uint32_t alike_count;
+    alike_list alike;
     struct cJSON *failures, *warnings; /* arrays of texts */
 } pack_summary;
 

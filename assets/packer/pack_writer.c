@@ -202,7 +202,7 @@ static leat_result name_check(const pack_writer *w, const import_asset *asset, l
     }
     if (strcmp(other->asset.name, asset->name) == 0) {
         return error_set(error, LEAT_ERROR_ARGUMENT, 0,
-                         "is left out, as another source is the asset \"%.300s\" already", asset->name);
+                         "is left out, as another source is the asset \"%.300s\" already; rename one", asset->name);
     }
     return error_set(error, LEAT_ERROR_ARGUMENT, 0,
                      "is left out: its name \"%.200s\" has the hash of \"%.200s\"; rename one", asset->name,

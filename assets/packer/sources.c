@@ -157,6 +157,10 @@ static bool walk(source_list *list, char *path)
     FTS *fts = fts_open((char *[]){ path, NULL }, FTS_LOGICAL | FTS_NOCHDIR, entry_compare);
     bool ok = fts != NULL;
     for (FTSENT *entry; ok && (entry = fts_read(fts)) != NULL;) {
+        if (entry->fts_name[0] == '.' && entry->fts_level > FTS_ROOTLEVEL) {
+            fts_set(fts, entry, FTS_SKIP); /* of tools, as .git and .#rock.png; loose folders leave them out as well */
+            continue;
+        }
         ok = entry_take(list, entry, root, root_size);
     }
     if (fts != NULL) {

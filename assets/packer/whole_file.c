@@ -86,8 +86,10 @@ static int file_make(whole_file *f)
 
 bool whole_file_begin(whole_file *f, int folder, const char *path)
 {
+    struct stat status;
     *f = (whole_file){ .folder = folder, .path = strdup(path) };
-    int fd = f->path != NULL ? file_make(f) : -1;
+    bool too_long = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENAMETOOLONG;
+    int fd = f->path != NULL && !too_long ? file_make(f) : -1; /* no later step would say it before all is written */
     f->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
     if (fd >= 0 && f->stream == NULL) {
         int cause = errno;

@@ -93,10 +93,14 @@ ln -s nowhere bad/dangling.png
 ln -s .. bad/sub/loop
 mkfifo bad/pipe.png
 echo text >bad/notes.txt
+ln -s somebody@host.42 'bad/.#good.png' # an editor's lock, and what other tools keep: no sources
+mkdir bad/.git
+echo hello >bad/.git/blob.png
 expect 3 "$leat" pack bad -o bad.leat --quiet
 for name in bad/back bad/cut bad/red text empty big short.dds model.gltf dangling loop pipe; do
     said "$name"
 done
+! grep -qF 'bad/.' err || { cat err; fail "what begins with a dot was taken for a source"; }
 [ -z "$(LC_ALL=C grep -l $'\xc2\x9b' err)" ] || fail "a file's name has given the terminal a command"
 cp "$good" $'bad/latin\xe9.png' # no UTF-8: named, and not put into JSON as it is
 expect 3 "$leat" pack bad -o bad.leat --quiet --json
@@ -398,6 +402,11 @@ expect 1 "$leat" pack nowhere -o kept.leat
 said nowhere
 expect 1 "$leat" pack content -o no/such/folder/x.leat
 said "make it first"
+long=$(printf '%0245d.leat' 0)
+expect 0 "$leat" pack "$good" -o "$long" --quiet
+rm "$long"
+expect 1 "$leat" pack content -o "$long-longer" --quiet
+said "cannot be made: File name too long"
 expect 2 "$leat" list --level 3 kept.leat
 said "does not know the option --level;"
 expect 2 "$leat" list -j 3 kept.leat
@@ -497,7 +506,14 @@ for signal in TERM INT KILL; do
         [ -z "$(find . -maxdepth 1 -name '*.tmp-*')" ] || fail "SIG$signal has left a temporary file"
     fi
 done
-expect 0 "$leat" pack content -o kept.leat --quiet
+(
+    trap '' HUP # as nohup does
+    "$leat" pack content -o kept.leat --quiet >/dev/null 2>&1 &
+    pid=$!
+    while ! begun $pid kept.leat && kill -0 $pid 2>/dev/null; do :; done
+    kill -HUP $pid 2>/dev/null || true
+    wait $pid
+) || fail "SIGHUP has ended a packer that was to ignore it"
 cmp one.leat kept.leat || fail "after runs that were killed, the pack is another"
 
 echo "damage is found and named"
@@ -566,11 +582,14 @@ cp "$mine" "$mine.before"
 echo mine >"$mine"
 rm "$lost" "$odd"
 mkfifo "$odd"
-expect 1 "$leat" extract first.leat -o back
+expect 1 "$leat" extract first.leat -o back --verbose
+[ "$(grep -c 'is there already; --force replaces it$' err)" = $(($(wc -l <extracted) - 2)) ] || { cat err; fail "--verbose does not tell all"; }
 said "$mine: is there already; --force replaces it"
 said "$odd: is there already, and is not a file"
 [ "$(cat "$mine")" = mine ] || fail "a file was overwritten without --force"
 [ -s "$lost" ] || fail "what was not there was not written"
+expect 1 "$leat" extract first.leat -o back
+[ "$(grep -c 'is there already; --force replaces it$' err)" = 5 ] && grep -q "^leat: and [0-9]* more like " err || { cat err; fail "not five of a kind"; }
 expect 1 "$leat" extract first.leat -o back --force
 [ -p "$odd" ] || fail "a pipe was replaced"
 cmp "$mine" "$mine.before" || fail "--force has not replaced a file"
