@@ -11,10 +11,22 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 /* ---- Any thread ---- */
+
+/* Who waits may sleep past this post; the next one tries again, and leat_wait looks again by itself (posts_await). */
+__attribute__((cold, noinline)) static void tell_refused(leat_streamer *s, int os_error)
+{
+    if (!atomic_exchange_explicit(&s->event_fd_refused, true, memory_order_relaxed)) {
+        log_line(&s->log, LEAT_LOG_ERROR,
+                 "who waits for events cannot be woken: %s. Does something in this process close descriptors that are "
+                 "not its own?",
+                 strerror(os_error));
+    }
+}
 
 /* After a post. Sequentially consistent on both sides (post_signal_take): either we find the signal taken back and make
  * it anew, or who took it back sees what was posted. */
@@ -26,9 +38,13 @@ void post_signal_now(leat_streamer *s)
     if (fd >= 0 && (seen & SIGNAL_MASK) == SIGNAL_NONE &&
         atomic_compare_exchange_strong_explicit(&s->event_signal, &seen, begun, memory_order_seq_cst,
                                                 memory_order_seq_cst)) {
-        event_fd_signal(fd);
+        bool written = event_fd_signal(fd);
+        if (!written) {
+            tell_refused(s, errno);
+        }
         /* Unless it was read meanwhile, and the word is of a later signal by now. */
-        atomic_compare_exchange_strong_explicit(&s->event_signal, &begun, begun - SIGNAL_BEGUN + SIGNAL_WRITTEN,
+        atomic_compare_exchange_strong_explicit(&s->event_signal, &begun,
+                                                begun - SIGNAL_BEGUN + (written ? SIGNAL_WRITTEN : SIGNAL_NONE),
                                                 memory_order_release, memory_order_relaxed);
     }
 }
@@ -114,7 +130,8 @@ int posts_event_fd(leat_streamer *s)
 void posts_await(leat_streamer *s, int fd, uint64_t left_ns)
 {
     bool nap = atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) >= s->decode_bytes_dry;
-    if (nap || fd < 0) { /* no descriptor to be had: look again soon */
+    bool deaf = fd < 0 || atomic_load_explicit(&s->event_fd_refused, memory_order_relaxed);
+    if (nap || deaf) { /* no descriptor to be had, or none that can be written to: look again soon */
         left_ns = u64_min(left_ns, NAP_NS);
     }
     struct timespec left = { .tv_sec = (time_t)u64_min(left_ns / NS_PER_S, 3600),

@@ -69,7 +69,7 @@ static void requeue_waiting_lent(leat_streamer *s)
             return;
         }
         room -= s->requests[index].size;
-        sched_remove(s->waiting_lent, index);
+        reads_end_waiting(s, s->waiting_lent, index);
         pump_requeue(s, index);
     }
 }
@@ -86,7 +86,7 @@ static void requeue_waiting_bind(leat_streamer *s)
         }
         room -= u64_min(s->requests[index].size, room);
         none = false;
-        sched_remove(s->waiting_bind, index);
+        reads_end_waiting(s, s->waiting_bind, index);
         pump_requeue(s, index);
     }
 }

@@ -455,9 +455,9 @@ static uint8_t *lent_allocate(leat_streamer *s, request *r)
     return block != NULL ? block + r->lent_shift : NULL;
 }
 
-/* Takes memory for a request that is in `queue`, or asks the engine for it: then it leaves the queue. False: there is
- * none to be had at present. */
-static bool take_memory(leat_streamer *s, request *r, uint32_t index, sched *queue)
+/* Takes memory for a queued request, or asks the engine for it: then r->memory is NULL still, and the caller takes it
+ * out of the queue. False: there is none to be had at present. */
+static bool take_memory(leat_streamer *s, request *r, uint32_t index)
 {
     if (r->bind == LEAT_BIND_LEAT) {
         r->memory = lent_allocate(s, r);
@@ -467,7 +467,6 @@ static bool take_memory(leat_streamer *s, request *r, uint32_t index, sched *que
         return false;
     }
     s->bind_bytes_asked += r->size;
-    sched_remove(queue, index);
     r->stage = STAGE_NEEDS_BIND;
     trace_point(s, TRACE_NEEDS_MEMORY, index, r->generation, r->size, 0);
     post_event_later(s, POST_NEEDS_MEMORY, index);
@@ -491,6 +490,12 @@ uint64_t reads_memory_kept_until_ns(const leat_streamer *s)
     return u64_min(lent_ns != 0 ? lent_ns : UINT64_MAX, late_ns != 0 ? late_ns : UINT64_MAX);
 }
 
+void reads_end_waiting(leat_streamer *s, sched *waiting, uint32_t index)
+{
+    sched_charge(waiting, index, s->requests[index].size, 0, 0);
+    sched_remove(waiting, index);
+}
+
 bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
 {
     sched *queue = bind == LEAT_BIND_LEAT ? s->waiting_lent : s->waiting_bind;
@@ -503,12 +508,12 @@ bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
         return false;
     }
     request *r = &s->requests[index];
-    if (!take_memory(s, r, index, queue)) {
+    if (!take_memory(s, r, index)) {
         return keep_memory(s, turn, now_ns);
     }
     *turn = (memory_turn){ 0 };
+    reads_end_waiting(s, queue, index);
     if (r->memory != NULL) {
-        sched_remove(queue, index);
         pump_requeue(s, index);
     }
     return false;
@@ -517,9 +522,12 @@ bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
 /* True if the request has its memory now; otherwise it has left the queue. */
 static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
 {
-    if ((r->rank != 0 && reads_overdue_waits(s, (leat_bind_kind)r->bind)) || !take_memory(s, r, index, s->sched)) {
+    if ((r->rank != 0 && reads_overdue_waits(s, (leat_bind_kind)r->bind)) || !take_memory(s, r, index)) {
         wait_for_memory(s, index);
         return false;
+    }
+    if (r->memory == NULL) {
+        sched_remove(s->sched, index);
     }
     memory_turn *turn = &s->memory_turns[r->bind];
     turn->taken = u32_min(turn->taken + 1, SCHED_AGED_SHARE);

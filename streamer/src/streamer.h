@@ -434,6 +434,7 @@ struct leat_streamer {
     _Alignas(CACHE_LINE_SIZE) _Atomic int event_fd;
     _Atomic uint32_t event_signal; /* SIGNAL_... */
     _Atomic bool event_fd_public; /* the engine has it: every post signals */
+    _Atomic bool event_fd_refused; /* a signal could not be written, and that was said */
     _Atomic uint32_t update_waits; /* update_state */
 };
 
@@ -539,6 +540,9 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
+/* Out of a queue of those that wait for memory, since there may be some for it. It is charged to its client, as bytes
+ * that are read are: so who waits gets memory by class and share as well. */
+void reads_end_waiting(leat_streamer *s, sched *waiting, uint32_t index);
 /* Has somebody who waits for such memory waited for too long, and the next turn? Then it gets some, if there is enough.
  * True: there is not, and it is kept for that one: nobody but urgent ones takes any. For a while only, since who holds
  * the rest may not give it back. */

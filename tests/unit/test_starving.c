@@ -1,7 +1,8 @@
 /* Shows that no class starves for memory: a request of the lowest class that must wait for it gets its turn when it has
  * waited for ageing_ns, however many of a higher class keep taking what comes free, and however small those are; and
  * that all the others are not held up by that: urgent ones pass it, and who waits behind it goes on when it is
- * cancelled or is to be read later. Lent memory, and memory that the engine is asked for. On a virtual clock. */
+ * cancelled or is to be read later. Clients of one class get it by their shares. Lent memory, and memory that the
+ * engine is asked for. On a virtual clock. */
 #include "stepped.h"
 
 #include <string.h>
@@ -132,6 +133,57 @@ static void the_lowest_class_is_asked_for_memory(void **state)
 {
     (void)state;
     check_flood(LEAT_BIND_LATE, ASSET_SIZE, ASSET_SIZE);
+}
+
+/* ---- Shares ---- */
+
+#define SHARE_STEPS 400u
+#define CLIENTS 2u
+
+/* Two clients of one class want more than there is at any time, the first of them ten times as much as the second. Each
+ * step gives some back. */
+static void check_shares(leat_bind_kind bind, uint32_t weight)
+{
+    stepped f = { .sim = leat_sim_preset("nvme") };
+    leat_desc desc = { .lent_bytes = LENT_BYTES, .ageing_ns = 60 * NS_PER_S, .client_weights = { 1, weight } };
+    stepped_open(&f, ASSET_COUNT, ASSET_SIZE, desc);
+    static const uint32_t wanted[CLIENTS] = { 10 * TURNS, TURNS };
+    leat_event_type gets_memory = bind == LEAT_BIND_LEAT ? LEAT_EVENT_READY : LEAT_EVENT_NEEDS_MEMORY;
+    flood x = { .bind = bind };
+    uint32_t waiting[CLIENTS] = { 0 }, served[CLIENTS] = { 0 };
+    for (uint32_t i = 0; i < SHARE_STEPS; ++i) {
+        for (uint32_t client = 0; client < CLIENTS; ++client) {
+            for (; waiting[client] < wanted[client]; ++waiting[client]) {
+                leat_read_desc read = { .asset = stepped_asset(&f, 0), .bind = bind, .client = client, .user = client };
+                stepped_read(&f, read);
+            }
+        }
+        leat_events events = leat_update(f.s, &(leat_tick){ .now_ns = streamer_now(f.s) + STEP_NS });
+        for (uint32_t k = 0; k < events.count; ++k) {
+            if (events.items[k].type == gets_memory) {
+                --waiting[events.items[k].user];
+                served[events.items[k].user] += i >= SHARE_STEPS / 4; /* the first ones find memory free */
+                assert_true(x.held_count < KEPT);
+                x.held[x.held_count++] = events.items[k].request;
+            }
+        }
+        x.f.s = f.s;
+        give_back(&x, u32_min(x.held_count, 1));
+    }
+    print_message("%s, weights 1 and %u: %u and %u have had memory\n", bind == LEAT_BIND_LEAT ? "lent" : "late", weight,
+                  served[0], served[1]);
+    uint32_t all = served[0] + served[1], due = all * weight / (1 + weight);
+    assert_true(all > SHARE_STEPS / 2);
+    assert_in_range(served[1], due - all / 10, due + all / 10);
+    stepped_close(&f);
+}
+
+static void clients_have_their_shares_of_memory(void **state)
+{
+    (void)state;
+    check_shares(LEAT_BIND_LEAT, 1);
+    check_shares(LEAT_BIND_LEAT, 3);
+    check_shares(LEAT_BIND_LATE, 1);
 }
 
 /* ---- Behind one that waits for more than there is ---- */
@@ -285,6 +337,7 @@ int main(void)
         cmocka_unit_test(the_lowest_class_gets_lent_memory),
         cmocka_unit_test(large_ones_get_lent_memory),
         cmocka_unit_test(the_lowest_class_is_asked_for_memory),
+        cmocka_unit_test(clients_have_their_shares_of_memory),
         cmocka_unit_test(urgent_ones_pass_who_has_waited_too_long),
         cmocka_unit_test(who_waits_behind_goes_on_after_a_cancel),
         cmocka_unit_test(who_waits_behind_goes_on_when_it_is_first),

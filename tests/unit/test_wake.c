@@ -9,6 +9,7 @@
 #include "streamer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -719,6 +720,46 @@ static void destroy_ends_though_nobody_can_be_woken(void **state)
     }
 }
 
+/* Asks for memory: an event that the I/O thread posts. */
+static void post_one(const stream_fixture *f)
+{
+    leat_read_desc read = { .asset = fixture_asset(f, 0), .bind = LEAT_BIND_LATE };
+    assert_int_equal(leat_read(f->s, &read, NULL), LEAT_OK);
+    pump_run(f->s, streamer_now(f->s));
+}
+
+/* Whoever polls the descriptor sleeps past that one event, not past all that follow; leat_wait looks by itself. */
+static void after_a_refused_signal_the_next_post_tries_again(void **state)
+{
+    (void)state;
+    static _Atomic uint32_t errors;
+    stream_fixture f = { .sim = leat_sim_preset("nvme") };
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &f.sim,
+                       .memory_bytes_max = MIB(32),
+                       .logger = { .log = count_errors, .user = &errors } };
+    test_pack_desc pack = { .seed = 3, .asset_count = 1, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES };
+    fixture_open(&f, &pack, &desc);
+    int fd = leat_event_fd(f.s), refuses = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && refuses >= 0);
+    leat_update(f.s, NULL);
+    assert_false(is_readable(fd, 0));
+    atomic_store(&f.s->event_fd, refuses);
+    post_one(&f);
+    assert_int_equal(atomic_load(&errors), 1);
+    atomic_store(&f.s->event_fd, fd);
+    assert_false(is_readable(fd, 0));
+    post_one(&f);
+    assert_true(is_readable(fd, 0));
+    assert_int_equal(leat_update(f.s, NULL).count, 2);
+    assert_false(is_readable(fd, 0));
+    posts_await(f.s, fd, UINT64_MAX); /* returns, though nobody posts */
+    assert_int_equal(atomic_load(&errors), 1);
+    close(refuses);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -737,6 +778,7 @@ int main(void)
         cmocka_unit_test(a_write_that_is_not_said_is_read),
         cmocka_unit_test(a_write_that_is_refused_is_made_again),
         cmocka_unit_test(a_release_that_is_waited_for_wakes),
+        cmocka_unit_test(after_a_refused_signal_the_next_post_tries_again),
         cmocka_unit_test(destroy_ends_though_nobody_can_be_woken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

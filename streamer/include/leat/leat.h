@@ -340,7 +340,7 @@ typedef struct leat_desc {
     uint64_t ageing_ns;       /* a request that has waited so long is served before higher classes: the oldest such one gets every
                                  eighth read, and every eighth turn at memory that requests wait for, which is then kept from
                                  all but urgent ones until there is enough, for a quarter of ageing_ns at most; 0: 2 s */
-    uint32_t client_weights[LEAT_CLIENT_COUNT]; /* shares of bandwidth within a class; 0: 1 */
+    uint32_t client_weights[LEAT_CLIENT_COUNT]; /* shares of bandwidth within a class, and of memory that is waited for; 0: 1 */
 
     leat_switch direct;     /* O_DIRECT; by default what is not in the page cache is read past it */
     leat_switch huge_pages; /* for pool and lent memory; on by default */
