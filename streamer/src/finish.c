@@ -14,7 +14,7 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index)
  * there is nothing to wait for, and they may need the memory that the engine gives back after it. */
 static bool is_awaited(const leat_streamer *s, const request *r)
 {
-    return r->hurried || r->priority_wanted == LEAT_HIGH || r->deadline_wanted_ns != NO_DEADLINE ||
+    return r->counted_urgent || r->priority_wanted == LEAT_HIGH || r->deadline_wanted_ns != NO_DEADLINE ||
            atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_dry;
 }
 
@@ -28,7 +28,7 @@ static bool drop(leat_streamer *s, request *r, uint32_t index)
     uint64_t now_ns = streamer_now(s);
     r->latency_ns = now_ns - u64_min(now_ns, r->submitted_ns);
     trace_point(s, TRACE_FINISH, index, r->generation, 0, 0);
-    if (r->hurried) {
+    if (r->counted_urgent) {
         atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
     }
     return true;

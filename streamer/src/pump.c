@@ -198,7 +198,8 @@ static void release_lent(leat_streamer *s, uint32_t index)
 
 static void take_reasons(leat_streamer *s, uint32_t index, uint32_t reasons, uint64_t now_ns)
 {
-    if (reasons & MAIL_RELEASE) { /* first: it belongs to the slot's former request if it comes with a submit */
+    ASSERT(!(reasons & MAIL_RELEASE) || !(reasons & MAIL_SUBMIT));
+    if (reasons & MAIL_RELEASE) { /* the last mail of a request: its slot is free after it, and not before */
         release_lent(s, index);
     }
     if (reasons & MAIL_SUBMIT) {

@@ -120,7 +120,7 @@ typedef struct request {
     uint8_t client;
     uint8_t priority_wanted; /* leat_priority */
     uint8_t flags; /* leat_read_flags */
-    bool hurried; /* is counted in urgent_live: by the submitter, then with request_count_urgent */
+    bool counted_urgent; /* in urgent_live: by the submitter, then with request_count_urgent */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
     int32_t failure_os;
@@ -603,8 +603,8 @@ static inline bool in_a_hurry(uint32_t rank, uint64_t deadline_ns, uint64_t now_
 static inline void request_count_urgent(leat_streamer *s, request *r)
 {
     bool urgent = r->rank == 0;
-    if (r->hurried != urgent) {
-        r->hurried = urgent;
+    if (r->counted_urgent != urgent) {
+        r->counted_urgent = urgent;
         atomic_fetch_add_explicit(&s->urgent_live, urgent ? 1u : 0u - 1u, memory_order_relaxed);
     }
 }

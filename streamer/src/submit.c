@@ -154,8 +154,8 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
     r->client = (uint8_t)desc->client;
     r->priority_wanted = (uint8_t)desc->priority;
     r->flags = (uint8_t)desc->flags;
-    r->hurried = desc->priority == LEAT_URGENT;
-    if (r->hurried) {
+    r->counted_urgent = desc->priority == LEAT_URGENT;
+    if (r->counted_urgent) {
         atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
     }
     atomic_store_explicit(&r->chunks_open, 1, memory_order_relaxed); /* the mail publishes it */
