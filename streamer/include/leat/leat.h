@@ -234,7 +234,7 @@ typedef enum leat_backend {
     LEAT_BACKEND_AUTO = 0,    /* io_uring, or threads where it cannot be had */
     LEAT_BACKEND_URING = 1,   /* io_uring, or leat_create fails */
     LEAT_BACKEND_THREADS = 2, /* a pool of pread threads */
-    LEAT_BACKEND_SIM = 3      /* a simulated device: leat/sim.h */
+    LEAT_BACKEND_SIM = 3      /* a simulated device, for stepped streamers: leat/sim.h */
 } leat_backend;
 
 /* Three-state switch for what is probed: by default Leat decides. LEAT_ON never makes leat_create fail: what the kernel
@@ -732,7 +732,7 @@ typedef struct leat_events {
 
 typedef struct leat_tick {
     uint64_t now_ns;      /* stepped streamers: the virtual time, never less than before; 0: it stays. Others read the clock. */
-    uint32_t event_count_max; /* 0: as in the desc */
+    uint32_t event_count_max; /* 0, or more than in the desc: as in the desc */
     uint64_t time_ns_max; /* stop gathering after this long; 0: no limit */
 } leat_tick;
 
@@ -791,11 +791,12 @@ LEAT_API void leat_stats_get(const leat_streamer *streamer, leat_stats *stats);
 /* ---- Tracing ------------------------------------------------------------------------------------------------------ */
 
 /* Starts to record what happens to every request and read, into a ring of leat_desc.trace_event_count records (40 bytes
- * each; a request takes about ten), which keeps the last ones. No system call, no lock. Any thread; one at a time.
- * Errors: UNSUPPORTED if trace_event_count is 0. */
+ * each; a request takes about ten), which keeps the last ones; begins anew if it is on. No system call, no lock. Any
+ * thread; one at a time. Errors: UNSUPPORTED if trace_event_count is 0. */
 LEAT_API LEAT_CHECK leat_result leat_trace_start(leat_streamer *streamer);
 /* Stops, and writes what the ring holds as a file that Perfetto, chrome://tracing and `leat trace` open. Blocks while it
- * writes. path NULL: only stops. error may be NULL. Any thread; one at a time. Errors: ARGUMENT (not on), MEMORY, OS. */
+ * writes; where that fails, it has stopped all the same. path NULL: only stops. error may be NULL. Any thread; one at a
+ * time. Errors: ARGUMENT (not on), MEMORY, OS. */
 LEAT_API LEAT_CHECK leat_result leat_trace_stop(leat_streamer *streamer, const char *path, leat_error *error);
 
 #ifdef __cplusplus

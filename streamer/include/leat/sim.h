@@ -1,9 +1,9 @@
 /* clang-format off */ /* columns are kept by hand, and a declaration stands in one line */
 /* leat/sim.h - a simulated device, for tests of an engine's own streaming. UNSTABLE: may change with each version.
  *
- * With LEAT_BACKEND_SIM the bytes are those of the real packs, but time is virtual: a read takes as long as the device
- * described here would take, with jitter and faults drawn from the seed. Together with leat_desc.stepped, the same calls
- * and the same seed give the same events, to the byte and the nanosecond, and the same trace.
+ * With LEAT_BACKEND_SIM, which needs leat_desc.stepped, the bytes are those of the real packs, but time is virtual: a read
+ * takes as long as the device described here would take, with jitter and faults drawn from the seed. The same calls and the
+ * same seed give the same events, to the byte and the nanosecond, and the same trace.
  *
  *     struct leat_sim_desc sim = leat_sim_preset("sd");
  *     sim.seed = 7;
