@@ -134,7 +134,9 @@ static void upload_end(gpu *g, gpu_upload *u)
         t->fade += (float)(t->level - u->level);
     } else {
         t->fade = 0;
-        t->appear = 0;
+        t->appear = t->former != 0; /* it replaces a picture, not an empty frame */
+        glDeleteTextures(1, &t->former);
+        t->former = 0;
     }
     t->name = t->pending;
     t->pending = 0;
@@ -188,8 +190,8 @@ void gpu_texture_drop(gpu *g, uint32_t index, uint32_t level)
     const catalog_texture *texture = &g->c->textures[index];
     gpu_texture *t = &g->textures[index];
     if (level >= texture->info.mip_count) {
-        GLuint names[2] = { t->name, t->pending };
-        glDeleteTextures(2, names);
+        GLuint names[3] = { t->name, t->pending, t->former };
+        glDeleteTextures(3, names);
         *t = (gpu_texture){ 0 };
         return;
     }
@@ -204,6 +206,15 @@ void gpu_texture_drop(gpu *g, uint32_t index, uint32_t level)
     t->level = (uint8_t)level;
     t->fade = 0;
     t->fade_set = -1;
+}
+
+void gpu_texture_outdate(gpu *g, uint32_t index)
+{
+    gpu_texture *t = &g->textures[index];
+    GLuint shown = gpu_texture_shown(t);
+    GLuint names[2] = { t->pending, t->name != 0 ? t->former : 0 };
+    glDeleteTextures(2, names);
+    *t = (gpu_texture){ .former = shown };
 }
 
 void gpu_texture_fade(gpu *g, uint32_t index, float seconds)

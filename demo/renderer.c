@@ -360,7 +360,8 @@ static GLuint texture_or(const renderer *r, const residency *res, uint32_t textu
         return standin;
     }
     const gpu_texture *t = &r->g->textures[texture];
-    return t->name != 0 ? t->name : res->items[texture].failed ? r->g->checker : standin;
+    GLuint shown = gpu_texture_shown(t);
+    return t->name == 0 && res->items[texture].failed ? r->g->checker : shown != 0 ? shown : standin;
 }
 
 static float picture_look(const leat_texture_info *info, bool is_color)
@@ -403,9 +404,9 @@ static void picture_draw(renderer *r, const renderer_frame *frame, const world_e
     glUniform3f(u[PICTURE_NORMAL], e->normal.x, e->normal.y, e->normal.z);
     bool failed = frame->r->items[e->item].failed;
     glUniform4f(u[PICTURE_LOOK], failed ? 0 : picture_look(&texture->info, texture->is_color),
-                failed         ? 1
-                : t->name != 0 ? t->appear
-                               : 0,
+                failed || t->former != 0 ? 1
+                : t->name != 0           ? t->appear
+                                         : 0,
                 texture->info.flags & LEAT_TEXTURE_ALPHA ? 1.0f : 0.0f, 0);
     overlay_set(u[PICTURE_OVERLAY], frame->mip_overlay, residency_missing(frame->r, e->item));
     glBindTexture(GL_TEXTURE_2D, texture_or(r, frame->r, e->item, r->g->paper));
@@ -495,7 +496,7 @@ static void material_bind(renderer *r, const renderer_frame *frame, const catalo
                           const gpu_mesh *mesh)
 {
     bool textured = m != NULL && m->base_color != CATALOG_NONE;
-    bool bumps = m != NULL && m->normal != CATALOG_NONE && r->g->textures[m->normal].name != 0;
+    bool bumps = m != NULL && m->normal != CATALOG_NONE && gpu_texture_shown(&r->g->textures[m->normal]) != 0;
     bool masks = m != NULL && m->info.alpha_mode != LEAT_ALPHA_OPAQUE;
     bool discards = masks || mesh->appear < 1;
     const renderer_program *p = &r->meshes[(bumps ? MESH_BUMPS : 0) | (discards ? MESH_DISCARDS : 0)];

@@ -352,9 +352,14 @@ void stream_restart(stream *s, uint32_t texture)
     ++s->epochs[texture];
     s->failures[texture] = 0;
     if (item->level_count > 0) {
+        bool seen = s->r->frame - item->frame <= 1; /* in view: no empty frame until the new picture is here */
         residency_ended(s->r, texture, false);
         residency_forget(s->r, texture);
-        item_drop(s, texture, UINT32_MAX);
+        if (seen) {
+            gpu_texture_outdate(s->g, texture);
+        } else {
+            item_drop(s, texture, UINT32_MAX);
+        }
     }
     texture_describe(&s->c->textures[texture], s->g, s->read_bytes_max, item); /* damage is forgotten as well */
 }
