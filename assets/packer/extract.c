@@ -196,10 +196,9 @@ static void texture_write(extraction *x, const char *name, const leat_pack_asset
 
 /* ---- Meshes ---- */
 
-/* The exporter writes to a path: through the open folder, so that no link on the way counts. */
 static void mesh_write(extraction *x, const char *name, const leat_pack_asset_record *a, const uint8_t *raw)
 {
-    char path[PATH_SIZE_MAX], through[PATH_SIZE_MAX + 64];
+    char path[PATH_SIZE_MAX];
     const char *base = NULL, *why = "";
     bool gltf = x->options->gltf;
     const char *extension = extension_needed(name, gltf ? ".gltf" : ".obj");
@@ -209,11 +208,11 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
         file_failed(x, name, extension, strerror(errno));
         return;
     }
-    snprintf(through, sizeof(through), "/proc/self/fd/%d/%s", folder, base);
     mesh_export_desc desc = { .metadata = (const void *)(x->file.index.metadata + a->metadata_offset),
                               .raw = raw,
                               .raw_size = a->raw_size,
-                              .path = through,
+                              .folder = folder,
+                              .path = base,
                               .replace = x->options->force };
     if (gltf ? mesh_export_gltf(&desc, &why) : mesh_export_obj(&desc, &why)) {
         ++x->written;

@@ -8,7 +8,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,10 +93,10 @@ static void material_text(const mesh_export_desc *d, uint32_t slot, char *text, 
 
 static bool file_begin(const mesh_export_desc *d, const char *path, whole_file *file, const char **why)
 {
-    if (!whole_file_may_place(AT_FDCWD, path, d->replace, why)) {
+    if (!whole_file_may_place(d->folder, path, d->replace, why)) {
         return false;
     }
-    bool begun = whole_file_begin(file, AT_FDCWD, path);
+    bool begun = whole_file_begin(file, d->folder, path);
     *why = strerror(errno);
     return begun;
 }
@@ -296,7 +295,7 @@ static bool write_both(const mesh_export_desc *d, const char *bin_path, const fl
     whole_file text = { 0 }, bin = { 0 };
     *why = "out of memory";
     bool ok = json != NULL && file_begin(d, d->path, &text, why);
-    if (ok && !whole_file_may_place(AT_FDCWD, bin_path, d->replace, why)) {
+    if (ok && !whole_file_may_place(d->folder, bin_path, d->replace, why)) {
         *why = d->replace ? "its .bin is there already, and is not a file; move it away"
                           : "its .bin is there already; --force replaces it";
         ok = false;
@@ -308,7 +307,7 @@ static bool write_both(const mesh_export_desc *d, const char *bin_path, const fl
         ok = bin_placed && whole_file_place(&text, d->replace);
         *why = strerror(errno);
         if (bin_placed && !ok && !d->replace) {
-            unlink(bin_path);
+            unlinkat(d->folder, bin_path, 0);
         }
     } else {
         ok = false;

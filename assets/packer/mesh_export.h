@@ -13,6 +13,7 @@ typedef struct mesh_export_desc {
     uint64_t raw_size;
     const char *const *material_names; /* of each slot; NULL entries become "material<slot>" */
     uint32_t lod; /* 0: the finest */
+    int folder; /* open, or AT_FDCWD: what the path is relative to */
     const char *path; /* ends in .obj or .gltf; the .bin of a .gltf is written beside it */
     bool replace; /* files that are there already */
 } mesh_export_desc;
