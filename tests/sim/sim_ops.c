@@ -169,7 +169,7 @@ static bool draw_request(sim *m, leat_priority priority, uint32_t batch, wish *w
     w->expected = pack->raw + pack->assets[w->asset].raw_offset + w->offset;
     w->degrade = chance(m, 20);
     read->flags = w->degrade ? LEAT_READ_DEGRADE : 0;
-    if (chance(m, w->degrade ? 70 : 20)) { /* the others may get one later */
+    if (chance(m, w->degrade ? 40 : 20)) { /* the others may get one later */
         w->deadline_ns = read->deadline_ns = draw_deadline(m, w, read);
         w->deadline_count = 1;
     }
