@@ -41,7 +41,8 @@ typedef struct wish {
     leat_bind_kind bind;
     uint8_t *memory;
     uint32_t batch; /* + 1; 0: none */
-    bool cancelled, asked, lent, exempt, silent, degrades;
+    bool cancelled, asked, lent, exempt, silent;
+    bool may_degrade, had_deadline; /* both: a coarser part may come */
 } wish;
 
 typedef struct batch_model {
@@ -219,7 +220,7 @@ static void end_wish(day *d, wish *w)
 static void check_ready(day *d, wish *w, const leat_event *e)
 {
     FUZZ_CHECK(!w->cancelled, "READY after an accepted cancel");
-    FUZZ_CHECK(e->size == w->size || w->degrades, "READY with another size");
+    FUZZ_CHECK(e->size == w->size || (w->may_degrade && w->had_deadline), "READY with another size");
     FUZZ_CHECK(e->size == 0 || e->data != NULL, "READY without data");
     if (!d->other_bytes[w->pack] && e->size > 0) {
         const test_pack *pack = &whole[w->pack];
@@ -262,7 +263,8 @@ static void take_event(day *d, const leat_event *e)
     FUZZ_CHECK(!w->silent || e->type == LEAT_EVENT_LATE, "an event of a batch that tells only its end");
     switch (e->type) {
     case LEAT_EVENT_NEEDS_MEMORY:
-        FUZZ_CHECK(!w->asked && w->bind == LEAT_BIND_LATE && (e->size == w->size || w->degrades),
+        FUZZ_CHECK(!w->asked && w->bind == LEAT_BIND_LATE &&
+                       (e->size == w->size || (w->may_degrade && w->had_deadline)),
                    "memory is asked for wrongly");
         w->asked = true;
         break;
@@ -364,7 +366,8 @@ static void call_submit(day *d)
     read.flags = how & 0x40 ? LEAT_READ_DEGRADE : 0;
     read.deadline_ns = how & 0x80 ? d->now_ns + 1 + u16(d) * UINT64_C(1000) : 0;
     read.tag = how % 8;
-    w->degrades = (how & 0xc0) == 0xc0;
+    w->may_degrade = read.flags & LEAT_READ_DEGRADE;
+    w->had_deadline = read.deadline_ns != 0;
     choose_part(d, w, &read);
     choose_batch(d, w, &read);
     leat_asset_info info;
@@ -416,7 +419,9 @@ static void call_reprioritise(day *d)
     wish *w = any_wish(d);
     uint32_t how = u8(d);
     if (w != NULL) {
-        (void)leat_reprioritise(d->s, w->handle, (leat_priority)(how % 5), how & 0x80 ? d->now_ns + how : 0);
+        uint64_t deadline_ns = how & 0x80 ? d->now_ns + how : 0;
+        leat_result result = leat_reprioritise(d->s, w->handle, (leat_priority)(how % 5), deadline_ns);
+        w->had_deadline |= result == LEAT_OK && deadline_ns != 0;
     }
 }
 
