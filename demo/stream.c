@@ -361,7 +361,9 @@ void stream_restart(stream *s, uint32_t texture)
             item_drop(s, texture, UINT32_MAX);
         }
     }
+    uint32_t frame = item->frame - (item->frame == s->r->frame); /* still in view, and not wanted yet in this frame */
     texture_describe(&s->c->textures[texture], s->g, s->read_bytes_max, item); /* damage is forgotten as well */
+    item->frame = frame;
 }
 
 void stream_reset(stream *s)

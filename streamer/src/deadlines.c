@@ -63,6 +63,9 @@ static void degrade(leat_streamer *s, request *r, uint32_t index, uint16_t level
     r->chunk_end = pack_index_chunk_at(&s->packs[r->pack].index, r->raw_begin + size - 1) + 1;
     if (queued) {
         pump_requeue(s, index); /* also who waits for memory: for so much there may be room */
+        if (r->memory == NULL) {
+            pump_requeue_waiting(s, r->bind == LEAT_BIND_LEAT); /* and for who waits behind it */
+        }
     }
 }
 
@@ -77,8 +80,8 @@ static void announce(leat_streamer *s, request *r, uint32_t index, uint16_t leve
     }
 }
 
-/* It is late: this is said, or the part is taken that can come in time. */
-static void tell(leat_streamer *s, request *r, uint32_t index, uint64_t behind, uint64_t ready_ns, uint64_t now_ns)
+/* It is late: true, and this is said; or the part is taken that can come in time. */
+static bool tell(leat_streamer *s, request *r, uint32_t index, uint64_t behind, uint64_t ready_ns, uint64_t now_ns)
 {
     bool degrades = r->flags & LEAT_READ_DEGRADE;
     uint16_t level = degrades && !can_degrade(s, r) ? LEVEL_NONE : r->level;
@@ -92,37 +95,48 @@ static void tell(leat_streamer *s, request *r, uint32_t index, uint64_t behind, 
     trace_point(s, TRACE_LATE, index, r->generation, ready_ns, r->deadline_ns);
     if (possible && degrades) {
         degrade(s, r, index, level, size);
-    } else {
-        announce(s, r, index, level);
+        return false;
     }
+    announce(s, r, index, level);
+    return true;
 }
 
-static void keep(request *r, uint32_t index, uint32_t *list)
-{
-    if (r->unjudged_next == UNJUDGED_NOT) {
-        r->unjudged_next = *list;
-        *list = index + 1;
-    }
-}
-
-/* Who stays open waits until more is known. */
-static void judge(leat_streamer *s, request *r, uint32_t index, uint64_t behind, uint64_t now_ns)
+/* True: it stays open, and is to be kept until more is known. */
+static bool judge(leat_streamer *s, request *r, uint32_t index, uint64_t behind, uint64_t now_ns)
 {
     estimate_times times = times_of(s, r, r->size, behind, now_ns);
     r->predicted_ns = r->predicted_ns == 0 ? times.ready_ns : r->predicted_ns;
-    if (times.least_ns > r->deadline_ns) {
+    if (times.least_ns > r->deadline_ns && tell(s, r, index, behind, times.least_ns, now_ns)) {
         r->verdict = VERDICT_LATE;
-        tell(s, r, index, behind, times.least_ns, now_ns);
     } else if (window_knows(s->window) == WINDOW_KNOWS) {
         r->verdict = VERDICT_IN_TIME;
-    } else {
-        keep(r, index, &s->unjudged);
+    }
+    return r->verdict == VERDICT_OPEN;
+}
+
+static void keep_first(request *r, uint32_t index, judge_list *list)
+{
+    if (r->unjudged_next == UNJUDGED_NOT) {
+        list->last = list->first == UNJUDGED_END ? index + 1 : list->last;
+        r->unjudged_next = list->first;
+        list->first = index + 1;
+    }
+}
+
+static void keep_last(leat_streamer *s, request *r, uint32_t index, judge_list *list)
+{
+    if (r->unjudged_next == UNJUDGED_NOT) {
+        *(list->first == UNJUDGED_END ? &list->first : &s->requests[list->last - 1].unjudged_next) = index + 1;
+        list->last = index + 1;
+        r->unjudged_next = UNJUDGED_END;
     }
 }
 
 void deadlines_admit(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
 {
-    judge(s, r, index, 0, now_ns);
+    if (judge(s, r, index, 0, now_ns)) {
+        keep_first(r, index, &s->unjudged);
+    }
 }
 
 /* A lower class can make late who was not; a higher one, or a later look with the same class, need not be told. */
@@ -139,7 +153,7 @@ void deadlines_change(leat_streamer *s, request *r, uint32_t index, uint32_t ran
     r->verdict = VERDICT_OPEN;
     r->predicted_ns = 0;
     s->judge_again |= r->unjudged_next != UNJUDGED_NOT;
-    keep(r, index, &s->to_judge);
+    keep_first(r, index, &s->to_judge);
 }
 
 static bool is_open(const leat_streamer *s, const request *r, uint32_t index)
@@ -157,34 +171,35 @@ static void judge_listed(leat_streamer *s, request *r, uint32_t index, uint64_t 
     if (alike->rank != r->rank || alike->deadline_ns != r->deadline_ns) {
         *alike = (judged_alike){ .rank = r->rank, .deadline_ns = r->deadline_ns };
     }
-    uint64_t behind = alike->bytes;
-    alike->bytes += queued_bytes(s, r);
-    judge(s, r, index, behind, now_ns);
+    if (judge(s, r, index, alike->bytes, now_ns)) {
+        keep_last(s, r, index, &s->unjudged); /* the newest was looked at first, and will be again */
+    }
+    alike->bytes += queued_bytes(s, r); /* now: it may have been degraded */
 }
 
 bool deadlines_look(leat_streamer *s, uint64_t now_ns)
 {
     window_knowledge knows = window_knows(s->window);
-    if (s->to_judge == UNJUDGED_END && (knows != s->judged_with || s->judge_again)) {
+    if (s->to_judge.first == UNJUDGED_END && (knows != s->judged_with || s->judge_again)) {
         s->judged_with = knows;
         s->judge_again = false;
         s->to_judge = s->unjudged;
-        s->unjudged = UNJUDGED_END;
+        s->unjudged.first = UNJUDGED_END;
     }
-    if (s->to_judge == UNJUDGED_END) {
+    if (s->to_judge.first == UNJUDGED_END) {
         return false;
     }
-    for (uint32_t i = 0; i < JUDGED_A_ROUND_MAX && s->to_judge != UNJUDGED_END; ++i) {
-        uint32_t index = s->to_judge - 1;
+    for (uint32_t i = 0; i < JUDGED_A_ROUND_MAX && s->to_judge.first != UNJUDGED_END; ++i) {
+        uint32_t index = s->to_judge.first - 1;
         request *r = &s->requests[index];
-        s->to_judge = r->unjudged_next;
+        s->to_judge.first = r->unjudged_next;
         r->unjudged_next = UNJUDGED_NOT;
         if (is_open(s, r, index)) {
             judge_listed(s, r, index, now_ns);
         }
     }
-    if (s->to_judge == UNJUDGED_END) {
+    if (s->to_judge.first == UNJUDGED_END) {
         memset(s->judged_alike, 0, sizeof(s->judged_alike));
     }
-    return s->to_judge != UNJUDGED_END || s->judge_again;
+    return s->to_judge.first != UNJUDGED_END || s->judge_again;
 }

@@ -9,6 +9,7 @@
 #include "streamer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -332,7 +333,7 @@ static pack_options options_of(const leat_pack_desc *desc, bool loose)
 static bool is_folder(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    return file_stat_at(AT_FDCWD, path, &status, 0) == 0 && S_ISDIR(status.st_mode);
 }
 
 /* Fills a slot and shows it under the mount. What is watched is watched from before it is looked at. */

@@ -139,8 +139,9 @@ void posts_await(leat_streamer *s, int fd, uint64_t left_ns)
     struct pollfd wait_for = { .fd = fd, .events = POLLIN };
     atomic_store_explicit(&s->update_waits, nap ? UPDATE_NAPS : UPDATE_WAITS, memory_order_seq_cst);
     streamer_wake_owed(s); /* from now on, nobody puts a wake off */
-    if (post_ring_is_empty(&s->posts)) {
-        ppoll(&wait_for, fd < 0 ? 0 : 1, &left, NULL);
+    if (post_ring_is_empty(&s->posts) && ppoll(&wait_for, deaf ? 0 : 1, &left, NULL) > 0 &&
+        (wait_for.revents & POLLNVAL) != 0) {
+        tell_refused(s, EBADF); /* else the next look would come at once, and the one after it */
     }
     atomic_store_explicit(&s->update_waits, UPDATE_AWAY, memory_order_relaxed);
 }

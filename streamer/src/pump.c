@@ -91,7 +91,7 @@ static void requeue_waiting_bind(leat_streamer *s)
     }
 }
 
-static void requeue_waiting(leat_streamer *s, bool lent)
+void pump_requeue_waiting(leat_streamer *s, bool lent)
 {
     if (lent) {
         requeue_waiting_lent(s);
@@ -124,7 +124,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
     r->stage = STAGE_ISSUED;
     request_drop(s, r, index);
     if (leaves_room) {
-        requeue_waiting(s, lent);
+        pump_requeue_waiting(s, lent);
     }
 }
 
@@ -297,7 +297,7 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
         deadlines_change(s, r, index, rank_before, deadline_before_ns);
     }
     if (r->stage == STAGE_WAITING) { /* another one may be the first now, and find room */
-        requeue_waiting(s, r->bind == LEAT_BIND_LEAT);
+        pump_requeue_waiting(s, r->bind == LEAT_BIND_LEAT);
     }
     s->reordered |= open > (issued ? 0u : 1u);
 }
@@ -483,7 +483,7 @@ static bool end_keeping(leat_streamer *s, leat_bind_kind bind, uint64_t now_ns)
     bool ends = turn->kept_until_ns != 0 && now_ns >= turn->kept_until_ns;
     if (ends) {
         turn->kept_until_ns = 0;
-        requeue_waiting(s, bind == LEAT_BIND_LEAT);
+        pump_requeue_waiting(s, bind == LEAT_BIND_LEAT);
     }
     return ends;
 }

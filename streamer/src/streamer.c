@@ -245,7 +245,7 @@ static leat_result create(const leat_desc *resolved, leat_streamer **streamer, l
     s->read_bytes_max = u64_min(resolved->read_bytes_max, resolved->pool_bytes / 4);
     s->decode_bytes_low = s->decode_bytes_high / 2;
     s->decode_bytes_dry = s->decode_bytes_low / 2;
-    s->to_judge = s->unjudged = UNJUDGED_END;
+    s->to_judge.first = s->unjudged.first = UNJUDGED_END;
     atomic_init(&s->event_fd, -1);
     pthread_mutex_init(&s->swap_lock, NULL);
     s->watch_event_fd = -1;

@@ -84,7 +84,7 @@ typedef enum request_stage {
 typedef enum verdict {
     VERDICT_OPEN = 0, /* nothing yet, for what was known */
     VERDICT_IN_TIME,
-    VERDICT_LATE, /* it was said */
+    VERDICT_LATE, /* and it was said: who was degraded instead is in time, or open */
 } verdict;
 
 /* Links of the lists of unjudged requests, beside 1 + an index. */
@@ -110,7 +110,8 @@ typedef struct request {
     bool has_deadline; /* deadline_wanted_ns, in the line that an event reads; by the I/O thread while it holds it */
     uint16_t lent_shift; /* LEAT_BIND_LEAT: where in its block the memory begins */
 
-    /* What else was asked for: written before the submit mail, then only read. */
+    /* What else was asked for. Written before the submit mail; from then on by the I/O thread while it holds the request
+     * (deadline_wanted_ns, level, priority_wanted, counted_urgent), the rest only read. */
     _Alignas(CACHE_LINE_SIZE) uint64_t submitted_ns;
     uint64_t raw_begin; /* in the pack's raw space */
     uint64_t ticket; /* of the last selection before it */
@@ -310,6 +311,11 @@ typedef struct memory_turn {
     uint64_t kept_again_ns; /* and not before then */
 } memory_turn;
 
+/* Requests in a row of unjudged_next: 1 + index of the first, or UNJUDGED_END, and of the last of some. */
+typedef struct judge_list {
+    uint32_t first, last;
+} judge_list;
+
 /* Of those that are judged one after another: what those with this class and deadline want. */
 #define JUDGED_ALIKE_COUNT 16u
 typedef struct judged_alike {
@@ -382,9 +388,8 @@ struct leat_streamer {
     memory_turn memory_turns[LEAT_BIND_LATE + 1];
     window *window;
     estimate estimate;
-    /* deadlines.c; of lists: 1 + the first */
-    uint32_t to_judge; /* who is looked at now, so many a round */
-    uint32_t unjudged; /* who is looked at again as more is known */
+    judge_list to_judge; /* who is looked at now, so many a round (deadlines.c) */
+    judge_list unjudged; /* who is looked at again as more is known */
     window_knowledge judged_with; /* when that was done last */
     bool judge_again; /* one of `unjudged` has another deadline */
     judged_alike judged_alike[JUDGED_ALIKE_COUNT];
@@ -523,6 +528,7 @@ void pump_publish(leat_streamer *s, uint64_t now_ns); /* levels for other thread
 bool pump_run(leat_streamer *s, uint64_t now_ns); /* true if anything was done */
 void *pump_main(void *streamer);
 void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own key */
+void pump_requeue_waiting(leat_streamer *s, bool lent); /* those that wait for such memory, as far as there is room */
 sched *pump_waiting_queue(const leat_streamer *s, const request *r); /* where it waits for memory of its kind */
 void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
 

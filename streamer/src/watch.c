@@ -6,6 +6,7 @@
 #include "threads.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -154,7 +155,7 @@ static void renew(leat_streamer *s, mount_watch *w, const char *path)
 {
     bool told = is_blind(w);
     struct stat status;
-    w->loose = stat(path, &status) == 0 && S_ISDIR(status.st_mode); /* by now */
+    w->loose = file_stat_at(AT_FDCWD, path, &status, 0) == 0 && S_ISDIR(status.st_mode); /* by now */
     if (!is_blind(w)) {
         close(w->source.fd);
     }

@@ -23,8 +23,8 @@
 #define WATCH_QUIET_NS (10 * NS_PER_MS)
 #define WATCH_DELAY_MAX_NS (40 * NS_PER_MS)
 #define WATCH_AGAIN_NS (20 * NS_PER_MS) /* a swap that found no room is tried again */
-#define WATCH_LOST_NS (500 * NS_PER_MS) /* and one that found nothing at the path, or no descriptor to watch it with   \
-                                         */
+/* And one that found nothing at the path, or no descriptor to watch it with. */
+#define WATCH_LOST_NS (500 * NS_PER_MS)
 
 /* An inotify descriptor, and the watch in it that is of the folder around the path. */
 typedef struct watch_source {

@@ -334,6 +334,31 @@ static void retries_come_to_an_end(void **state)
     stepped_close(&f);
 }
 
+/* Members of a silent batch are taken up to the bound as well, and make no event: a wait goes on to what is behind. */
+static void a_wait_passes_what_makes_no_event(void **state)
+{
+    (void)state;
+    enum { MEMBER_COUNT = 20, SIZE = 100 };
+    static uint8_t bytes[MEMBER_COUNT][SIZE];
+    stepped f = { .sim = leat_sim_preset("nvme") };
+    stepped_open(&f, MEMBER_COUNT, SIZE, (leat_desc){ .event_count_max = MEMBER_COUNT / 4 });
+    leat_batch silent;
+    assert_int_equal(leat_batch_begin(f.s, &(leat_batch_desc){ .only_end = true }, &silent), LEAT_OK);
+    for (uint32_t i = 0; i < MEMBER_COUNT; ++i) {
+        stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i),
+                                           .bind = LEAT_BIND_CALLER,
+                                           .memory = bytes[i],
+                                           .memory_size = SIZE,
+                                           .batch = silent });
+    }
+    assert_int_equal(leat_batch_end(f.s, silent), LEAT_OK);
+    leat_events events = leat_wait(f.s, UINT64_MAX);
+    assert_int_equal(events.count, 1);
+    assert_int_equal(events.items[0].type, LEAT_EVENT_BATCH);
+    assert_int_equal(events.items[0].count, MEMBER_COUNT);
+    stepped_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +373,7 @@ int main(void)
         cmocka_unit_test(needs_memory_is_asked_for_ahead_by_64_mib),
         cmocka_unit_test(one_kind_of_memory_does_not_hold_back_the_other),
         cmocka_unit_test(retries_come_to_an_end),
+        cmocka_unit_test(a_wait_passes_what_makes_no_event),
     };
     return cmocka_run_group_tests_name("bounds", tests, NULL, NULL);
 }

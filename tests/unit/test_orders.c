@@ -359,6 +359,33 @@ static void what_was_given_up_stays_so(void **state)
     fixture_close(&x.f);
 }
 
+/* Who was degraded was told nothing: with a lower class there is more ahead of it, and it is judged again. */
+static void who_was_degraded_is_judged_in_a_lower_class(void **state)
+{
+    (void)state;
+    textures x;
+    textures_begin(&x);
+    for (uint32_t i = 0; i < x.f.pack.asset_count; ++i) { /* most are ahead of it now, all of them later */
+        if (i != x.largest) {
+            leat_priority priority = i % 4 != 0 ? LEAT_HIGH : LEAT_NORMAL;
+            stepped_read(&x.f, (leat_read_desc){ .asset = fixture_asset(&x.f, i), .priority = priority });
+        }
+    }
+    leat_read_desc read = { .asset = fixture_asset(&x.f, x.largest),
+                            .flags = LEAT_READ_DEGRADE,
+                            .deadline_ns = streamer_now(x.f.s) + 20 * NS_PER_MS };
+    leat_request handle = stepped_read(&x.f, read);
+    stepped_pump(&x.f);
+    const request *r = &x.f.s->requests[handle.index];
+    assert_true(r->degraded && r->size < x.f.pack.assets[x.largest].raw_size);
+    assert_int_equal(r->verdict, VERDICT_OPEN);
+    uint64_t before_ns = r->predicted_ns;
+    assert_int_equal(leat_reprioritise(x.f.s, handle, LEAT_PREFETCH, read.deadline_ns), LEAT_OK);
+    stepped_pump(&x.f);
+    assert_true(r->predicted_ns != before_ns);
+    fixture_close(&x.f);
+}
+
 /* All of it would have to wait until memory comes free; what can come in time has room. */
 static void less_may_fit_into_what_memory_there_is(void **state)
 {
@@ -386,6 +413,42 @@ static void less_may_fit_into_what_memory_there_is(void **state)
     fixture_close(&x.f);
 }
 
+/* What is freed is too little for the first of those that wait, who keeps it from the second. When it wants less, there
+ * is room for both. */
+static void who_waits_behind_a_degraded_one_is_looked_at(void **state)
+{
+    (void)state;
+    textures x;
+    textures_begin(&x);
+    leat_read_desc small = { .asset = fixture_asset(&x.f, x.largest),
+                             .part = { .kind = LEAT_PART_BYTES, .size = 65000 } };
+    leat_request lent[64];
+    uint32_t count = 0;
+    do {
+        assert_true(count < COUNT_OF(lent));
+        lent[count++] = stepped_read(&x.f, small);
+        leat_wait(x.f.s, 50 * NS_PER_MS);
+    } while (stepped_stats(&x.f).requests_waiting_memory == 0);
+    leat_read_desc large = { .asset = small.asset, .flags = LEAT_READ_DEGRADE, .priority = LEAT_HIGH };
+    leat_request first = stepped_read(&x.f, large);
+    leat_update(x.f.s, NULL);
+    assert_int_equal(stepped_stats(&x.f).requests_waiting_memory, 2);
+    for (uint32_t i = 0; i < 4; ++i) {
+        assert_int_equal(leat_release(x.f.s, lent[i]), LEAT_OK);
+    }
+    assert_int_equal(leat_wait(x.f.s, 50 * NS_PER_MS).count, 0);
+    assert_int_equal(leat_reprioritise(x.f.s, first, LEAT_HIGH, streamer_now(x.f.s) + 8 * NS_PER_MS), LEAT_OK);
+    uint32_t ready = 0; /* before ageing would look */
+    for (uint32_t i = 0; i < 4; ++i) {
+        leat_events events = leat_wait(x.f.s, 50 * NS_PER_MS);
+        for (uint32_t k = 0; k < events.count; ++k) {
+            ready += events.items[k].type == LEAT_EVENT_READY;
+        }
+    }
+    assert_int_equal(ready, 2);
+    fixture_close(&x.f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +460,8 @@ int main(void)
         cmocka_unit_test(the_last_deadline_is_the_one_that_counts),
         cmocka_unit_test(the_part_that_is_possible_is_told_or_taken),
         cmocka_unit_test(what_was_given_up_stays_so),
+        cmocka_unit_test(who_was_degraded_is_judged_in_a_lower_class),
+        cmocka_unit_test(who_waits_behind_a_degraded_one_is_looked_at),
         cmocka_unit_test(less_may_fit_into_what_memory_there_is),
     };
     return cmocka_run_group_tests_name("orders", tests, NULL, NULL);

@@ -760,6 +760,29 @@ static void after_a_refused_signal_the_next_post_tries_again(void **state)
     fixture_close(&f);
 }
 
+/* leat_wait must not turn around a descriptor that somebody has closed, which poll answers for at once. */
+static void a_closed_descriptor_of_events_is_noticed(void **state)
+{
+    (void)state;
+    static _Atomic uint32_t errors;
+    stream_fixture f = { .sim = leat_sim_preset("nvme") };
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &f.sim,
+                       .memory_bytes_max = MIB(32),
+                       .logger = { .log = count_errors, .user = &errors } };
+    test_pack_desc pack = { .seed = 3, .asset_count = 1, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES };
+    fixture_open(&f, &pack, &desc);
+    int closed = dup(leat_event_fd(f.s));
+    leat_update(f.s, NULL);
+    close(closed);
+    posts_await(f.s, closed, UINT64_MAX);
+    posts_await(f.s, closed, UINT64_MAX);
+    assert_true(atomic_load(&f.s->event_fd_refused));
+    assert_int_equal(atomic_load(&errors), 1);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -779,6 +802,7 @@ int main(void)
         cmocka_unit_test(a_write_that_is_refused_is_made_again),
         cmocka_unit_test(a_release_that_is_waited_for_wakes),
         cmocka_unit_test(after_a_refused_signal_the_next_post_tries_again),
+        cmocka_unit_test(a_closed_descriptor_of_events_is_noticed),
         cmocka_unit_test(destroy_ends_though_nobody_can_be_woken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
