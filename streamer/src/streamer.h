@@ -110,8 +110,8 @@ typedef struct request {
     bool has_deadline; /* deadline_wanted_ns, in the line that an event reads; by the I/O thread while it holds it */
     uint16_t lent_shift; /* LEAT_BIND_LEAT: where in its block the memory begins */
 
-    /* What else was asked for. Written before the submit mail; from then on by the I/O thread while it holds the request
-     * (deadline_wanted_ns, level, priority_wanted, counted_urgent), the rest only read. */
+    /* What else was asked for. Written before the submit mail; from then on by the I/O thread while it holds the
+     * request (deadline_wanted_ns, level, priority_wanted, counted_urgent), the rest only read. */
     _Alignas(CACHE_LINE_SIZE) uint64_t submitted_ns;
     uint64_t raw_begin; /* in the pack's raw space */
     uint64_t ticket; /* of the last selection before it */

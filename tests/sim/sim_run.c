@@ -49,8 +49,8 @@ void sim_drain(sim *m)
         }
     }
     drain_requests(m);
-    /* Batches and reloads are told after the last request, a few at a time; what is taken may make no event: a member of
-     * a silent batch, or a LATE of one that has ended meanwhile. */
+    /* Batches and reloads are told after the last request, a few at a time; what is taken may make no event: a member
+     * of a silent batch, or a LATE of one that has ended meanwhile. */
     uint32_t quiet_updates = 0;
     for (uint32_t i = 0; i < DRAIN_STEPS_MAX && quiet_updates < 2; ++i) {
         bool quiet = ops_update(m, NS_PER_MS) == 0 && !peek_events_wait(m->s);

@@ -728,19 +728,26 @@ static void post_one(const stream_fixture *f)
     pump_run(f->s, streamer_now(f->s));
 }
 
+/* Without threads: what wakes whom is called by the test. */
+static void setup_stepped(stream_fixture *f, _Atomic uint32_t *errors)
+{
+    *f = (stream_fixture){ .sim = leat_sim_preset("nvme") };
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &f->sim,
+                       .memory_bytes_max = MIB(32),
+                       .logger = { .log = count_errors, .user = errors } };
+    test_pack_desc pack = { .seed = 3, .asset_count = 1, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES };
+    fixture_open(f, &pack, &desc);
+}
+
 /* Whoever polls the descriptor sleeps past that one event, not past all that follow; leat_wait looks by itself. */
 static void after_a_refused_signal_the_next_post_tries_again(void **state)
 {
     (void)state;
-    static _Atomic uint32_t errors;
-    stream_fixture f = { .sim = leat_sim_preset("nvme") };
-    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
-                       .stepped = true,
-                       .sim = &f.sim,
-                       .memory_bytes_max = MIB(32),
-                       .logger = { .log = count_errors, .user = &errors } };
-    test_pack_desc pack = { .seed = 3, .asset_count = 1, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES };
-    fixture_open(&f, &pack, &desc);
+    _Atomic uint32_t errors = 0;
+    stream_fixture f;
+    setup_stepped(&f, &errors);
     int fd = leat_event_fd(f.s), refuses = open("/dev/null", O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0 && refuses >= 0);
     leat_update(f.s, NULL);
@@ -764,15 +771,9 @@ static void after_a_refused_signal_the_next_post_tries_again(void **state)
 static void a_closed_descriptor_of_events_is_noticed(void **state)
 {
     (void)state;
-    static _Atomic uint32_t errors;
-    stream_fixture f = { .sim = leat_sim_preset("nvme") };
-    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
-                       .stepped = true,
-                       .sim = &f.sim,
-                       .memory_bytes_max = MIB(32),
-                       .logger = { .log = count_errors, .user = &errors } };
-    test_pack_desc pack = { .seed = 3, .asset_count = 1, .size_min = ASSET_BYTES, .size_max = ASSET_BYTES };
-    fixture_open(&f, &pack, &desc);
+    _Atomic uint32_t errors = 0;
+    stream_fixture f;
+    setup_stepped(&f, &errors);
     int closed = dup(leat_event_fd(f.s));
     leat_update(f.s, NULL);
     close(closed);
