@@ -626,10 +626,10 @@ LEAT_API leat_result leat_cancel(leat_streamer *streamer, leat_request request);
  * a handle that is there twice is cancelled once and counted twice. Errors: STALE, ARGUMENT (requests is NULL, count is not 0). */
 LEAT_API leat_result leat_cancel_many(leat_streamer *streamer, const leat_request *requests, uint32_t count, uint32_t *cancelled);
 
-/* New class and deadline, in force at every stage that the request has still before it. As long as not all of it is being
- * read: another deadline than it had, or the same in a lower class, is judged as if the request were submitted with it now
- * (LEAT_EVENT_LATE, LEAT_READ_DEGRADE), and is the one that counts as met or missed. What was given up for a deadline does
- * not come back with a later one. Errors: STALE, ARGUMENT, FULL. */
+/* New class and deadline, in force at every stage that the request has still before it. As long as not all of it is being read:
+ * another deadline than it had, or the same in a lower class if it was not called late yet, is judged as if the request were
+ * submitted with it now (LEAT_EVENT_LATE, LEAT_READ_DEGRADE), and is the one that counts as met or missed. What was given up
+ * for a deadline does not come back with a later one. Errors: STALE, ARGUMENT, FULL. */
 LEAT_API leat_result leat_reprioritise(leat_streamer *streamer, leat_request request, leat_priority priority, uint64_t deadline_ns);
 
 typedef struct leat_reprioritise_desc {
