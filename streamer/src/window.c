@@ -149,12 +149,11 @@ static void alone_add(alone_reads *a, uint64_t bytes, uint64_t latency_ns)
 }
 
 /* What a read that was alone would have taken with the size of an ordinary one: less or more by the transfer. */
-static uint64_t alone_resized(const window *w, uint32_t number)
+static uint64_t alone_resized(const window *w, uint32_t number, double ns_per_byte)
 {
     double latency_ns = (double)w->alone.latency_ns[number];
     double more = (double)w->read_size - (double)w->alone.bytes[number];
-    double resized_ns = latency_ns + more * (double)NS_PER_S / (double)u64_max(w->bandwidth, 1);
-    return (uint64_t)fmax(resized_ns, latency_ns / 8);
+    return (uint64_t)fmax(latency_ns + more * ns_per_byte, latency_ns / 8);
 }
 
 /* Latency of an ordinary read without a queue: the median of the last that were alone, where there were any. The
@@ -167,9 +166,10 @@ static uint64_t latency_unqueued(const window *w)
     if (count == 0) {
         return latency_of_class(w, class_of(w->read_size));
     }
+    double ns_per_byte = (double)NS_PER_S / (double)u64_max(w->bandwidth, 1);
     uint64_t sorted[ALONE_COUNT];
     for (uint32_t i = 0; i < count; ++i) {
-        uint64_t latency_ns = alone_resized(w, i);
+        uint64_t latency_ns = alone_resized(w, i, ns_per_byte);
         uint32_t at = i;
         for (; at > 0 && sorted[at - 1] > latency_ns; --at) {
             sorted[at] = sorted[at - 1];

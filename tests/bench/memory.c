@@ -182,7 +182,7 @@ static void report(bench *b, const flight *f, const baseline *before, samples *r
     double configured = (double)desc->memory_bytes_max / MIB_BYTES, counted = (double)stats.memory_bytes / MIB_BYTES;
     double pool = (double)desc->pool_bytes / MIB_BYTES, lent = (double)desc->lent_bytes / MIB_BYTES;
     double growth = median_between(rss, 0.75, 1) - median_between(rss, 0.25, 0.5);
-    bench_raw(b, "memory/rss_mib", rss); /* before a quantile sorts them */
+    bench_raw(b, "memory/rss_mib", rss);
     double peak = samples_quantile(rss, 1);
     if (before->peak_known) {
         double kernel_peak = (double)rss_peak_bytes() / MIB_BYTES;

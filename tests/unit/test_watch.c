@@ -285,14 +285,20 @@ static void no_more_instances_is_said(void **state)
     size_is(f, "one", 1);
 }
 
-/* The old descriptor is closed before the new one is asked for, and somebody else may have taken its place. */
-static void instances_that_run_out_later_are_asked_for_again(void **state)
+/* "m", to be mounted, and what is to take its place; the sizes of their one file tell them apart. */
+static void make_folder_and_next(fixture *f)
 {
-    fixture *f = *state;
     make_folder(f, "m");
     write_file(f, "m/one", 1);
     make_folder(f, "next");
     write_file(f, "next/one", 2);
+}
+
+/* The old descriptor is closed before the new one is asked for, and somebody else may have taken its place. */
+static void instances_that_run_out_later_are_asked_for_again(void **state)
+{
+    fixture *f = *state;
+    make_folder_and_next(f);
     mount(f, "m");
     kernel.init_fails = EMFILE;
     move(f, "m", "old"); /* what is watched is another folder now */
@@ -379,10 +385,7 @@ static void a_folder_that_is_built_anew_is_found(void **state)
 static void a_folder_that_is_replaced_is_found(void **state)
 {
     fixture *f = *state;
-    make_folder(f, "m");
-    write_file(f, "m/one", 1);
-    make_folder(f, "next");
-    write_file(f, "next/one", 2);
+    make_folder_and_next(f);
     mount(f, "m");
     move(f, "m", "old");
     move(f, "next", "m");
