@@ -133,17 +133,6 @@ void file_close(disk_file *file)
     close_fd(&file->fd_direct);
 }
 
-bool path_is_beneath(const char *path)
-{
-    bool beneath = path[0] != '/';
-    for (const char *begin = path; *begin != '\0' && beneath;) {
-        size_t size = strcspn(begin, "/");
-        beneath = !(size == 2 && begin[0] == '.' && begin[1] == '.');
-        begin += size + strspn(begin + size, "/");
-    }
-    return beneath;
-}
-
 /* One component at a time, no link followed: what openat2 does in the kernel, for kernels that have no openat2. */
 static int open_walking(int folder_fd, const char *path)
 {

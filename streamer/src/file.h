@@ -39,9 +39,6 @@ ssize_t file_read_at(int fd, void *into, size_t size, uint64_t offset);
 /* Whether the file still has all bytes before `end`: one system call. */
 bool file_reaches(const disk_file *file, uint64_t end);
 
-/* Is this a path that names something beneath a folder by itself, without .. and not absolute? */
-bool path_is_beneath(const char *path);
-
 /* How many bytes of the range the page cache holds, to the page; -1 where the kernel cannot say. One system call. */
 int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size);
 /* Any thread: reads what begins at `offset` out of the page cache into these parts, one after the other; they are used

@@ -23,8 +23,7 @@ typedef struct io_backend io_backend;
 typedef enum io_read_flags {
     IO_READ_DIRECT =
         1 << 0, /* on the O_DIRECT descriptor: offset, size and memory are multiples of the file's alignment */
-    IO_READ_NOWAIT = 1 << 1, /* through the page cache; -EAGAIN if not all of it is there (RWF_NOWAIT) */
-    IO_READ_URGENT = 1 << 2 /* a hint: may be given a higher ioprio, goes ahead of others inside the backend */
+    IO_READ_URGENT = 1 << 1 /* a hint: may be given a higher ioprio, goes ahead of others inside the backend */
 } io_read_flags;
 
 /* What an io_read asks for. */
@@ -36,16 +35,7 @@ typedef enum io_op {
      * -ENOTDIR for any link where the kernel has no openat2). Nothing that is opened survives the completion, whatever
      * fails. */
     IO_OP_READ_PATH = 1,
-    /* Size, kind and time of change of `path` beneath `folder_fd` into `memory`, an io_status; result 0. A link as the
-     * last component is not followed. Absolute paths and .. are refused (-EXDEV). */
-    IO_OP_STATUS = 2,
 } io_op;
-
-typedef struct io_status {
-    uint64_t size;
-    int64_t changed_ns; /* mtime */
-    uint32_t mode; /* as in stat: S_ISREG(mode) */
-} io_status;
 
 typedef struct io_read {
     uint32_t file; /* from file_add */
@@ -55,21 +45,13 @@ typedef struct io_read {
     uint32_t flags;
     uint64_t user_data; /* handed back; holds index and generation */
     io_op op;
-    int folder_fd; /* READ_PATH, STATUS: of a directory; it and the path stay open and unchanged until the completion */
+    int folder_fd; /* READ_PATH: of a directory; it and the path stay open and unchanged until the completion */
     const char *path;
 } io_read;
-
-/* Where an operation of several steps failed. */
-typedef enum io_step {
-    IO_STEP_NONE = 0, /* nowhere: result >= 0 */
-    IO_STEP_OPEN = 1,
-    IO_STEP_READ = 2, /* also of STATUS, which has one step */
-} io_step;
 
 typedef struct io_completion {
     uint64_t user_data;
     int32_t result; /* bytes read (0: end of file) or the -errno of the step that failed first */
-    io_step failed;
 } io_completion;
 
 typedef struct io_file_desc {
@@ -148,8 +130,6 @@ typedef struct io_ops {
     void (*close)(io_backend *io);
 } io_ops;
 
-/* What IO_OP_STATUS does, at once. 0 or -errno. */
-int32_t io_status_get(int folder_fd, const char *path, io_status *status);
 /* The switch of a mode, to be set; and its value. */
 leat_switch *io_mode_switch(leat_uring_desc *desc, leat_mode mode);
 leat_switch io_mode_get(const leat_uring_desc *desc, leat_mode mode);

@@ -1,13 +1,8 @@
-/* io_modes.c - the modes of io_uring by name, and what backends have in common. Pure, but for io_status_get. */
+/* io_modes.c - the modes of io_uring by name, and what backends have in common. Pure. */
 #include "io.h"
 
-#include "file.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct mode_row {
     const char *name;
@@ -34,7 +29,6 @@ static const mode_row rows[LEAT_MODE_COUNT] = {
     ROW(IOPOLL, "iopoll", iopoll, false, "completions by interrupt"),
     ROW(MULTISHOT_POLL, "multishot_poll", multishot_poll, true, "a poll that is armed again after each wake"),
     ROW(OPENAT2, "openat2", openat2, true, "loose files by open, pread and close of a thread"),
-    ROW(STATX, "statx", statx, true, "fstatat of a thread"),
     ROW(CLOSE, "close", close, true, "loose files by open, pread and close of a thread"),
     ROW(FADVISE, "fadvise", fadvise, false, "the kernel's read-ahead"),
     ROW(TIMEOUTS, "timeouts", timeouts, true, "a timeout entry goes along with each wait"),
@@ -81,19 +75,4 @@ void io_no_ring(leat_info *info, const leat_uring_desc *desc, const char *why)
     info->uring_entries = info->uring_completion_entries = 0;
     info->fixed_bytes = 0;
     info->fixed_buffers = info->fixed_files = info->sqpoll = info->iopoll = info->defer_taskrun = false;
-}
-
-int32_t io_status_get(int folder_fd, const char *path, io_status *status)
-{
-    struct stat s;
-    if (!path_is_beneath(path)) {
-        return -EXDEV;
-    }
-    if (fstatat(folder_fd, path, &s, AT_SYMLINK_NOFOLLOW) != 0) {
-        return -errno;
-    }
-    *status = (io_status){ .size = (uint64_t)s.st_size,
-                           .changed_ns = (int64_t)s.st_mtim.tv_sec * (int64_t)NS_PER_S + s.st_mtim.tv_nsec,
-                           .mode = s.st_mode };
-    return 0;
 }

@@ -141,7 +141,7 @@ static uint32_t sim_submit(io_backend *io, const io_read *reads, uint32_t count,
             uint64_t unit = r.item.flags & IO_READ_DIRECT ? 512 : 1;
             r.size_real = (uint32_t)u64_max(align_down(cut % r.item.size, unit), u64_min(unit, r.item.size));
         }
-        if (d->scribbles && r.item.op != IO_OP_STATUS) {
+        if (d->scribbles) {
             memset(r.item.memory, OUT_BYTE, r.item.size);
         }
         heap_push(io, &r);
@@ -182,16 +182,10 @@ static int32_t read_bytes(const io_read *item, int fd, uint32_t size)
 static io_completion perform(io_backend *io, const sim_read *r)
 {
     io_completion done = { .user_data = r->item.user_data };
-    if (r->item.op == IO_OP_STATUS) {
-        done.result = io_status_get(r->item.folder_fd, r->item.path, r->item.memory);
-        done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
-        return done;
-    }
     bool by_path = r->item.op == IO_OP_READ_PATH;
     int fd = by_path ? file_open_beneath(r->item.folder_fd, r->item.path) : io->files[r->item.file].fd_buffered;
     if (by_path && fd < 0) {
         done.result = fd;
-        done.failed = IO_STEP_OPEN;
         return done;
     }
     if (r->fault != 0) {
@@ -205,7 +199,6 @@ static io_completion perform(io_backend *io, const sim_read *r)
         uint64_t bit = sim_device_draw(&io->device) % ((uint64_t)done.result * 8);
         ((uint8_t *)r->item.memory)[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
-    done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
     if (by_path) {
         close(fd);
     }

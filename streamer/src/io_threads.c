@@ -1,4 +1,4 @@
-/* io_threads.c - a pool of threads that call preadv2, for where io_uring is forbidden.
+/* io_threads.c - a pool of threads that call pread, for where io_uring is forbidden.
  *
  * At large units, with O_DIRECT and huge pages, this is as fast as io_uring; it costs more CPU and a context switch a
  * read. One lock guards two bounded rings (urgent reads have one of their own, which is emptied first) and the ring of
@@ -20,12 +20,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 0x00000008
-#endif
 
 typedef struct read_ring {
     io_read *items;
@@ -72,29 +67,21 @@ static io_read ring_pop(io_backend *io, read_ring *ring)
 
 static int32_t read_once(const io_read *item, int fd)
 {
-    struct iovec part = { .iov_base = item->memory, .iov_len = item->size };
-    ssize_t got = preadv2(fd, &part, 1, (off_t)item->offset, item->flags & IO_READ_NOWAIT ? RWF_NOWAIT : 0);
+    ssize_t got = pread(fd, item->memory, item->size, (off_t)item->offset);
     return got < 0 ? -errno : (int32_t)got;
 }
 
 static io_completion perform(const io_read *item, int fd)
 {
     io_completion done = { .user_data = item->user_data };
-    if (item->op == IO_OP_STATUS) {
-        done.result = io_status_get(item->folder_fd, item->path, item->memory);
-        done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
-        return done;
-    }
     if (item->op == IO_OP_READ_PATH) {
         fd = file_open_beneath(item->folder_fd, item->path);
         if (fd < 0) {
             done.result = fd;
-            done.failed = IO_STEP_OPEN;
             return done;
         }
     }
     done.result = read_once(item, fd);
-    done.failed = done.result < 0 ? IO_STEP_READ : IO_STEP_NONE;
     if (item->op == IO_OP_READ_PATH) {
         close(fd);
     }

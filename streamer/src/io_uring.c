@@ -59,7 +59,6 @@ static void uring_close(io_backend *io)
     pthread_mutex_destroy(&io->lock);
     memory_free(m, io->trial, 1, TRIAL_BYTES);
     memory_free(m, io->table, io->table_size, sizeof(*io->table));
-    memory_free(m, io->statuses, io->slot_count, sizeof(*io->statuses));
     memory_free(m, io->slots, io->slot_count, sizeof(*io->slots));
     memory_free(m, io->files, io->file_count_max, sizeof(*io->files));
     memory_free(m, io, 1, sizeof(*io));
@@ -70,12 +69,10 @@ static bool allocate_all(io_backend *io)
     memory *m = io->memory;
     io->files = memory_allocate(m, io->file_count_max, sizeof(*io->files), CACHE_LINE_SIZE);
     io->slots = memory_allocate(m, io->slot_count, sizeof(*io->slots), CACHE_LINE_SIZE);
-    io->statuses = memory_allocate(m, io->slot_count, sizeof(*io->statuses), CACHE_LINE_SIZE);
     io->table = memory_allocate(m, io->table_size, sizeof(*io->table), CACHE_LINE_SIZE);
     io->trial = memory_allocate(m, 1, TRIAL_BYTES, TRIAL_BYTES);
     io->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (io->files == NULL || io->slots == NULL || io->statuses == NULL || io->table == NULL || io->trial == NULL ||
-        io->event_fd < 0) {
+    if (io->files == NULL || io->slots == NULL || io->table == NULL || io->trial == NULL || io->event_fd < 0) {
         return false;
     }
     for (uint32_t i = 0; i < io->file_count_max; ++i) {
@@ -384,7 +381,7 @@ static uint32_t reap_reserve(io_backend *io, io_completion *completions, uint32_
         taken = io_threads_ops.reap(io->reserve, completions, count, 0);
     }
     for (uint32_t i = 0; i < taken; ++i) {
-        slot_end(io, (uint32_t)completions[i].user_data, completions[i].result, completions[i].failed, &completions[i]);
+        slot_end(io, (uint32_t)completions[i].user_data, completions[i].result, &completions[i]);
     }
     io->reserve_outstanding -= taken;
     return taken;

@@ -68,7 +68,7 @@ struct io_backend {
     bool event_fd_full; /* it was not emptied after the last wake: a multishot poll tells of each write anyway */
     bool event_fd_read; /* it was emptied before the ring has told of the write */
     bool table_made; /* files are registered; fixed_files: and reads name them by their places there */
-    bool sqpoll, iopoll, fixed_files, chains, statx, fadvise, ext_arg, min_wait, multishot;
+    bool sqpoll, iopoll, fixed_files, chains, fadvise, ext_arg, min_wait, multishot;
     bool iopoll_tried, dont_cache_tried;
     uint64_t fixed_size; /* the first bytes of the pool that are registered */
     struct open_how chain_how;
@@ -83,7 +83,6 @@ struct io_backend {
     void *trial; /* memory for a trial read */
     uint32_t slot_count;
     ring_slot *slots;
-    struct statx *statuses; /* one for each slot */
     uint32_t slot_free;
     uint32_t outstanding; /* reads that are out, in the ring or with the reserve */
     io_backend *reserve; /* of io_threads, for what the ring cannot do */
@@ -122,7 +121,7 @@ struct io_uring_sqe *entry_take(io_backend *io); /* NULL: no room, or the ring i
 bool entries_fill(io_backend *io, uint32_t slot); /* for the slot's item; false if there is no room now */
 /* One entry of a slot has completed. True if the slot is over, and *completion says how. */
 bool entry_completed(io_backend *io, const struct io_uring_cqe *cqe, io_completion *completion);
-void slot_end(io_backend *io, uint32_t slot, int32_t result, io_step failed, io_completion *completion);
+void slot_end(io_backend *io, uint32_t slot, int32_t result, io_completion *completion);
 void slot_to_reserve(io_backend *io, uint32_t slot);
 
 /* uring_rescue.c */

@@ -16,9 +16,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 0x00000008
-#endif
 /* Linux 6.14; newer than the headers of Debian 12. */
 #define READ_DONT_CACHE 0x00000080
 
@@ -53,7 +50,7 @@ static void mark(struct io_uring_sqe *sqe, uint32_t slot, ring_entry entry, uint
     sqe->flags |= (uint8_t)flags;
 }
 
-/* ---- The three kinds ---- */
+/* ---- The two kinds ---- */
 
 static bool fill_read(io_backend *io, uint32_t slot)
 {
@@ -64,10 +61,9 @@ static bool fill_read(io_backend *io, uint32_t slot)
     }
     const ring_file *file = &io->files[item->file];
     bool direct = (item->flags & IO_READ_DIRECT) != 0;
-    bool no_wait = (item->flags & IO_READ_NOWAIT) != 0;
     int fd = io->fixed_files ? (int)(item->file * 2 + direct) : direct ? file->fds.fd_direct : file->fds.fd_buffered;
     prepare_read(io, sqe, fd, item);
-    sqe->rw_flags = no_wait ? RWF_NOWAIT : !direct && file->dont_cache ? READ_DONT_CACHE : 0;
+    sqe->rw_flags = !direct && file->dont_cache ? READ_DONT_CACHE : 0;
     mark(sqe, slot, ENTRY_READ, io->fixed_files ? IOSQE_FIXED_FILE : 0);
     io->slots[slot].entries_out = 1;
     return true;
@@ -99,20 +95,6 @@ static bool fill_chain(io_backend *io, uint32_t slot)
     return true;
 }
 
-static bool fill_status(io_backend *io, uint32_t slot)
-{
-    const io_read *item = &io->slots[slot].item;
-    struct io_uring_sqe *sqe = entry_take(io);
-    if (sqe == NULL) {
-        return false;
-    }
-    io_uring_prep_statx(sqe, item->folder_fd, item->path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_SIZE | STATX_MTIME,
-                        &io->statuses[slot]);
-    mark(sqe, slot, ENTRY_READ, 0);
-    io->slots[slot].entries_out = 1;
-    return true;
-}
-
 /* Can this ring do what the item asks? */
 static bool ring_can(const io_backend *io, const io_read *item)
 {
@@ -122,16 +104,14 @@ static bool ring_can(const io_backend *io, const io_read *item)
     if (item->op == IO_OP_READ) {
         return !io->iopoll || ((item->flags & IO_READ_DIRECT) && io->files[item->file].polled);
     }
-    return item->op == IO_OP_STATUS ? io->statx && path_is_beneath(item->path) : io->chains;
+    return io->chains;
 }
 
 bool entries_fill(io_backend *io, uint32_t slot)
 {
     const io_read *item = &io->slots[slot].item;
     io->slots[slot].entries_out = 0;
-    bool filled = ring_can(io, item) && (item->op == IO_OP_READ     ? fill_read(io, slot)
-                                         : item->op == IO_OP_STATUS ? fill_status(io, slot)
-                                                                    : fill_chain(io, slot));
+    bool filled = ring_can(io, item) && (item->op == IO_OP_READ ? fill_read(io, slot) : fill_chain(io, slot));
     if (!filled && ring_can(io, item)) {
         return false;
     }
@@ -153,11 +133,11 @@ void slot_to_reserve(io_backend *io, uint32_t slot)
 
 /* ---- Completions ---- */
 
-void slot_end(io_backend *io, uint32_t slot, int32_t result, io_step failed, io_completion *completion)
+void slot_end(io_backend *io, uint32_t slot, int32_t result, io_completion *completion)
 {
     ring_slot *s = &io->slots[slot];
     ASSERT(slot < io->slot_count && s->busy);
-    *completion = (io_completion){ .user_data = s->item.user_data, .result = result, .failed = failed };
+    *completion = (io_completion){ .user_data = s->item.user_data, .result = result };
     s->busy = s->in_reserve = false;
     s->next_free = io->slot_free;
     io->slot_free = slot;
@@ -172,15 +152,6 @@ static void chain_clean(io_backend *io, uint32_t slot)
         int none = -1;
         io_uring_register_files_update(&io->ring, chain_place(io, slot), &none, 1);
     }
-}
-
-static void take_status(io_backend *io, uint32_t slot)
-{
-    const struct statx *from = &io->statuses[slot];
-    *(io_status *)io->slots[slot].item.memory =
-        (io_status){ .size = from->stx_size,
-                     .changed_ns = (int64_t)from->stx_mtime.tv_sec * (int64_t)NS_PER_S + from->stx_mtime.tv_nsec,
-                     .mode = from->stx_mode };
 }
 
 /* Answers that say something of this ring rather than of the file: asked of the reserve again, they are the file's. */
@@ -225,11 +196,7 @@ bool entry_completed(io_backend *io, const struct io_uring_cqe *cqe, io_completi
         slot_to_reserve(io, slot);
         return false;
     }
-    int32_t result = opened < 0 ? opened : s->results[ENTRY_READ];
-    if (s->item.op == IO_OP_STATUS && result >= 0) {
-        take_status(io, slot);
-    }
-    slot_end(io, slot, result, result >= 0 ? IO_STEP_NONE : opened < 0 ? IO_STEP_OPEN : IO_STEP_READ, completion);
+    slot_end(io, slot, opened < 0 ? opened : s->results[ENTRY_READ], completion);
     return true;
 }
 

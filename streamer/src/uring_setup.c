@@ -187,7 +187,6 @@ static void probe_opcodes(io_backend *io)
         int opcode;
     } rows[] = {
         { LEAT_MODE_OPENAT2, IORING_OP_OPENAT2 },
-        { LEAT_MODE_STATX, IORING_OP_STATX },
         { LEAT_MODE_CLOSE, IORING_OP_CLOSE },
         { LEAT_MODE_FADVISE, IORING_OP_FADVISE },
     };
@@ -196,7 +195,6 @@ static void probe_opcodes(io_backend *io)
         mode_set(io, rows[i].mode, io->iopoll ? "not through a polled ring" : opcode_missing(probe, rows[i].opcode));
     }
     io_uring_free_probe(probe);
-    io->statx = told(io, LEAT_MODE_STATX);
     io->fadvise = told(io, LEAT_MODE_FADVISE);
 }
 

@@ -156,7 +156,7 @@ $1 == "@more" {
 END {
     print "# What works where\n"
     print "Made by `tests/kernel/run.sh --matrix --write` from what the tests printed; do not edit. In each cell `leat-modes` has read"
-    print "a file of 8 MiB (past the page cache, through it, and what of it was there) and 24 loose files in that mode, and compared"
+    print "a file of 8 MiB (past the page cache and through it) and 24 loose files in that mode, and compared"
     print "every byte with what was written. `works`: the mode was granted. `falls back`: Leat read the same bytes another way; the"
     print "number leads to which, and why. Each mode was read with it switched off as well. Bytes that differ would be shown here,"
     print "and the tests would have failed.\n"

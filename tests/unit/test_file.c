@@ -188,20 +188,6 @@ static void the_page_cache_is_asked(void **state)
 
 /* ---- Beneath a folder ---- */
 
-static void names_say_whether_they_lead_out(void **state)
-{
-    (void)state;
-    static const char *const beneath[] = { "",    "a", "a/b", "a//b/", "..a",  "a..",
-                                           "...", ".", "./a", ".a/b",  "x./y", "ab/c" };
-    static const char *const out[] = { "/", "/a", "..", "../a", "a/..", "a/../b", "a//../b" };
-    for (size_t i = 0; i < COUNT_OF(beneath); ++i) {
-        assert_true(path_is_beneath(beneath[i]));
-    }
-    for (size_t i = 0; i < COUNT_OF(out); ++i) {
-        assert_false(path_is_beneath(out[i]));
-    }
-}
-
 /* What opening answers: 0, or errno. refused: what openat2 fails with, `count` times; 0: it does not. */
 static int opened_after(const char *path, int refused, int count)
 {
@@ -279,7 +265,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(direct_reads_are_tried_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_was_cut_does_not_reach_so_far, setup, teardown),
         cmocka_unit_test_setup_teardown(the_page_cache_is_asked, setup, teardown),
-        cmocka_unit_test(names_say_whether_they_lead_out),
         cmocka_unit_test_setup_teardown(paths_do_not_lead_out, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,8 +124,8 @@ static void a_chain_that_would_block_is_read_by_a_thread(void **state)
     /* Open, read and close all say EAGAIN: then the step that failed first is the open, which a thread tries again. */
     assert_int_equal(unit_io_read_one(u, item).result, 512);
     assert_memory_equal(pool, u->bytes, 512);
-    /* A read of a file that says so is told to the pump, which asked for it with NOWAIT. */
-    item = (io_read){ .file = u->file_number, .size = 512, .memory = pool, .flags = IO_READ_NOWAIT };
+    /* A read of a file that says so is told to the pump, which reissues it. */
+    item = (io_read){ .file = u->file_number, .size = 512, .memory = pool };
     assert_int_equal(unit_io_read_one(u, item).result, -EAGAIN);
 }
 

@@ -185,7 +185,6 @@ static void missing_opcodes_are_fallen_back_for(void **state)
         bool links;
     } rows[] = { { IORING_OP_OPENAT2, LEAT_MODE_OPENAT2, false },
                  { IORING_OP_CLOSE, LEAT_MODE_CLOSE, false },
-                 { IORING_OP_STATX, LEAT_MODE_STATX, true },
                  { IORING_OP_FADVISE, LEAT_MODE_FADVISE, true } };
     unit_needs_open_files(OPEN_FILES_OF_A_RING);
     u->desc.uring.fadvise = LEAT_ON;

@@ -255,14 +255,13 @@ typedef enum leat_mode {
     LEAT_MODE_IOPOLL = 8,           /* completions are polled for, where the device has queues for it */
     LEAT_MODE_MULTISHOT_POLL = 9,   /* the poll that wakes the I/O thread stays armed; else it is armed each time */
     LEAT_MODE_OPENAT2 = 10,         /* these through the ring; else by threads */
-    LEAT_MODE_STATX = 11,
-    LEAT_MODE_CLOSE = 12,
-    LEAT_MODE_FADVISE = 13,         /* no read-ahead for buffered reads, which know what they want; else the kernel's guess */
-    LEAT_MODE_TIMEOUTS = 14,        /* waits with a limit are one call; else a timeout entry goes along */
-    LEAT_MODE_MIN_WAIT = 15,        /* batch_wait_us in the kernel; else with a timeout */
-    LEAT_MODE_WORKER_LIMIT = 16,    /* of the kernel's worker threads; else the kernel's own limit */
-    LEAT_MODE_DONT_CACHE = 17,      /* RWF_DONTCACHE: what is read buffered leaves the page cache; else it stays */
-    LEAT_MODE_COUNT = 18
+    LEAT_MODE_CLOSE = 11,
+    LEAT_MODE_FADVISE = 12,         /* no read-ahead for buffered reads, which know what they want; else the kernel's guess */
+    LEAT_MODE_TIMEOUTS = 13,        /* waits with a limit are one call; else a timeout entry goes along */
+    LEAT_MODE_MIN_WAIT = 14,        /* batch_wait_us in the kernel; else with a timeout */
+    LEAT_MODE_WORKER_LIMIT = 15,    /* of the kernel's worker threads; else the kernel's own limit */
+    LEAT_MODE_DONT_CACHE = 16,      /* RWF_DONTCACHE: what is read buffered leaves the page cache; else it stays */
+    LEAT_MODE_COUNT = 17
 } leat_mode;
 
 /* "sqpoll" and so on; "?" for a number that is no mode. */
@@ -292,7 +291,6 @@ typedef struct leat_uring_desc {
     leat_switch coop_taskrun;
     leat_switch multishot_poll;
     leat_switch openat2;
-    leat_switch statx;
     leat_switch close;
     leat_switch timeouts;
     leat_switch min_wait;
