@@ -55,7 +55,7 @@ static inline uint64_t align_up(uint64_t value, uint64_t alignment)
 {
     return (value + alignment - 1) & ~(alignment - 1);
 }
-/* True, and *result untouched, where the true result does not fit. */
+/* True where the true result does not fit; *result is of no use then. */
 static inline bool add_overflows(uint64_t a, uint64_t b, uint64_t *result)
 {
     return __builtin_add_overflow(a, b, result);

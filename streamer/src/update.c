@@ -248,7 +248,10 @@ static leat_events gather(leat_streamer *s, const leat_tick *tick)
     if (tick != NULL && tick->event_count_max != 0) {
         limit = u32_min(limit, tick->event_count_max);
     }
-    uint64_t time_limit = tick != NULL && tick->time_ns_max != 0 ? streamer_now(s) + tick->time_ns_max : UINT64_MAX;
+    uint64_t time_limit = UINT64_MAX;
+    if (tick != NULL && tick->time_ns_max != 0) {
+        time_limit = streamer_now(s) + u64_min(tick->time_ns_max, UINT64_MAX / 2);
+    }
     int fd = atomic_load_explicit(&s->event_fd, memory_order_acquire);
     if (fd >= 0) {
         post_signal_take(s, fd);

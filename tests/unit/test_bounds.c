@@ -158,6 +158,21 @@ static void more_events_come_with_the_next_update(void **state)
     stepped_close(&f);
 }
 
+/* One that no update reaches is none, however the clock stands. */
+static void the_longest_time_for_events_is_no_limit(void **state)
+{
+    (void)state;
+    enum { COUNT = 40 }; /* the time is looked at after every sixteenth */
+    stepped f = { 0 };
+    stepped_open(&f, COUNT, 1000, (leat_desc){ 0 });
+    for (uint32_t i = 0; i < COUNT; ++i) {
+        stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i) });
+    }
+    leat_tick tick = { .now_ns = NS_PER_S, .time_ns_max = UINT64_MAX };
+    assert_int_equal(leat_update(f.s, &tick).count, COUNT);
+    stepped_close(&f);
+}
+
 static void lent_memory_is_waited_for_in_order(void **state)
 {
     (void)state;
@@ -367,6 +382,7 @@ int main(void)
         cmocka_unit_test(workers_that_lag_stop_the_reads),
         cmocka_unit_test(outputs_run_out_and_come_back),
         cmocka_unit_test(more_events_come_with_the_next_update),
+        cmocka_unit_test(the_longest_time_for_events_is_no_limit),
         cmocka_unit_test(lent_memory_is_waited_for_in_order),
         cmocka_unit_test(room_that_is_not_taken_is_for_the_next),
         cmocka_unit_test(an_answer_that_is_not_needed_is_for_the_next),
