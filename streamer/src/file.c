@@ -35,6 +35,15 @@ int file_open_at(int folder_fd, const char *path, int flags)
     return fd;
 }
 
+int file_stat(int fd, struct stat *status)
+{
+    int result;
+    do {
+        result = fstat(fd, status);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
 int file_stat_at(int folder_fd, const char *path, struct stat *status, int flags)
 {
     int result;
@@ -86,7 +95,7 @@ static void open_direct(const char *path, const leat_logger *log, disk_file *fil
     file->fd_direct = file_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_DIRECT | O_NOCTTY);
     int cause = errno;
     struct stat a, b;
-    if (file->fd_direct >= 0 && (fstat(file->fd_direct, &a) != 0 || fstat(file->fd_buffered, &b) != 0 ||
+    if (file->fd_direct >= 0 && (file_stat(file->fd_direct, &a) != 0 || file_stat(file->fd_buffered, &b) != 0 ||
                                  a.st_dev != b.st_dev || a.st_ino != b.st_ino)) {
         close_fd(&file->fd_direct); /* the path was replaced between the two opens */
         cause = ESTALE;
@@ -111,7 +120,7 @@ leat_result file_open(const char *path, bool direct, const leat_logger *log, dis
         return error_set(error, result, errno, "%s: cannot be opened: %s", path, strerror(errno));
     }
     struct stat status;
-    if (fstat(file->fd_buffered, &status) != 0) {
+    if (file_stat(file->fd_buffered, &status) != 0) {
         int cause = errno;
         close_fd(&file->fd_buffered);
         return error_set(error, LEAT_ERROR_OS, cause, "%s: cannot be examined: %s", path, strerror(cause));
@@ -152,7 +161,7 @@ static int open_walking(int folder_fd, const char *path)
             memcpy(name, begin, size);
             name[size] = '\0';
             int flags = last ? FILE_BENEATH_FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-            fd = strcmp(name, "..") == 0 ? -EXDEV : openat(at, name, flags);
+            fd = strcmp(name, "..") == 0 ? -EXDEV : file_open_at(at, name, flags);
             fd = fd == -1 ? -errno : fd;
         }
         if (at != folder_fd) {
@@ -189,7 +198,7 @@ int file_open_beneath(int folder_fd, const char *path)
 bool file_reaches(const disk_file *file, uint64_t end)
 {
     struct stat status;
-    return fstat(file->fd_buffered, &status) == 0 && (uint64_t)status.st_size >= end;
+    return file_stat(file->fd_buffered, &status) == 0 && (uint64_t)status.st_size >= end;
 }
 
 int64_t file_cached_bytes(const disk_file *file, uint64_t offset, uint64_t size)

@@ -30,9 +30,10 @@ void file_close(disk_file *file);
 #define FILE_BENEATH_RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 int file_open_beneath(int folder_fd, const char *path);
 
-/* These three again where a signal has interrupted them: on a file system on a network or in a process, one to the
+/* These four again where a signal has interrupted them: on a file system on a network or in a process, one to the
  * caller ends what waits for it. A read may be short. */
 int file_open_at(int folder_fd, const char *path, int flags); /* openat */
+int file_stat(int fd, struct stat *status); /* fstat */
 int file_stat_at(int folder_fd, const char *path, struct stat *status, int flags); /* fstatat */
 ssize_t file_read_at(int fd, void *into, size_t size, uint64_t offset);
 

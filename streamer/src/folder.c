@@ -203,7 +203,7 @@ static void look_at(scan *sc, int folder_fd, const char *name, size_t path_size,
     memcpy(sc->path + path_size, name, size + 1);
     if (S_ISLNK(status.st_mode)) { /* to a file in the folder: an asset under this name */
         int fd = file_open_beneath(sc->f->fd, sc->path);
-        bool file = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+        bool file = fd >= 0 && file_stat(fd, &status) == 0 && S_ISREG(status.st_mode);
         if (fd >= 0) {
             close(fd);
         }
@@ -250,6 +250,9 @@ static void walk(scan *sc, int folder_fd, size_t path_size, uint32_t depth)
     while (sc->result == LEAT_OK) {
         errno = 0; /* which tells the end of the list from an error */
         const struct dirent *entry = readdir(listing);
+        if (entry == NULL && errno == EINTR) {
+            continue;
+        }
         if (entry == NULL) {
             sc->result = errno == 0 ? LEAT_OK : LEAT_ERROR_OS; /* half a list would tell of files that have gone */
             sc->os_error = errno;

@@ -164,10 +164,7 @@ static int32_t read_bytes(const io_read *item, int fd, uint32_t size)
 {
     uint32_t done = 0;
     while (done < size) {
-        ssize_t got = pread(fd, (uint8_t *)item->memory + done, size - done, (off_t)(item->offset + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t got = file_read_at(fd, (uint8_t *)item->memory + done, size - done, item->offset + done);
         if (got < 0) {
             return -errno;
         }

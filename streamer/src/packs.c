@@ -163,10 +163,7 @@ static leat_result read_fully(int fd, void *block, uint64_t size, uint64_t offse
     while (size > 0) {
         size_t piece = (size_t)u64_min(size, READ_PIECE_BYTES);
         touch_pages(at, piece);
-        ssize_t got = pread(fd, at, piece, (off_t)offset);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t got = file_read_at(fd, at, piece, offset);
         if (got < 0) {
             return error_set(error, LEAT_ERROR_OS, errno, "%s: cannot be read at offset %llu: %s", path,
                              (unsigned long long)offset, strerror(errno));

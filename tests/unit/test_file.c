@@ -129,6 +129,7 @@ static void direct_reads_are_tried_first(void **state)
     }
     for (int signals = 1; signals <= 3; signals += 2) {
         unit_calls_fail(CALL_OPENAT, signals, EINTR);
+        unit_calls_fail(CALL_FSTAT, signals, EINTR);
         unit_calls_fail(CALL_PREAD, signals, EINTR);
         assert_true(opens_direct());
         assert_true(unit_calls_done());
@@ -255,6 +256,8 @@ static void paths_do_not_lead_out(void **state)
     }
     assert_int_equal(opened_after("folder/../file", EAGAIN, 64), EAGAIN); /* but not for ever */
     assert_int_equal(opened("folder/", ENOSYS), EISDIR);
+    unit_calls_fail(CALL_OPENAT, 3, EINTR);
+    assert_int_equal(opened("folder/inner/file", ENOSYS), 0);
     assert_int_equal(opened("file", EMFILE), EMFILE);
 }
 

@@ -331,7 +331,8 @@ static void what_a_signal_interrupts_is_asked_again(void **state)
     static const struct {
         unit_call call;
         int count; /* of such calls in a scan */
-    } calls[] = { { CALL_OPENAT, 3 }, { CALL_FSTATAT, 4 }, { CALL_OPENAT2, 2 }, { CALL_PREAD, 1 } };
+    } calls[] = { { CALL_OPENAT, 3 }, { CALL_FSTATAT, 4 }, { CALL_OPENAT2, 2 },
+                  { CALL_PREAD, 1 },  { CALL_FSTAT, 1 },   { CALL_READDIR, 4 } };
     unit_subfolder_make("folder");
     unit_file_make("folder/b", "b", 1);
     make_dds("a.dds", 0);
