@@ -113,7 +113,7 @@ static void open_direct(const char *path, const leat_logger *log, disk_file *fil
 leat_result file_open(const char *path, bool direct, const leat_logger *log, disk_file *file, leat_error *error)
 {
     *file = (disk_file){ .fd_buffered = -1, .fd_direct = -1 };
-    /* O_NONBLOCK: a FIFO under this name must not hang us. It changes nothing for regular files. */
+    /* O_NONBLOCK: a FIFO under this name must not hang us. */
     file->fd_buffered = file_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->fd_buffered < 0) {
         leat_result result = errno == ENOENT || errno == ENOTDIR ? LEAT_ERROR_NOT_FOUND : LEAT_ERROR_OS;
@@ -129,6 +129,10 @@ leat_result file_open(const char *path, bool direct, const leat_logger *log, dis
         close_fd(&file->fd_buffered);
         return error_set(error, LEAT_ERROR_FORMAT, 0, "%s: is not a regular file", path);
     }
+    /* Reads may block: before Linux 6.5, io_uring answers EAGAIN for good to what the page cache does not hold, if the
+     * flag is set and the device cannot do without waiting (dm-crypt); since then it tries without a thread of its own
+     * what may block the caller, on file systems that do not know such reads. */
+    fcntl(file->fd_buffered, F_SETFL, 0);
     file->size = (uint64_t)status.st_size;
     if (direct) {
         open_direct(path, log, file);

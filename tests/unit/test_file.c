@@ -104,6 +104,17 @@ static void replaced(struct stat *status)
     unit_file_make("file", content, sizeof(content));
 }
 
+/* What keeps a FIFO from hanging the open is no order to the reads: io_uring would take it for one. */
+static void reads_of_an_open_file_may_block(void **state)
+{
+    (void)state;
+    disk_file file;
+    assert_int_equal(file_open(unit_path("file"), true, &logger, &file, NULL), LEAT_OK);
+    assert_int_equal(fcntl(file.fd_buffered, F_GETFL) & O_NONBLOCK, 0);
+    assert_true(file.fd_direct < 0 || (fcntl(file.fd_direct, F_GETFL) & (O_NONBLOCK | O_DIRECT)) == O_DIRECT);
+    file_close(&file);
+}
+
 static void direct_reads_are_tried_first(void **state)
 {
     (void)state;
@@ -265,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_of_an_open_file_may_block, setup, teardown),
         cmocka_unit_test_setup_teardown(direct_reads_are_tried_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_was_cut_does_not_reach_so_far, setup, teardown),
         cmocka_unit_test_setup_teardown(the_page_cache_is_asked, setup, teardown),
