@@ -57,15 +57,14 @@ static void degrade(leat_streamer *s, request *r, uint32_t index, uint16_t level
     if (queued) {
         sched_remove(r->stage == STAGE_QUEUED ? s->sched : pump_waiting_queue(s, r), index);
     }
+    reads_pay_back(s, r);
     r->degraded = true;
     r->level = level;
     r->size = size;
     r->chunk_end = pack_index_chunk_at(&s->packs[r->pack].index, r->raw_begin + size - 1) + 1;
     if (queued) {
         pump_requeue(s, index); /* also who waits for memory: for so much there may be room */
-        if (r->memory == NULL) {
-            pump_requeue_waiting(s, r->bind == LEAT_BIND_LEAT); /* and for who waits behind it */
-        }
+        s->memory_came_free[r->bind] |= r->memory == NULL; /* and for who waits behind it */
     }
 }
 

@@ -58,10 +58,10 @@ static uint32_t first_waiting(const leat_streamer *s, const sched *waiting, bool
 /* Requests that wait for memory go back into the queue, best first, as far as there is room now; urgent ones alone
  * where one that has waited for too long is to have it. The two kinds of memory are apart: what waits for a release
  * must not hold back what waits for an answer, nor the other way. */
-static void requeue_waiting_lent(leat_streamer *s)
+static void wake_waiting_lent(leat_streamer *s)
 {
     bool kept = sched_count(s->waiting_lent) > 0 && reads_overdue_waits(s, LEAT_BIND_LEAT);
-    uint64_t room = s->desc.lent_bytes; /* so that a release does not move more than could be had at all */
+    uint64_t room = s->desc.lent_bytes - u64_min(arena_bytes_used(s->lent), s->desc.lent_bytes);
     for (;;) {
         uint32_t index = first_waiting(s, s->waiting_lent, kept);
         if (index == SCHED_NONE || s->requests[index].size > room ||
@@ -69,12 +69,11 @@ static void requeue_waiting_lent(leat_streamer *s)
             return;
         }
         room -= s->requests[index].size;
-        reads_end_waiting(s, s->waiting_lent, index);
-        pump_requeue(s, index);
+        reads_wake(s, index);
     }
 }
 
-static void requeue_waiting_bind(leat_streamer *s)
+static void wake_waiting_bind(leat_streamer *s)
 {
     bool kept = reads_overdue_waits(s, LEAT_BIND_LATE);
     uint64_t room = BIND_BYTES_MAX - u64_min(s->bind_bytes_asked, BIND_BYTES_MAX);
@@ -86,17 +85,20 @@ static void requeue_waiting_bind(leat_streamer *s)
         }
         room -= u64_min(s->requests[index].size, room);
         none = false;
-        reads_end_waiting(s, s->waiting_bind, index);
-        pump_requeue(s, index);
+        reads_wake(s, index);
     }
 }
 
-void pump_requeue_waiting(leat_streamer *s, bool lent)
+/* Once for all of a round that may have made room: each by itself would wake as many as all of them together. */
+static void wake_waiting(leat_streamer *s)
 {
-    if (lent) {
-        requeue_waiting_lent(s);
-    } else {
-        requeue_waiting_bind(s);
+    if (s->memory_came_free[LEAT_BIND_LEAT]) {
+        s->memory_came_free[LEAT_BIND_LEAT] = false;
+        wake_waiting_lent(s);
+    }
+    if (s->memory_came_free[LEAT_BIND_LATE]) {
+        s->memory_came_free[LEAT_BIND_LATE] = false;
+        wake_waiting_bind(s);
     }
 }
 
@@ -108,6 +110,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
     switch ((request_stage)r->stage) {
     case STAGE_QUEUED:
         sched_remove(s->sched, index);
+        reads_pay_back(s, r);
         leaves_room = r->memory == NULL;
         break;
     case STAGE_WAITING:
@@ -120,11 +123,11 @@ void request_give_up(leat_streamer *s, uint32_t index)
     case STAGE_ISSUED:
         return;
     }
-    bool lent = r->bind == LEAT_BIND_LEAT; /* asked before the drop: the slot may have a new owner after it */
+    uint8_t bind = r->bind; /* asked before the drop: the slot may have a new owner after it */
     r->stage = STAGE_ISSUED;
     request_drop(s, r, index);
     if (leaves_room) {
-        pump_requeue_waiting(s, lent);
+        s->memory_came_free[bind] = true;
     }
 }
 
@@ -165,6 +168,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     r->sequence = s->sequence;
     r->predicted_ns = 0;
     r->degraded = false;
+    r->charged_rank = 0;
     r->verdict = VERDICT_OPEN;
     r->stage = STAGE_ISSUED;
     if (r->size == 0 || (request_flags(s, index) & REQUEST_CANCELLED)) {
@@ -191,9 +195,7 @@ static void release_lent(leat_streamer *s, uint32_t index)
     }
     handles_release(&s->request_handles, index);
     count_own(&s->counters.slots_released, 1);
-    if (!CANARY(FORGOTTEN)) {
-        requeue_waiting_lent(s);
-    }
+    s->memory_came_free[LEAT_BIND_LEAT] |= !CANARY(FORGOTTEN);
 }
 
 static void take_reasons(leat_streamer *s, uint32_t index, uint32_t reasons, uint64_t now_ns)
@@ -267,7 +269,7 @@ static void bind_memory(leat_streamer *s, const command *c)
         trace_point(s, TRACE_BOUND, c->request.index, r->generation, size, 0);
         pump_requeue(s, c->request.index);
     }
-    requeue_waiting_bind(s);
+    s->memory_came_free[LEAT_BIND_LATE] = true;
 }
 
 /* The order that a command asks for, for one request. */
@@ -297,7 +299,7 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
         deadlines_change(s, r, index, rank_before, deadline_before_ns);
     }
     if (r->stage == STAGE_WAITING) { /* another one may be the first now, and find room */
-        pump_requeue_waiting(s, r->bind == LEAT_BIND_LEAT);
+        s->memory_came_free[r->bind] = true;
     }
     s->reordered |= open > (issued ? 0u : 1u);
 }
@@ -483,7 +485,7 @@ static bool end_keeping(leat_streamer *s, leat_bind_kind bind, uint64_t now_ns)
     bool ends = turn->kept_until_ns != 0 && now_ns >= turn->kept_until_ns;
     if (ends) {
         turn->kept_until_ns = 0;
-        pump_requeue_waiting(s, bind == LEAT_BIND_LEAT);
+        s->memory_came_free[bind] = true;
     }
     return ends;
 }
@@ -500,6 +502,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= deadlines_look(s, now_ns);
     worked |= reads_take_back(s, now_ns);
     worked |= tend_packs(s, now_ns);
+    wake_waiting(s);
     reads_issue(s, now_ns, &worked);
     post_signal(s);
     count_own(&s->counters.io_rounds, 1);

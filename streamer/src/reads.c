@@ -413,6 +413,7 @@ static void wait_for_memory(leat_streamer *s, uint32_t index)
     sched_remove(s->sched, index);
     request *r = &s->requests[index];
     sched_push(pump_waiting_queue(s, r), index, &entry);
+    reads_pay_back(s, r); /* after the push: who comes back was not idle meanwhile, and loses no share by it */
     r->stage = STAGE_WAITING;
     trace_point(s, TRACE_WAITS_MEMORY, index, r->generation, r->size, 0);
 }
@@ -490,10 +491,27 @@ uint64_t reads_memory_kept_until_ns(const leat_streamer *s)
     return u64_min(lent_ns != 0 ? lent_ns : UINT64_MAX, late_ns != 0 ? late_ns : UINT64_MAX);
 }
 
-void reads_end_waiting(leat_streamer *s, sched *waiting, uint32_t index)
+/* Who gets memory is charged for it, once. */
+static void leave_waiting(sched *waiting, uint32_t index, uint64_t size)
 {
-    sched_charge(waiting, index, s->requests[index].size, 0, 0);
+    sched_charge(waiting, index, size, 0, 0);
     sched_remove(waiting, index);
+}
+
+void reads_wake(leat_streamer *s, uint32_t index)
+{
+    request *r = &s->requests[index];
+    leave_waiting(pump_waiting_queue(s, r), index, r->size);
+    r->charged_rank = (uint8_t)(r->rank + 1);
+    pump_requeue(s, index);
+}
+
+void reads_pay_back(leat_streamer *s, request *r)
+{
+    if (r->charged_rank != 0) {
+        sched_pay_back(pump_waiting_queue(s, r), r->charged_rank - 1u, r->client, r->size);
+        r->charged_rank = 0;
+    }
 }
 
 bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
@@ -512,7 +530,7 @@ bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
         return keep_memory(s, turn, now_ns);
     }
     *turn = (memory_turn){ 0 };
-    reads_end_waiting(s, queue, index);
+    leave_waiting(queue, index, r->size);
     if (r->memory != NULL) {
         pump_requeue(s, index);
     }
@@ -529,6 +547,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
     if (r->memory == NULL) {
         sched_remove(s->sched, index);
     }
+    r->charged_rank = 0; /* rightly, if it was */
     memory_turn *turn = &s->memory_turns[r->bind];
     turn->taken = u32_min(turn->taken + 1, SCHED_AGED_SHARE);
     return r->memory != NULL;

@@ -520,6 +520,11 @@ uint32_t sched_overdue(const sched *s, uint64_t now_ns)
     return aged_entry(s, 0, now_ns);
 }
 
+static uint64_t virtual_time(const sched *s, uint32_t client, uint64_t bytes)
+{
+    return bytes * WEIGHT_SCALE / (CANARY(SHARES) ? 1 : s->desc.client_weights[client]);
+}
+
 void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns)
 {
     ASSERT(sched_contains(s, id));
@@ -533,10 +538,16 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
     c->bytes -= taken;
     s->bytes -= taken;
     c->clock = u64_max(c->clock, c->times[it->client]);
-    c->times[it->client] += bytes * WEIGHT_SCALE / (CANARY(SHARES) ? 1 : s->desc.client_weights[it->client]);
+    c->times[it->client] += virtual_time(s, it->client, bytes);
     s->charges_since_aged = it->rank > top_rank(s) ? 0 : u32_min(s->charges_since_aged + 1, SCHED_AGED_SHARE);
     n.position = position_next;
     sift(s, heap_of(s, it), it->heap_index, &n);
+}
+
+void sched_pay_back(sched *s, uint32_t rank, uint32_t client, uint64_t bytes)
+{
+    uint64_t *time = &s->classes[rank].times[client];
+    *time -= u64_min(virtual_time(s, client, bytes), *time);
 }
 
 uint32_t sched_count(const sched *s)

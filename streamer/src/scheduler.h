@@ -84,6 +84,10 @@ uint32_t sched_overdue(const sched *s, uint64_t now_ns);
 /* `bytes` of packed data were issued for a queued entry: charges its client, moves its position on. */
 void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns);
 
+/* What was charged to this client for an entry of this class (bytes) did not come to pass. If another entry of it comes
+ * in its place, that is pushed before. */
+void sched_pay_back(sched *s, uint32_t rank, uint32_t client, uint64_t bytes);
+
 uint32_t sched_count(const sched *s);
 uint64_t sched_bytes(const sched *s);
 uint64_t sched_bytes_of(const sched *s, uint32_t rank); /* of one class */

@@ -124,6 +124,7 @@ typedef struct request {
     bool counted_urgent; /* in urgent_live: by the submitter, then with request_count_urgent */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
+    uint8_t charged_rank; /* 1 + the class in which it was charged for memory that it has not got yet; 0: it was not */
     int32_t failure_os;
     uint32_t failure_chunk;
     /* By the I/O thread while it holds the request; read by the update thread after the post that tells of it. */
@@ -386,6 +387,7 @@ struct leat_streamer {
     sched *waiting_bind; /* for the engine to answer what it was asked before; in the same order, both */
     uint64_t bind_bytes_asked; /* of NEEDS_MEMORY events that have no answer yet */
     memory_turn memory_turns[LEAT_BIND_LATE + 1];
+    bool memory_came_free[LEAT_BIND_LATE + 1]; /* or another one is first among those that wait for it: see pump.c */
     window *window;
     estimate estimate;
     judge_list to_judge; /* who is looked at now, so many a round (deadlines.c) */
@@ -528,7 +530,6 @@ void pump_publish(leat_streamer *s, uint64_t now_ns); /* levels for other thread
 bool pump_run(leat_streamer *s, uint64_t now_ns); /* true if anything was done */
 void *pump_main(void *streamer);
 void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own key */
-void pump_requeue_waiting(leat_streamer *s, bool lent); /* those that wait for such memory, as far as there is room */
 sched *pump_waiting_queue(const leat_streamer *s, const request *r); /* where it waits for memory of its kind */
 void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
 
@@ -546,9 +547,12 @@ uint32_t request_flags(const leat_streamer *s, uint32_t index);
 
 /* reads.c */
 void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
-/* Out of a queue of those that wait for memory, since there may be some for it. It is charged to its client, as bytes
- * that are read are: so who waits gets memory by class and share as well. */
-void reads_end_waiting(leat_streamer *s, sched *waiting, uint32_t index);
+/* Back into the queue from those that wait for memory, since there is some for it. It is charged to its client, as
+ * bytes that are read are, so that who waits gets memory by class and share as well; what it does not get is paid back.
+ */
+void reads_wake(leat_streamer *s, uint32_t index);
+/* It was woken, and is not to have that memory: it has ended, or wants less. */
+void reads_pay_back(leat_streamer *s, request *r);
 /* Has somebody who waits for such memory waited for too long, and the next turn? Then it gets some, if there is enough.
  * True: there is not, and it is kept for that one: nobody but urgent ones takes any. For a while only, since who holds
  * the rest may not give it back. */

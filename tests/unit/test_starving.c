@@ -139,6 +139,7 @@ static void the_lowest_class_is_asked_for_memory(void **state)
 
 #define SHARE_STEPS 400u
 #define CLIENTS 2u
+#define BACKLOG_BYTES MIB(64) /* of each */
 
 /* Two clients of one class want more than there is at any time, the first of them ten times as much as the second. Each
  * step gives some back. */
@@ -184,6 +185,51 @@ static void clients_have_their_shares_of_memory(void **state)
     check_shares(LEAT_BIND_LEAT, 1);
     check_shares(LEAT_BIND_LEAT, 3);
     check_shares(LEAT_BIND_LATE, 1);
+}
+
+/* All of two clients' requests wait, those of one are larger than those of the other, and the memory comes free in
+ * pieces of `given` a step: who is tried and finds too little, or is outrun, is not charged for that. */
+static void check_shares_of_sizes(uint64_t first, uint64_t second, uint32_t given)
+{
+    stepped f = { .sim = leat_sim_preset("nvme") };
+    leat_desc desc = { .lent_bytes = LENT_BYTES, .ageing_ns = 60 * NS_PER_S, .client_weights = { 1, 3 } };
+    stepped_open(&f, ASSET_COUNT, ASSET_SIZE, desc);
+    const uint64_t size[CLIENTS] = { first, second };
+    uint64_t left[CLIENTS] = { BACKLOG_BYTES / first, BACKLOG_BYTES / second }, served[CLIENTS] = { 0 };
+    for (uint32_t client = 0; client < CLIENTS; ++client) {
+        for (uint64_t i = 0; i < left[client]; ++i) {
+            leat_read_desc read = { .asset = stepped_asset(&f, 0),
+                                    .part = { .kind = LEAT_PART_BYTES, .size = size[client] },
+                                    .client = client,
+                                    .user = client };
+            stepped_read(&f, read);
+        }
+    }
+    static flood x;
+    x = (flood){ .f.s = f.s, .bind = LEAT_BIND_LEAT };
+    while (left[0] > 0 && left[1] > 0) {
+        leat_events events = leat_update(f.s, &(leat_tick){ .now_ns = streamer_now(f.s) + STEP_NS });
+        for (uint32_t k = 0; k < events.count; ++k) {
+            uint64_t client = events.items[k].user;
+            --left[client];
+            served[client] += size[client];
+            assert_true(x.held_count < KEPT);
+            x.held[x.held_count++] = events.items[k].request;
+        }
+        give_back(&x, u32_min(x.held_count, given));
+    }
+    double times = (double)served[1] / (double)served[0];
+    print_message("lent, weights 1 and 3, %u and %u KiB: one has had %.2f times as much as the other\n",
+                  (uint32_t)(first / 1024), (uint32_t)(second / 1024), times);
+    assert_true(times > 2.7 && times < 3.3);
+    stepped_close(&f);
+}
+
+static void small_and_large_have_their_shares_of_memory(void **state)
+{
+    (void)state;
+    check_shares_of_sizes(CHUNK_SIZE, ASSET_SIZE, 1); /* waits until there is so much in one piece */
+    check_shares_of_sizes((uint64_t)3 * CHUNK_SIZE, CHUNK_SIZE, 4); /* often finds it in pieces */
 }
 
 /* ---- Behind one that waits for more than there is ---- */
@@ -338,6 +384,7 @@ int main(void)
         cmocka_unit_test(large_ones_get_lent_memory),
         cmocka_unit_test(the_lowest_class_is_asked_for_memory),
         cmocka_unit_test(clients_have_their_shares_of_memory),
+        cmocka_unit_test(small_and_large_have_their_shares_of_memory),
         cmocka_unit_test(urgent_ones_pass_who_has_waited_too_long),
         cmocka_unit_test(who_waits_behind_goes_on_after_a_cancel),
         cmocka_unit_test(who_waits_behind_goes_on_when_it_is_first),
