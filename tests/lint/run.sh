@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks of the sources that no compiler makes: who may include whom, how files open, widths, tabs; and that each public
-# header compiles alone as C11 and C++17. Prints each breach as FILE:LINE: what is wrong.
+# Checks of the sources that no compiler makes: who may include whom, how files open, widths, tabs; that each public header
+# compiles alone as C11 and C++17, and that leat.h stays short and leads to the others. Prints each breach as FILE:LINE: what is wrong.
 #
 #   tests/lint/run.sh SOURCE
 set -euo pipefail
@@ -70,6 +70,23 @@ for header in streamer/include/leat/*.h; do
     done
 done
 
+# leat.h is what one reads, from end to end: it stays short, names each of the other headers, and includes all but the two that
+# are for few.
+manual=streamer/include/leat/leat.h
+lines=$(wc -l <$manual)
+[ "$lines" -le 400 ] || breach "$manual:1: $lines lines; 400 are what one reads: move what is looked up to the header that it belongs in"
+for header in streamer/include/leat/*.h; do
+    name=leat/${header##*/}
+    case $name in
+        leat/leat.h) ;;
+        leat/sim.h | leat/pack_format.h) grep -q "^ \* and in two .*$name" $manual || breach "$manual:1: does not name $name" ;;
+        *)
+            grep -q "^ \*     $name  " $manual || breach "$manual:1: does not say what is in $name"
+            grep -qx "#include <$name>" $manual || breach "$manual:1: does not include $name"
+            ;;
+    esac
+done
+
 # What is shown in C is C: example NAME ALONG < LINES. ALONG: declarations that the lines take for granted.
 example()
 {
@@ -83,9 +100,8 @@ example()
         breach "$1:1: its example does not compile"
 }
 
-grep -q 'leat_destroy(s);' streamer/include/leat/leat.h
-example streamer/include/leat/leat.h '' < <(
-    sed -n '/^ \*     leat_streamer \*s/,/^ \*     leat_destroy/s/^ \*     //p' streamer/include/leat/leat.h)
+grep -q 'leat_destroy(s);' $manual
+example $manual '' < <(sed -n '/^ \*     leat_streamer \*s/,/^ \*     leat_destroy/s/^ \*     //p' $manual)
 example streamer/include/leat/sim.h 'leat_streamer *s = NULL; uint64_t frame = 1;' < <(
     sed -n '/^ \*     struct leat_sim_desc/,/^ \*     leat_update/s/^ \*     //p' streamer/include/leat/sim.h)
 example README.md '' < <(sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md)

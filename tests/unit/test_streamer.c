@@ -612,7 +612,7 @@ static void what_was_chosen_outlives_what_was_given(void **state)
     fixture_close(f);
 }
 
-/* leat_desc.memory_bytes_max: pool and lent memory, and on top of them what leat.h says that tables take. */
+/* leat_desc.memory_bytes_max: pool and lent memory, and on top of them what settings.h says that tables take. */
 static void tables_take_what_is_said(void **state)
 {
     stream_fixture *f = *state;
