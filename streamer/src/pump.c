@@ -451,7 +451,7 @@ static void publish(leat_streamer *s)
     level_set(&c->bandwidth, window_bandwidth(s->window));
     level_set(&c->latency_min, window_latency_min(s->window));
     level_set(&c->pool_used, arena_bytes_used(s->pool));
-    level_set(&c->lent_used, s->lent != NULL ? arena_bytes_used(s->lent) : 0);
+    level_set(&c->lent_used, arena_bytes_used(s->lent));
     io_stats io;
     s->io_ops->stats(s->io, &io);
     level_set(&c->submit_calls, io.submit_calls);

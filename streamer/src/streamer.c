@@ -51,7 +51,6 @@ static bool create_tables(leat_streamer *s)
     uint32_t command_count = u32_max(u32_min(d->request_count_max, COMMAND_COUNT_MAX), COMMAND_COUNT_MIN);
     mpsc_init(&s->mail);
     mpsc_init(&s->returned);
-    atomic_init(&s->event_fd, -1);
     s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
     s->ended_batch = memory_allocate(m, d->event_count_max, sizeof(*s->ended_batch), CACHE_LINE_SIZE);
     s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
