@@ -25,7 +25,7 @@ typedef struct gpu_texture {
     float fade_set;
     float appear; /* 0 .. 1 since the first mip */
     GLuint pending;
-    GLuint former; /* of content that has changed: drawn until something of the new one is here; not in the budget */
+    GLuint former; /* of content that has changed: drawn until something of the new one is here */
 } gpu_texture;
 
 typedef struct gpu_mesh {
@@ -74,8 +74,10 @@ uint64_t gpu_mip_bytes(const gpu *g, const catalog_texture *texture, uint32_t mi
 bool gpu_upload_step(gpu *g, gpu_upload *u, uint64_t *bytes_left);
 /* Frees all levels finer than `level`; level_count and up frees everything. */
 void gpu_texture_drop(gpu *g, uint32_t texture, uint32_t level);
-/* As if everything were freed, but what it showed is drawn until something of its new content is here. */
+/* As if everything were freed, but what it showed is drawn until something of its new content is here, */
 void gpu_texture_outdate(gpu *g, uint32_t texture);
+/* or until now. */
+void gpu_texture_drop_former(gpu *g, uint32_t texture);
 /* What is to be drawn; 0: nothing. */
 static inline GLuint gpu_texture_shown(const gpu_texture *t)
 {

@@ -126,6 +126,13 @@ static void upload_begin(gpu *g, gpu_upload *u, const gpu_format *f)
     u->begun = true;
 }
 
+void gpu_texture_drop_former(gpu *g, uint32_t index)
+{
+    gpu_texture *t = &g->textures[index];
+    glDeleteTextures(1, &t->former);
+    t->former = 0;
+}
+
 static void upload_end(gpu *g, gpu_upload *u)
 {
     gpu_texture *t = &g->textures[u->index];
@@ -135,8 +142,7 @@ static void upload_end(gpu *g, gpu_upload *u)
     } else {
         t->fade = 0;
         t->appear = t->former != 0; /* it replaces a picture, not an empty frame */
-        glDeleteTextures(1, &t->former);
-        t->former = 0;
+        gpu_texture_drop_former(g, u->index);
     }
     t->name = t->pending;
     t->pending = 0;

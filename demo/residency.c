@@ -90,7 +90,7 @@ static void list_push(residency *r, uint32_t index)
 static void list_update(residency *r, uint32_t index)
 {
     const residency_item *item = &r->items[index];
-    bool holds = item->resident < item->level_count || item->target < item->resident;
+    bool holds = item->resident < item->level_count || item->target < item->resident || item->former_bytes > 0;
     if (!holds) {
         list_remove(r, index);
     } else if (!item->listed) {
@@ -196,10 +196,35 @@ static void item_drop(residency *r, uint32_t index, uint32_t level)
     list_update(r, index);
 }
 
+static void former_forget(residency *r, uint32_t index)
+{
+    residency_item *item = &r->items[index];
+    r->budgets[item->group].bytes -= item->former_bytes;
+    item->former_bytes = 0;
+    list_update(r, index);
+}
+
+/* Drops former content of items that are wanted, or of those that are not, until `bytes_needed` more fit. */
+static void formers_drop(residency *r, uint32_t group, uint64_t bytes_needed, bool wanted)
+{
+    const residency_budget *budget = &r->budgets[group];
+    uint32_t index = r->oldest;
+    while (index != RESIDENCY_NONE && budget->bytes + bytes_needed > budget->bytes_max) {
+        const residency_item *item = &r->items[index];
+        uint32_t next = item->newer;
+        if (item->group == group && item->former_bytes > 0 && (item->frame == r->frame) == wanted &&
+            action_add(r, (residency_action){ .kind = RESIDENCY_DROP_FORMER, .item = index })) {
+            former_forget(r, index);
+        }
+        index = next;
+    }
+}
+
 /* Drops what is not wanted, longest unseen first, until `bytes_needed` more fit. True if they do. */
 static bool room_make(residency *r, uint32_t group, uint64_t bytes_needed)
 {
     residency_budget *budget = &r->budgets[group];
+    formers_drop(r, group, bytes_needed, false);
     for (int pass = 0; pass < 2; ++pass) {
         uint32_t index = r->oldest;
         while (index != RESIDENCY_NONE && budget->bytes + bytes_needed > budget->bytes_max) {
@@ -218,6 +243,7 @@ static bool room_make(residency *r, uint32_t group, uint64_t bytes_needed)
             index = next;
         }
     }
+    formers_drop(r, group, bytes_needed, true);
     return budget->bytes + bytes_needed <= budget->bytes_max;
 }
 
@@ -343,6 +369,7 @@ void residency_uploaded(residency *r, uint32_t index)
 {
     residency_arrived(r, index);
     r->items[index].resident = r->items[index].target;
+    former_forget(r, index);
 }
 
 void residency_ended(residency *r, uint32_t index, bool damaged)
@@ -363,7 +390,17 @@ void residency_forget(residency *r, uint32_t index)
 {
     residency_item *item = &r->items[index];
     if (item->level_count > 0) {
+        former_forget(r, index);
         item_drop(r, index, item->level_count);
+    }
+}
+
+void residency_outdate(residency *r, uint32_t index)
+{
+    residency_item *item = &r->items[index];
+    if (item->resident < item->level_count) { /* else nothing came since it changed the last time */
+        item->former_bytes = item->bytes_from[item->resident];
+        item->resident = item->target = item->level_count;
     }
 }
 

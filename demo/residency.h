@@ -10,7 +10,8 @@
  * a frame depends on what is wanted and what changes, not on how much the packs hold.
  *
  * Budgets are in bytes, one for each group of items. When the wants of a group do not fit, all of them are made coarser
- * by the same number of levels (`bias`), with hysteresis; what is no longer wanted is dropped, longest unseen first. */
+ * by the same number of levels (`bias`), with hysteresis; what is no longer wanted is dropped, longest unseen first,
+ * and before it what has been replaced and is no longer wanted either. */
 #ifndef VIEW_RESIDENCY_H
 #define VIEW_RESIDENCY_H
 
@@ -46,6 +47,7 @@ typedef struct residency_item {
     uint8_t wanted; /* before the bias */
     uint8_t desired; /* after it */
     uint8_t wanted_class, asked_class; /* residency_class, of the want and of the read under way */
+    uint64_t former_bytes; /* of content that has changed: drawn until something of the new one can be; 0: none */
     bool reading; /* a read is queued or under way and may still be cancelled */
     bool failed; /* nothing can be had: draw the placeholder */
     float score; /* within a class; smaller first (metres, say) */
@@ -58,7 +60,8 @@ typedef enum residency_action_kind {
     RESIDENCY_READ = 1, /* levels [level, level + count): if it cannot be submitted: residency_ended */
     RESIDENCY_CANCEL = 2, /* nobody wants it any more: its end comes as an event, then residency_ended */
     RESIDENCY_PROMOTE = 3, /* its class changed */
-    RESIDENCY_DROP = 4 /* free all that is finer than level */
+    RESIDENCY_DROP = 4, /* free all that is finer than level */
+    RESIDENCY_DROP_FORMER = 5 /* free what is drawn until something of the new content is there */
 } residency_action_kind;
 
 typedef struct residency_action {
@@ -71,7 +74,7 @@ typedef struct residency_action {
 
 typedef struct residency_budget {
     uint64_t bytes_max;
-    uint64_t bytes; /* resident and on its way */
+    uint64_t bytes; /* resident, on its way, and of former content */
     uint64_t bytes_wanted; /* of the last plan, after the bias */
     uint8_t bias;
 } residency_budget;
@@ -109,6 +112,9 @@ void residency_uploaded(residency *r, uint32_t item);
 void residency_ended(residency *r, uint32_t item, bool damaged);
 /* Everything is gone (a reset): counts as nothing resident. No read may be under way. */
 void residency_forget(residency *r, uint32_t item);
+/* Its content has changed: nothing of it is resident, but what was stays drawn until something of the new one can be,
+ * or its room is needed. No read may be under way. */
+void residency_outdate(residency *r, uint32_t item);
 
 /* Why an item that is wanted in this frame looks as it does. */
 typedef enum residency_reason {

@@ -222,6 +222,9 @@ void stream_carry_out(stream *s)
             ++s->counts.evictions;
             item_drop(s, action->item, action->level);
             break;
+        case RESIDENCY_DROP_FORMER: /* of a texture: meshes are not redrawn in place */
+            gpu_texture_drop_former(s->g, action->item);
+            break;
         }
     }
     s->counts.submit_ns_last = clock_ns() - now;
@@ -352,18 +355,19 @@ void stream_restart(stream *s, uint32_t texture)
     ++s->epochs[texture];
     s->failures[texture] = 0;
     if (item->level_count > 0) {
-        bool seen = s->r->frame - item->frame <= 1; /* in view: no empty frame until the new picture is here */
         residency_ended(s->r, texture, false);
-        residency_forget(s->r, texture);
-        if (seen) {
+        if (s->r->frame - item->frame <= 1) { /* in view: no empty frame until the new picture is here */
+            residency_outdate(s->r, texture);
             gpu_texture_outdate(s->g, texture);
         } else {
+            residency_forget(s->r, texture);
             item_drop(s, texture, UINT32_MAX);
         }
     }
-    uint32_t frame = item->frame - (item->frame == s->r->frame); /* still in view, and not wanted yet in this frame */
-    texture_describe(&s->c->textures[texture], s->g, s->read_bytes_max, item); /* damage is forgotten as well */
-    item->frame = frame;
+    residency_item fresh; /* of the same shape: damage is forgotten */
+    texture_describe(&s->c->textures[texture], s->g, s->read_bytes_max, &fresh);
+    item->level_finest = fresh.level_finest;
+    item->failed = fresh.failed;
 }
 
 void stream_reset(stream *s)

@@ -59,7 +59,7 @@ void stream_carry_out(stream *s);
 void stream_update(stream *s);
 /* Uploads at most bytes_max of what has arrived. */
 void stream_upload(stream *s, uint64_t bytes_max);
-/* Drops one texture and forgets what is under way for it: its content has changed. */
+/* Forgets one texture and what is under way for it: its content has changed. What is in view stays drawn meanwhile. */
 void stream_restart(stream *s, uint32_t texture);
 /* Drops everything and forgets what is under way. */
 void stream_reset(stream *s);

@@ -35,7 +35,7 @@ static uint64_t bytes_true(const residency *r)
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < r->item_count; ++i) {
         const residency_item *item = &r->items[i];
-        bytes += item->bytes_from[item->target < item->resident ? item->target : item->resident];
+        bytes += item->bytes_from[item->target < item->resident ? item->target : item->resident] + item->former_bytes;
     }
     return bytes;
 }
@@ -50,7 +50,7 @@ static void books_check(const residency *r)
         ++listed;
     }
     for (uint32_t i = 0; i < r->item_count; ++i) {
-        held += r->items[i].resident < LEVELS || r->items[i].target < LEVELS;
+        held += r->items[i].resident < LEVELS || r->items[i].target < LEVELS || r->items[i].former_bytes > 0;
     }
     assert_int_equal(listed, held);
 }
@@ -177,7 +177,8 @@ static void test_damage(void **state)
     residency_destroy(&r);
 }
 
-/* A camera that jumps about, reads that end in any order or fail: the budget holds and the books balance throughout. */
+/* A camera that jumps about, reads that end in any order or fail, content that changes: the budget holds and the books
+ * balance throughout. */
 static void test_random_walk(void **state)
 {
     (void)state;
@@ -209,6 +210,10 @@ static void test_random_walk(void **state)
                     residency_arrived(&r, i);
                     residency_uploaded(&r, i);
                 }
+            }
+            if (seed >> 20 == 1) {
+                residency_ended(&r, i, false);
+                residency_outdate(&r, i);
             }
         }
         books_check(&r);
@@ -259,6 +264,89 @@ static void test_budget_shrinks(void **state)
     }
     books_check(&r);
     assert_int_equal(r.bare_count, 0);
+    residency_destroy(&r);
+}
+
+/* Item 0 and 1 are there, and their content changes; 1 stays in view. */
+static void outdate_two(residency *r)
+{
+    assert_true(residency_create(r, 4, 64 << 20, 1 << 20));
+    items_fill(r, RESIDENCY_TEXTURES);
+    for (uint32_t frame = 0; frame < 10; ++frame) {
+        residency_begin(r);
+        for (uint32_t i = 0; i < 2; ++i) {
+            residency_want(r, i, 1, RESIDENCY_VISIBLE, 1);
+        }
+        residency_plan(r, false);
+        all_arrive(r);
+    }
+    uint64_t bytes = r->budgets[0].bytes;
+    assert_true(bytes == 2 * r->items[0].bytes_from[1]);
+    residency_outdate(r, 0);
+    residency_outdate(r, 1);
+    residency_outdate(r, 1); /* and once more, before anything of it came */
+    assert_true(r->budgets[0].bytes == bytes);
+    assert_int_equal(r->items[1].resident, LEVELS);
+    books_check(r);
+}
+
+static void test_former_content_is_counted(void **state)
+{
+    (void)state;
+    residency r;
+    outdate_two(&r);
+    uint64_t each = r.items[0].former_bytes;
+    residency_begin(&r);
+    residency_want(&r, 1, 1, RESIDENCY_VISIBLE, 1);
+    residency_plan(&r, false);
+    assert_int_equal(r.action_count, 1); /* there is room for both, and what is new of one of them */
+    assert_int_equal(r.actions[0].kind, RESIDENCY_READ);
+    assert_int_equal(r.actions[0].item, 1);
+    assert_true(r.budgets[0].bytes == 2 * each + r.items[1].bytes_from[FIRST]);
+    all_arrive(&r); /* of the one the new content is there */
+    assert_true(r.budgets[0].bytes == each + r.items[1].bytes_from[FIRST]);
+    books_check(&r);
+    residency_forget(&r, 0);
+    assert_true(r.budgets[0].bytes == r.items[1].bytes_from[FIRST]);
+    books_check(&r);
+    residency_destroy(&r);
+}
+
+/* Before anything that may be wanted again; of what is in view, last of all. */
+static void test_former_content_goes_first(void **state)
+{
+    (void)state;
+    residency r;
+    outdate_two(&r);
+    uint64_t each = r.items[0].former_bytes;
+    for (uint32_t frame = 0; frame < 10; ++frame) { /* 2 comes, and will leave the view like 0 */
+        residency_begin(&r);
+        residency_want(&r, 2, 1, RESIDENCY_VISIBLE, 1);
+        residency_plan(&r, false);
+        all_arrive(&r);
+    }
+    assert_true(r.items[2].resident == 1 && r.budgets[0].bytes == 3 * each);
+    r.budgets[0].bytes_max = 3 * each - 1;
+    residency_begin(&r);
+    residency_want(&r, 1, 1, RESIDENCY_VISIBLE, 1);
+    residency_plan(&r, true);
+    assert_int_equal(r.action_count, 1);
+    assert_int_equal(r.actions[0].kind, RESIDENCY_DROP_FORMER);
+    assert_int_equal(r.actions[0].item, 0);
+    r.budgets[0].bytes_max = each + each / 2;
+    residency_begin(&r);
+    residency_want(&r, 1, 1, RESIDENCY_VISIBLE, 1);
+    residency_plan(&r, true);
+    assert_int_equal(r.action_count, 1);
+    assert_int_equal(r.actions[0].kind, RESIDENCY_DROP); /* 2 is not in view, 1 is */
+    assert_int_equal(r.actions[0].item, 2);
+    r.budgets[0].bytes_max = each - 1;
+    residency_begin(&r);
+    residency_want(&r, 1, 1, RESIDENCY_VISIBLE, 1);
+    residency_plan(&r, true);
+    assert_int_equal(r.actions[r.action_count - 1].kind, RESIDENCY_DROP_FORMER);
+    assert_int_equal(r.actions[r.action_count - 1].item, 1);
+    books_check(&r);
     residency_destroy(&r);
 }
 
@@ -345,11 +433,17 @@ static void test_reasons(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_coarse_first),  cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_cancel_and_promote),
-        cmocka_unit_test(test_damage),        cmocka_unit_test(test_random_walk),
-        cmocka_unit_test(test_comes_to_rest), cmocka_unit_test(test_budget_shrinks),
+        cmocka_unit_test(test_coarse_first),
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_cancel_and_promote),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_random_walk),
+        cmocka_unit_test(test_comes_to_rest),
+        cmocka_unit_test(test_budget_shrinks),
         cmocka_unit_test(test_mip_for),
+        cmocka_unit_test(test_former_content_is_counted),
+        cmocka_unit_test(test_former_content_goes_first),
     };
     return cmocka_run_group_tests_name("view.residency", tests, NULL, NULL);
 }
