@@ -252,7 +252,8 @@ static uint64_t task_run(decode *d, decode_task *task, uint32_t worker, uint64_t
     }
     uint64_t end_ns = clock_now_ns();
     task->time_ns = end_ns - begin_ns;
-    d->desc.done(d->desc.owner, task);
+    task->ended_ns = end_ns;
+    d->desc.done(d->desc.owner, task); /* it is the owner's again */
     return end_ns;
 }
 
@@ -394,6 +395,7 @@ void decode_stop(decode *d)
         task->unread = false;
         task->bytes_copied = 0;
         task->time_ns = 0;
+        task->ended_ns = clock_now_ns();
         task->worker = 0;
         d->desc.done(d->desc.owner, task);
     }

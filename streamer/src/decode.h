@@ -72,7 +72,8 @@ typedef struct decode_task {
     bool skipped; /* no output was wanted any more */
     bool unread; /* it could not be fetched: nothing was done */
     uint64_t bytes_copied;
-    uint64_t time_ns;
+    uint64_t time_ns; /* that it took */
+    uint64_t ended_ns; /* when that was, by the machine's clock */
     uint32_t worker; /* which did it, 0 .. worker_count - 1 */
 } decode_task;
 

@@ -18,32 +18,34 @@ static bool is_awaited(const leat_streamer *s, const request *r)
            atomic_load_explicit(&s->decode_bytes, memory_order_relaxed) < s->decode_bytes_dry;
 }
 
-/* True if that was the last: the caller posts the event. */
-static bool drop(leat_streamer *s, request *r, uint32_t index)
+/* True if that was the last: the caller ends the request, and posts the event. */
+static bool drop(request *r)
 {
     /* acq_rel: our writes to the destination come before it, and the last one to drop sees all the others'. */
-    if (atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) != 1) {
-        return false;
-    }
-    uint64_t now_ns = streamer_now(s);
+    return atomic_fetch_sub_explicit(&r->chunks_open, 1, memory_order_acq_rel) == 1;
+}
+
+static void end(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
+{
     r->latency_ns = now_ns - u64_min(now_ns, r->submitted_ns);
-    trace_point(s, TRACE_FINISH, index, r->generation, 0, 0);
+    trace_point_at(s, now_ns, TRACE_FINISH, index, r->generation, 0, 0);
     if (r->counted_urgent) {
         atomic_fetch_sub_explicit(&s->urgent_live, 1, memory_order_relaxed);
     }
-    return true;
 }
 
-static void drop_output(leat_streamer *s, request *r, uint32_t index)
+static void drop_output(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
 {
-    if (drop(s, r, index)) {
+    if (drop(r)) {
+        end(s, r, index, now_ns);
         post_event(s, POST_TERMINAL, index, is_awaited(s, r));
     }
 }
 
 void request_drop(leat_streamer *s, request *r, uint32_t index)
 {
-    if (drop(s, r, index)) {
+    if (drop(r)) {
+        end(s, r, index, streamer_now(s));
         post_event_later(s, POST_TERMINAL, index);
     }
 }
@@ -88,14 +90,15 @@ static uint64_t traced_ns(const leat_streamer *s, const decode_task *task)
     return s->desc.stepped ? 0 : task->time_ns;
 }
 
-static void count_task(leat_streamer *s, const decode_task *task)
+static void count_task(leat_streamer *s, const decode_task *task, uint64_t now_ns)
 {
     counters *c = &s->counters;
     if (task->skipped) {
         count_add(&c->chunks_skipped, 1);
         return;
     }
-    trace_point(s, TRACE_CHUNK, task->chunk, 0, traced_ns(s, task), (uint64_t)task->worker << 32 | task->read);
+    trace_point_at(s, now_ns, TRACE_CHUNK, task->chunk, 0, traced_ns(s, task),
+                   (uint64_t)task->worker << 32 | task->read);
     count_add(&c->chunks_decoded, 1);
     count_add(&c->bytes_packed, task->record->packed_size);
     count_add(&c->bytes_unpacked, task->record->raw_size);
@@ -109,15 +112,15 @@ static void count_task(leat_streamer *s, const decode_task *task)
 }
 
 /* Outputs go back to the I/O thread with the read; after its drop a request is not ours any more. */
-static void end_outputs(leat_streamer *s, const decode_task *task)
+static void end_outputs(leat_streamer *s, const decode_task *task, uint64_t now_ns)
 {
     for (decode_output *o = task->outputs; o != NULL; o = o->next) {
         request *r = &s->requests[o->request];
-        trace_point(s, TRACE_DECODED, o->request, r->generation, traced_ns(s, task), task->worker);
+        trace_point_at(s, now_ns, TRACE_DECODED, o->request, r->generation, traced_ns(s, task), task->worker);
         if (!task->skipped && task->result != LEAT_OK) {
             request_fail(s, r, o->request, task->result, 0, task->chunk);
         }
-        drop_output(s, r, o->request);
+        drop_output(s, r, o->request, now_ns);
     }
 }
 
@@ -131,9 +134,10 @@ void finish_task(void *streamer, decode_task *task)
         /* Before the read is posted (release by tasks_open): pump_sleep must not overlook that there is work in it. */
         atomic_fetch_add_explicit(&s->chunks_unread, 1, memory_order_seq_cst);
     } else {
+        uint64_t now_ns = s->desc.stepped ? streamer_now(s) : task->ended_ns;
         check_loose(s, task);
-        count_task(s, task);
-        end_outputs(s, task);
+        count_task(s, task, now_ns);
+        end_outputs(s, task, now_ns);
     }
     atomic_fetch_sub_explicit(&s->decode_bytes, packed_size, memory_order_seq_cst);
     if (atomic_fetch_sub_explicit(&rd->tasks_open, 1, memory_order_acq_rel) != 1) {

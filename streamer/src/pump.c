@@ -182,7 +182,9 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
         deadlines_admit(s, r, index, now_ns);
     }
     estimate_admit(&s->estimate, r->rank, bytes_left(s, r), now_ns);
-    trace_point(s, TRACE_ADMIT, index, r->generation, bytes_left(s, r), sched_bytes(s->sched));
+    /* A round of this thread is one moment, but what came during it has not been admitted before it was submitted. */
+    trace_point_at(s, now_ns < r->submitted_ns ? r->submitted_ns + 1 : now_ns, TRACE_ADMIT, index, r->generation,
+                   bytes_left(s, r), sched_bytes(s->sched));
     pump_requeue(s, index);
 }
 

@@ -601,6 +601,7 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
     }
     bool progress = false;
     bool urgent = r->rank == 0;
+    uint64_t traced_ns = trace_is_on(&s->trace) ? streamer_now(s) : now_ns; /* a read is planned at one moment */
     for (;;) {
         uint64_t bytes = 0;
         uint32_t tasks_before = rd->task_count;
@@ -608,8 +609,8 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
         add_result added = add_chunks(s, rd, r, index, now_ns, &bytes, &read);
         progress |= bytes > 0;
         if (bytes > 0) {
-            trace_point(s, rd->task_count > tasks_before ? TRACE_PLAN : TRACE_SHARE, index, r->generation, bytes,
-                        (uint64_t)read->generation << 32 | (uint32_t)(read - s->reads));
+            trace_point_at(s, traced_ns, rd->task_count > tasks_before ? TRACE_PLAN : TRACE_SHARE, index, r->generation,
+                           bytes, (uint64_t)read->generation << 32 | (uint32_t)(read - s->reads));
             charge(s, r, index, bytes, added == ADD_REQUEST_DONE, now_ns);
         }
         if (added == ADD_READ_FULL || rd->task_count == 0) {

@@ -625,7 +625,15 @@ static inline mpsc_link *mail_link(const leat_streamer *s, uint32_t index)
     return &s->request_handles.slots[index].mail;
 }
 
-/* A point of the trace. Any thread. */
+/* A point of the trace, at a time that the caller has anyway. Any thread. */
+static inline void trace_point_at(leat_streamer *s, uint64_t time_ns, trace_kind kind, uint32_t index,
+                                  uint32_t generation, uint64_t value, uint64_t more)
+{
+    if (trace_is_on(&s->trace)) {
+        trace_write(&s->trace, kind, time_ns, index, generation, value, more);
+    }
+}
+/* The same, now. To read the clock is most of what a record costs. */
 static inline void trace_point(leat_streamer *s, trace_kind kind, uint32_t index, uint32_t generation, uint64_t value,
                                uint64_t more)
 {

@@ -159,8 +159,9 @@ static void fill(leat_streamer *s, const submission *sub, const leat_read_desc *
         atomic_fetch_add_explicit(&s->urgent_live, 1, memory_order_relaxed);
     }
     atomic_store_explicit(&r->chunks_open, 1, memory_order_relaxed); /* the mail publishes it */
-    trace_point(s, TRACE_SUBMIT, index, r->generation, (uint64_t)desc->asset.pack.generation << 32 | desc->priority,
-                (uint64_t)desc->asset.pack.index << 32 | desc->asset.index);
+    trace_point_at(s, sub->now_ns, TRACE_SUBMIT, index, r->generation,
+                   (uint64_t)desc->asset.pack.generation << 32 | desc->priority,
+                   (uint64_t)desc->asset.pack.index << 32 | desc->asset.index);
 }
 
 static leat_result check_batch(leat_streamer *s, const leat_read_desc *desc)

@@ -2,12 +2,13 @@
  *
  * A flight recorder: the ring keeps the last trace_event_count records, whoever writes them, without a lock and without
  * waiting, and is written out as a file only when tracing ends (trace_file.c). Off, a point costs one relaxed load of a
- * flag; on, one atomic add and five stores.
+ * flag; on, five stores to lines that nobody else writes to, and now and then an atomic add.
  *
- * A record's place is its ticket, a number that only grows. Its last word is a seal: a hash over ticket and words,
- * which the reader makes anew. What is being overwritten while it is read, or was written by two (one slept while the
- * others went round the whole ring), does not fit its seal and is left out. Whoever reads checks all the same what it
- * uses as an index. */
+ * A record's place is its ticket, a number that only grows. Threads take tickets in blocks: their order is that of one
+ * thread's records, and of no other; across threads, times tell. A few tickets are never used. A record's last word is
+ * a seal: a hash over ticket and words, which the reader makes anew. What is being overwritten while it is read, or was
+ * written by two (one slept while the others went round the whole ring), does not fit its seal and is left out. Whoever
+ * reads checks all the same what it uses as an index. */
 #ifndef LEAT_TRACE_H
 #define LEAT_TRACE_H
 
@@ -51,12 +52,15 @@ typedef struct trace {
     _Atomic bool on;
     uint32_t capacity; /* a power of two; 0: there is no ring */
     trace_record *records;
-    uint64_t began_ns, begin_ticket; /* of the present recording; the starter's */
+    uint64_t id; /* of all traces of the process */
+    uint64_t began_ns; /* of the present recording; the starter's */
+    _Atomic uint64_t begin_ticket; /* of the present recording */
     _Alignas(CACHE_LINE_SIZE) _Atomic uint64_t next; /* ticket */
 } trace;
 
 /* A copy of one record. */
 typedef struct trace_entry {
+    uint64_t ticket;
     uint64_t time_ns, value, more;
     uint32_t index, generation;
     trace_kind kind;
@@ -74,9 +78,11 @@ static inline bool trace_is_on(const trace *t)
     return __builtin_expect(atomic_load_explicit(&t->on, memory_order_relaxed), 0);
 }
 
-/* Tickets of the present recording that are still in the ring: [*first, *end). */
+/* From now on: what was recorded before is not in its range. The caller switches it on. */
+void trace_begin(trace *t, uint64_t now_ns);
+/* Tickets of the present recording whose places in the ring are still theirs: [*first, *end). */
 void trace_range(const trace *t, uint64_t *first, uint64_t *end);
-/* False if that record has been overwritten, or is being written. */
+/* False if that record was not written, has been overwritten, or is being written. */
 bool trace_read(const trace *t, uint64_t ticket, trace_entry *entry);
 
 #endif

@@ -14,14 +14,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define POINT_US 1.0 /* length of a slice that only marks where an arrow begins or ends */
+#define POINT_US 0.01 /* length of a slice that only marks where an arrow begins or ends */
 
-enum { THREAD_SUBMIT = 1, THREAD_IO = 2, THREAD_UPDATE = 3, THREAD_WORKER = 10 };
+enum { THREAD_SUBMIT = 1, THREAD_IO = 2, THREAD_UPDATE = 3, THREAD_NOT_WORKER_COUNT, THREAD_WORKER = 10 };
 
 typedef enum phase { PHASE_NONE = 0, PHASE_QUEUED, PHASE_STREAMING, PHASE_READY } phase;
 static const char *const phase_names[] = { "", "queued", "streaming", "ready" };
@@ -39,7 +41,11 @@ typedef struct writer {
     leat_streamer *s;
     FILE *file;
     request_state *states;
+    trace_entry *entries;
+    uint32_t entry_count;
+    uint64_t overwritten; /* records, or tickets that nobody used */
     uint64_t begin_ns;
+    double points_us[THREAD_NOT_WORKER_COUNT]; /* of each thread: the end of its last point */
     bool comma;
 } writer;
 
@@ -82,12 +88,22 @@ static void async(writer *w, const char *kind, const char *name, const trace_ent
 }
 
 /* One step of an arrow that joins all slices of a request: kind is s (begins), t (goes on) or f (ends). */
-static void flow(writer *w, const char *kind, const trace_entry *e, uint32_t thread)
+static void flow(writer *w, const char *kind, const trace_entry *e, uint32_t thread, double ts)
 {
-    event_begin(w, kind, "flow", "request", thread, time_us(w, e->time_ns));
+    event_begin(w, kind, "flow", "request", thread, ts);
     id_of(w, e);
     fputs(kind[0] == 'f' ? ",\"bp\":\"e\"" : "", w->file);
     event_end(w);
+}
+
+/* A slice for such a step where nothing else is shown. Of those that were recorded at one moment, each stands behind
+ * the one before: one inside the other, a frame's would be a thousand deep. */
+static void point(writer *w, const char *name, const char *kind, const trace_entry *e, uint32_t thread)
+{
+    double ts = fmax(time_us(w, e->time_ns), w->points_us[thread]);
+    slice(w, name, thread, ts, POINT_US);
+    flow(w, kind, e, thread, ts);
+    w->points_us[thread] = ts + POINT_US;
 }
 
 static void text(writer *w, const char *bytes, size_t size)
@@ -141,8 +157,7 @@ static void asset_name(writer *w, const trace_entry *e)
 
 static void submitted(writer *w, const trace_entry *e)
 {
-    slice(w, "submit", THREAD_SUBMIT, time_us(w, e->time_ns), POINT_US);
-    flow(w, "s", e, THREAD_SUBMIT);
+    point(w, "submit", "s", e, THREAD_SUBMIT);
     event_begin(w, "b", "request", "request", THREAD_SUBMIT, time_us(w, e->time_ns));
     id_of(w, e);
     fprintf(w->file, ",\"args\":{\"request\":\"%u.%u\",\"priority\":\"%s\"", e->index, e->generation,
@@ -177,8 +192,7 @@ static void planned(writer *w, request_state *state, const trace_entry *e)
     if (state->phase == PHASE_QUEUED) {
         enter(w, state, e, PHASE_STREAMING, THREAD_IO);
     }
-    slice(w, "plan", THREAD_IO, time_us(w, e->time_ns), POINT_US);
-    flow(w, "t", e, THREAD_IO);
+    point(w, "plan", "t", e, THREAD_IO);
 }
 
 /* On the trace's clock, as all its times. */
@@ -206,8 +220,7 @@ static void ordered(writer *w, const trace_entry *e)
 
 static void delivered(writer *w, request_state *state, const trace_entry *e)
 {
-    slice(w, "deliver", THREAD_UPDATE, time_us(w, e->time_ns), POINT_US);
-    flow(w, "f", e, THREAD_UPDATE);
+    point(w, "deliver", "f", e, THREAD_UPDATE);
     enter(w, state, e, PHASE_NONE, THREAD_UPDATE);
     event_begin(w, "e", "request", "request", THREAD_UPDATE, time_us(w, e->time_ns));
     id_of(w, e);
@@ -247,7 +260,7 @@ static void request_entry(writer *w, const trace_entry *e)
         break;
     case TRACE_DECODED:
         instant(w, "decoded", e, THREAD_WORKER + (uint32_t)e->more, "decode_ns", "worker");
-        flow(w, "t", e, THREAD_WORKER + (uint32_t)e->more);
+        flow(w, "t", e, THREAD_WORKER + (uint32_t)e->more, time_us(w, e->time_ns) - (double)e->value / 2e3);
         break;
     case TRACE_CANCEL:
         instant(w, "cancel", e, THREAD_SUBMIT, "asked", NULL);
@@ -328,11 +341,30 @@ static void thread_name(writer *w, uint32_t thread, const char *name)
     event_end(w);
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const trace_entry *x = a, *y = b;
+    if (x->time_ns != y->time_ns) {
+        return x->time_ns < y->time_ns ? -1 : 1;
+    }
+    return x->ticket < y->ticket ? -1 : 1;
+}
+
+/* What the ring holds, in the order in which it happened. */
+static void take_entries(writer *w)
+{
+    uint64_t first, end;
+    trace_range(&w->s->trace, &first, &end);
+    w->overwritten = first - atomic_load_explicit(&w->s->trace.begin_ticket, memory_order_relaxed);
+    for (uint64_t ticket = first; ticket < end; ++ticket) {
+        w->entry_count += trace_read(&w->s->trace, ticket, &w->entries[w->entry_count]) ? 1 : 0;
+    }
+    qsort(w->entries, w->entry_count, sizeof(*w->entries), by_time);
+}
+
 static void write_all(writer *w)
 {
     leat_streamer *s = w->s;
-    uint64_t first, end, lost = 0;
-    trace_range(&s->trace, &first, &end);
     fprintf(w->file, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
     thread_name(w, THREAD_SUBMIT, "engine: submit");
     thread_name(w, THREAD_UPDATE, "engine: leat_update");
@@ -342,19 +374,15 @@ static void write_all(writer *w)
         snprintf(name, sizeof(name), "leat-decode-%u", i);
         thread_name(w, THREAD_WORKER + i, name);
     }
-    for (uint64_t ticket = first; ticket < end; ++ticket) {
-        trace_entry e;
-        if (trace_read(&s->trace, ticket, &e)) {
-            entry(w, &e);
-        } else {
-            ++lost;
-        }
+    take_entries(w);
+    for (uint32_t i = 0; i < w->entry_count; ++i) {
+        entry(w, &w->entries[i]);
     }
     fprintf(w->file, "\n],\"otherData\":{\"leat\":\"%u.%u.%u\",\"backend\":", LEAT_VERSION_MAJOR, LEAT_VERSION_MINOR,
             LEAT_VERSION_PATCH);
     text(w, s->info.backend_text, strlen(s->info.backend_text));
-    fprintf(w->file, ",\"records\":%" PRIu64 ",\"records_overwritten\":%" PRIu64 "}}\n", end - first - lost,
-            first - s->trace.begin_ticket + lost);
+    fprintf(w->file, ",\"records\":%" PRIu32 ",\"records_overwritten\":%" PRIu64 "}}\n", w->entry_count,
+            w->overwritten);
 }
 
 /* ---- Public ---- */
@@ -365,8 +393,7 @@ leat_result leat_trace_start(leat_streamer *s)
     if (t->capacity == 0) {
         return LEAT_ERROR_UNSUPPORTED;
     }
-    t->begin_ticket = atomic_load_explicit(&t->next, memory_order_relaxed);
-    t->began_ns = streamer_now(s);
+    trace_begin(t, streamer_now(s));
     atomic_store_explicit(&t->on, true, memory_order_relaxed);
     return LEAT_OK;
 }
@@ -376,6 +403,12 @@ static bool is_file(FILE *file)
 {
     struct stat status;
     return fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static void free_tables(writer *w)
+{
+    memory_free(&w->s->memory, w->states, w->s->desc.request_count_max, sizeof(*w->states));
+    memory_free(&w->s->memory, w->entries, w->s->trace.capacity, sizeof(*w->entries));
 }
 
 static leat_result stop(leat_streamer *s, const char *path, leat_error *error)
@@ -390,7 +423,9 @@ static leat_result stop(leat_streamer *s, const char *path, leat_error *error)
     }
     writer w = { .s = s, .begin_ns = t->began_ns };
     w.states = memory_allocate(&s->memory, s->desc.request_count_max, sizeof(*w.states), CACHE_LINE_SIZE);
-    if (w.states == NULL) {
+    w.entries = memory_allocate(&s->memory, t->capacity, sizeof(*w.entries), CACHE_LINE_SIZE);
+    if (w.states == NULL || w.entries == NULL) {
+        free_tables(&w);
         return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory to write a trace", path);
     }
     w.file = fopen(path, "we");
@@ -409,7 +444,7 @@ static leat_result stop(leat_streamer *s, const char *path, leat_error *error)
             unlink(path); /* half a trace opens nowhere */
         }
     }
-    memory_free(&s->memory, w.states, s->desc.request_count_max, sizeof(*w.states));
+    free_tables(&w);
     return good ? LEAT_OK
                 : error_set(error, LEAT_ERROR_OS, cause, "%s: the trace cannot be written: %s", path, strerror(cause));
 }

@@ -226,8 +226,11 @@ static uint32_t take_event(leat_streamer *s, post_kind kind, uint32_t index, lea
         return needs_memory_event(s, r, index, out);
     }
     terminal_event(s, r, index, out);
-    trace_point(s, TRACE_DELIVER, index, r->generation, out->type, 0);
-    return batch_member_ended(s, out) ? 0 : 1;
+    if (batch_member_ended(s, out)) { /* it keeps that to itself */
+        trace_point(s, TRACE_DELIVER, index, r->generation, out->type, 0);
+        return 0;
+    }
+    return 1;
 }
 
 /* The requests of a frame are in no cache of this thread: those that come next are fetched while one is turned into an
@@ -354,20 +357,44 @@ static void watch_stepped(leat_streamer *s)
     }
 }
 
-leat_events leat_update(leat_streamer *s, const leat_tick *tick)
+static leat_events look(leat_streamer *s, const leat_tick *tick)
 {
-    bool traced = trace_is_on(&s->trace);
-    uint64_t begin_ns = traced ? streamer_now(s) : 0;
     streamer_wake_owed(s);
     free_ended(s);
     if (s->desc.stepped) {
         step_to(s, tick != NULL ? tick->now_ns : 0);
         watch_stepped(s);
     }
-    leat_events events = gather(s, tick);
-    if (traced) {
-        trace_point(s, TRACE_UPDATE, 0, 0, streamer_now(s) - begin_ns, events.count);
+    return gather(s, tick);
+}
+
+/* When a look began, for trace_look. */
+static uint64_t traced_now(const leat_streamer *s)
+{
+    return trace_is_on(&s->trace) ? streamer_now(s) : UINT64_MAX;
+}
+
+/* All events are handed over when the call returns: at one moment. */
+static void trace_look(leat_streamer *s, uint64_t begin_ns, const leat_events *events)
+{
+    if (!trace_is_on(&s->trace)) {
+        return;
     }
+    uint64_t now_ns = streamer_now(s);
+    for (uint32_t i = 0; i < events->count; ++i) {
+        const leat_event *e = &events->items[i];
+        if (e->type == LEAT_EVENT_READY || e->type == LEAT_EVENT_FAILED || e->type == LEAT_EVENT_CANCELLED) {
+            trace_point_at(s, now_ns, TRACE_DELIVER, e->request.index, e->request.generation, e->type, 0);
+        }
+    }
+    trace_point_at(s, now_ns, TRACE_UPDATE, 0, 0, now_ns - u64_min(begin_ns, now_ns), events->count);
+}
+
+leat_events leat_update(leat_streamer *s, const leat_tick *tick)
+{
+    uint64_t begin_ns = traced_now(s);
+    leat_events events = look(s, tick);
+    trace_look(s, begin_ns, &events);
     return events;
 }
 
@@ -407,8 +434,8 @@ leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
     if (s->desc.stepped) {
         return wait_stepped(s, timeout_ns);
     }
-    uint64_t begin_ns = streamer_now(s);
-    leat_events events = leat_update(s, NULL);
+    uint64_t begin_ns = streamer_now(s), look_ns = begin_ns;
+    leat_events events = look(s, NULL);
     int fd = events.count == 0 ? posts_event_fd(s) : -1;
     while (events.count == 0) {
         uint64_t passed_ns = streamer_now(s) - begin_ns;
@@ -416,7 +443,9 @@ leat_events leat_wait(leat_streamer *s, uint64_t timeout_ns)
             break;
         }
         posts_await(s, fd, timeout_ns - passed_ns);
-        events = leat_update(s, NULL);
+        look_ns = traced_now(s);
+        events = look(s, NULL);
     }
+    trace_look(s, look_ns, &events); /* the one that brought them; those before it are no frames */
     return events;
 }
