@@ -159,7 +159,8 @@ typedef enum leat_priority {
 } leat_priority;
 
 typedef enum leat_bind_kind {
-    LEAT_BIND_LEAT = 0,   /* Leat's (leat_desc.lent_bytes), lent from READY to leat_release; who finds no room waits. At a multiple of 16 */
+    LEAT_BIND_LEAT = 0,   /* Leat's, lent from READY to leat_release, at a multiple of 16; requests wait for room in
+                             leat_desc.lent_bytes */
     LEAT_BIND_CALLER = 1, /* leat_read_desc.memory */
     LEAT_BIND_LATE = 2    /* NEEDS_MEMORY is sent when the read is about to go out; answer with leat_bind */
 } leat_bind_kind;
