@@ -142,7 +142,8 @@ typedef struct leat_part {
     uint64_t offset, size;
 } leat_part;
 
-/* The bytes of the asset that a part is; coarse levels lie first. Errors: STALE, NOT_FOUND, ARGUMENT (not in this asset). */
+/* The bytes of the asset that a part is; coarse levels lie first. Both are 0 on errors: STALE, NOT_FOUND, ARGUMENT (not in this
+ * asset). */
 LEAT_API LEAT_CHECK leat_result leat_asset_part(const leat_streamer *streamer, leat_asset asset, const leat_part *part,
                                                 uint64_t *offset, uint64_t *size);
 
@@ -228,9 +229,9 @@ typedef struct leat_reprioritise_desc {
 LEAT_API leat_result leat_reprioritise_many(leat_streamer *streamer, const leat_reprioritise_desc *descs, uint32_t count,
                                             uint32_t *taken);
 
-/* Many requests at once: those that fit all criteria which are not zero, in order with the submissions of this thread; what is
- * submitted later is not touched. Errors: ARGUMENT (no criterion; a tag with bits that are not in tag_mask), STALE (a batch or
- * pack that has ended), FULL. */
+/* Many requests at once: those that fit all criteria which are not zero. Applied by the I/O thread, in order with the
+ * submissions of this thread; what is submitted later is not touched. Errors: ARGUMENT (no criterion; a tag with bits that are
+ * not in tag_mask), STALE (a batch or pack that has ended), FULL. */
 typedef struct leat_selection {
     uint64_t tag_mask, tag; /* (request tag & tag_mask) == tag, if tag_mask is not 0 */
     leat_batch batch;
