@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define RATE_MEMORY_NS ((double)(NS_PER_S / 2)) /* arrivals older than some of these are forgotten */
+#define PAUSE_NS (2 * NS_PER_S) /* after which nearly all is forgotten, and what comes begins anew */
 #define RATE_NS_MIN ((double)(20 * NS_PER_MS)) /* a rate over less than this is chance */
 #define OWN_CLASS_SHARE 0.5
 #define FLOW_GOES_ON 8.0 /* for so many times as long as it has been seen: of less, floods are told too late */
@@ -29,16 +30,17 @@ static double correction(uint64_t begun_ns, uint64_t now_ns)
 
 void estimate_admit(estimate *e, uint32_t rank, uint64_t packed_size, uint64_t now_ns)
 {
-    if (!e->begun) {
-        e->begun = true;
-        e->begun_ns = e->updated_ns = now_ns;
+    if (!e->begun || since(e->updated_ns, now_ns) > PAUSE_NS) {
+        *e = (estimate){ .begun = true, .begun_ns = now_ns, .updated_ns = now_ns };
     }
-    double kept = decay(e->updated_ns, now_ns);
-    for (uint32_t i = 0; i < SCHED_CLASS_COUNT; ++i) {
-        e->rates[i] *= kept;
+    if (now_ns > e->updated_ns) { /* of many at once, the first */
+        double kept = decay(e->updated_ns, now_ns);
+        for (uint32_t i = 0; i < SCHED_CLASS_COUNT; ++i) {
+            e->rates[i] *= kept;
+        }
+        e->updated_ns = now_ns;
     }
     e->rates[rank] += (double)packed_size * (double)NS_PER_S / RATE_MEMORY_NS;
-    e->updated_ns = u64_max(e->updated_ns, now_ns);
 }
 
 /* Bytes per second that will come before what is in this class; not corrected. */

@@ -129,6 +129,39 @@ static void an_idle_device_keeps_the_word(void **state)
     stepped_close(&f);
 }
 
+/* When a request of the lowest class would be ready behind a burst of a higher one, if another one came so long before
+ * that; 0: none did. */
+static uint64_t ready_behind_burst(uint64_t before_ns)
+{
+    memory m = unit_memory(NULL);
+    sched_desc queue = { .memory = &m, .capacity = 1, .ageing_ns = NS_PER_S, .client_weights = { 1 } };
+    sched *s = sched_create(&queue);
+    window *w = window_create(&(window_desc){ .memory = &m, .bytes_max = MIB(1) });
+    assert_true(s != NULL && w != NULL);
+    uint64_t now_ns = 60 * NS_PER_S;
+    estimate e = { 0 };
+    if (before_ns != 0) {
+        estimate_admit(&e, 1, 1, now_ns - before_ns);
+    }
+    estimate_admit(&e, 1, MIB(10), now_ns);
+    estimate_query query = {
+        .rank = 3, .deadline_ns = NO_DEADLINE, .packed_size = MIB(10), .decode_bytes_per_second = 1
+    };
+    uint64_t ready_ns = estimate_ready(&e, s, w, &query, now_ns).ready_ns - now_ns;
+    window_destroy(w);
+    sched_destroy(s);
+    return ready_ns;
+}
+
+/* What comes all at once is much, and no flow that goes on: as in a first frame, so after a pause. */
+static void a_burst_after_a_pause_is_no_flow(void **state)
+{
+    (void)state;
+    uint64_t first_ns = ready_behind_burst(0);
+    assert_int_equal(ready_behind_burst(10 * NS_PER_S), first_ns);
+    assert_true(ready_behind_burst(100 * NS_PER_MS) > 2 * first_ns); /* one that has gone on is */
+}
+
 /* A device that gives a byte per second, or next to none, makes it late, not early. */
 static void long_waits_stay_waits(void **state)
 {
@@ -143,9 +176,8 @@ static void long_waits_stay_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_says_what_admission_says),
-        cmocka_unit_test(more_is_ahead_of_the_less_urgent),
-        cmocka_unit_test(an_idle_device_keeps_the_word),
+        cmocka_unit_test(it_says_what_admission_says),   cmocka_unit_test(more_is_ahead_of_the_less_urgent),
+        cmocka_unit_test(an_idle_device_keeps_the_word), cmocka_unit_test(a_burst_after_a_pause_is_no_flow),
         cmocka_unit_test(long_waits_stay_waits),
     };
     return cmocka_run_group_tests_name("estimate", tests, NULL, NULL);
