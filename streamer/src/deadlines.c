@@ -15,31 +15,32 @@
 
 #define JUDGED_A_ROUND_MAX 256u /* a quarter of a millisecond or so; then completions are looked at again */
 
-static uint64_t queued_bytes(const leat_streamer *s, const request *r)
+static uint64_t queued_bytes(const leat_streamer *s, const request *r, uint32_t index)
 {
-    return r->stage == STAGE_QUEUED ? pack_index_packed_size(&s->packs[r->pack].index, r->chunk_next, r->chunk_end) : 0;
+    return r->stage == STAGE_QUEUED ? sched_get(s->sched, index).bytes : 0;
 }
 
 /* For the first raw_size bytes of what is wanted, as far as they are not on their way. behind: packed bytes in the
  * queue that are not ahead of it, besides its own. */
-static estimate_query query_of(const leat_streamer *s, const request *r, uint64_t raw_size, uint64_t behind)
+static estimate_times times_of(const leat_streamer *s, const request *r, uint32_t index, uint64_t raw_size,
+                               uint64_t behind, uint64_t now_ns)
 {
-    const pack_index *index = &s->packs[r->pack].index;
-    uint32_t end = u32_max(pack_index_chunk_at(index, r->raw_begin + raw_size - 1), r->chunk_next) + 1;
-    return (estimate_query){ .rank = r->rank,
+    const pack_index *pack = &s->packs[r->pack].index;
+    uint32_t end = u32_max(pack_index_chunk_at(pack, r->raw_begin + raw_size - 1), r->chunk_next) + 1;
+    uint64_t own = queued_bytes(s, r, index);
+    estimate_query query = { .rank = r->rank,
                              .deadline_ns = r->deadline_ns,
-                             .packed_size = pack_index_packed_size(index, r->chunk_next, end),
-                             .queued_size = queued_bytes(s, r) + behind,
+                             .packed_size = pack_index_packed_size(pack, r->chunk_next, end),
+                             .queued_size = own + behind,
                              .raw_size = raw_size,
                              .decode_bytes_per_second =
                                  atomic_load_explicit(&s->counters.decode_rate, memory_order_relaxed) };
-}
-
-static estimate_times times_of(const leat_streamer *s, const request *r, uint64_t raw_size, uint64_t behind,
-                               uint64_t now_ns)
-{
-    estimate_query query = query_of(s, r, raw_size, behind);
-    return estimate_ready(&s->estimate, s->sched, s->window, &query, now_ns);
+    estimate_times times = estimate_ready(&s->estimate, s->sched, s->window, &query, now_ns);
+    if (times.least_ns > r->deadline_ns) { /* unless others bring some of it, which to find takes a while */
+        query.packed_size -= shared_ahead(s, r, index, end, own);
+        times = estimate_ready(&s->estimate, s->sched, s->window, &query, now_ns);
+    }
+    return times;
 }
 
 /* Because coarse parts are prefixes, to degrade is to shorten the range: as long as none of it is planned, and no
@@ -55,7 +56,11 @@ static void degrade(leat_streamer *s, request *r, uint32_t index, uint16_t level
 {
     bool queued = r->stage != STAGE_ISSUED;
     if (queued) {
-        sched_remove(r->stage == STAGE_QUEUED ? s->sched : pump_waiting_queue(s, r), index);
+        if (r->stage == STAGE_QUEUED) {
+            pump_take_out(s, index);
+        } else {
+            sched_remove(pump_waiting_queue(s, r), index);
+        }
     }
     reads_pay_back(s, r);
     r->degraded = true;
@@ -87,7 +92,7 @@ static bool tell(leat_streamer *s, request *r, uint32_t index, uint64_t behind, 
     bool possible = false;
     uint64_t size = 0;
     while (!possible && level != LEVEL_NONE && asset_level_size(&s->packs[r->pack], r->asset, ++level, &size)) {
-        possible = times_of(s, r, size, behind, now_ns).least_ns <= r->deadline_ns;
+        possible = times_of(s, r, index, size, behind, now_ns).least_ns <= r->deadline_ns;
     }
     count_own(&s->counters.deadlines_announced, 1);
     level = possible ? (uint16_t)(level + CANARY(COARSER)) : LEVEL_NONE;
@@ -103,7 +108,7 @@ static bool tell(leat_streamer *s, request *r, uint32_t index, uint64_t behind, 
 /* True: it stays open, and is to be kept until more is known. */
 static bool judge(leat_streamer *s, request *r, uint32_t index, uint64_t behind, uint64_t now_ns)
 {
-    estimate_times times = times_of(s, r, r->size, behind, now_ns);
+    estimate_times times = times_of(s, r, index, r->size, behind, now_ns);
     r->predicted_ns = r->predicted_ns == 0 ? times.ready_ns : r->predicted_ns;
     if (times.least_ns > r->deadline_ns && tell(s, r, index, behind, times.least_ns, now_ns)) {
         r->verdict = VERDICT_LATE;
@@ -173,7 +178,7 @@ static void judge_listed(leat_streamer *s, request *r, uint32_t index, uint64_t 
     if (judge(s, r, index, alike->bytes, now_ns)) {
         keep_last(s, r, index, &s->unjudged); /* the newest was looked at first, and will be again */
     }
-    alike->bytes += queued_bytes(s, r); /* now: it may have been degraded */
+    alike->bytes += queued_bytes(s, r, index); /* now: it may have been degraded */
 }
 
 bool deadlines_look(leat_streamer *s, uint64_t now_ns)

@@ -106,12 +106,14 @@ void pack_let_go(leat_streamer *s, pack_slot *slot)
 static void slot_free_memory(leat_streamer *s, pack_slot *slot)
 {
     memory_free(&s->memory, slot->directory, slot->directory_count, sizeof(*slot->directory));
+    memory_free(&s->memory, slot->wants, slot->want_count, sizeof(*slot->wants));
     memory_free(&s->memory, slot->index_bytes, slot->index_size, 1);
     memory_free(&s->memory, slot->path, slot->path_size, 1);
     folder_close(&s->memory, &slot->folder);
     asset_ids_free(&s->memory, &slot->ids);
     reload_changes_free(&s->memory, &slot->changes);
     slot->directory = NULL;
+    slot->wants = NULL;
     slot->index_bytes = NULL;
     slot->path = NULL;
 }
@@ -278,10 +280,17 @@ leat_result pack_slot_fill(leat_streamer *s, pack_slot *slot, const slot_source 
         result = file_open(slot->path, s->desc.direct != LEAT_OFF, &s->log, &slot->file, error);
         result = result == LEAT_OK ? read_index(s, slot, error) : result;
     }
-    if (result == LEAT_OK) {
-        asset_ids_init(&slot->ids, slot->index.asset_count);
+    if (result != LEAT_OK) {
+        return result;
     }
-    return result;
+    slot->want_count = u64_max(slot->index.chunk_count, 1);
+    slot->wants = memory_allocate(&s->memory, slot->want_count, sizeof(*slot->wants), CACHE_LINE_SIZE);
+    if (slot->wants == NULL) {
+        return error_set(error, LEAT_ERROR_MEMORY, 0, "%s: no memory for its %u chunks", slot->path,
+                         slot->index.chunk_count);
+    }
+    asset_ids_init(&slot->ids, slot->index.asset_count);
+    return LEAT_OK;
 }
 
 void pack_slot_drop(leat_streamer *s, pack_slot *slot)

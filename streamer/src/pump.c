@@ -22,25 +22,33 @@ static uint64_t bytes_left(const leat_streamer *s, const request *r)
     return pack_index_packed_size(&s->packs[r->pack].index, r->chunk_next, r->chunk_end);
 }
 
-static sched_entry entry_of(const leat_streamer *s, const request *r)
+static void enqueue(leat_streamer *s, request *r, uint32_t index, uint64_t bytes)
 {
-    return (sched_entry){
+    sched_entry entry = {
         .rank = r->rank,
         .client = r->client,
         .deadline_ns = r->deadline_ns,
         .sequence = r->sequence,
         .position = position_of(s, r),
-        .bytes = bytes_left(s, r),
+        .bytes = bytes,
         .queued_ns = r->submitted_ns,
     };
+    sched_push(s->sched, index, &entry);
+    r->stage = STAGE_QUEUED;
 }
 
 void pump_requeue(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
-    sched_entry entry = entry_of(s, r);
-    sched_push(s->sched, index, &entry);
-    r->stage = STAGE_QUEUED;
+    enqueue(s, r, index, bytes_left(s, r) - shared_enter(s, r, index));
+}
+
+void pump_take_out(leat_streamer *s, uint32_t index)
+{
+    sched_remove(s->sched, index);
+    if (s->requests[index].shares) {
+        shared_leave(s, &s->requests[index], index);
+    }
 }
 
 sched *pump_waiting_queue(const leat_streamer *s, const request *r)
@@ -109,7 +117,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
     bool leaves_room = true; /* that it has asked for, was woken for, or kept from who waits behind it */
     switch ((request_stage)r->stage) {
     case STAGE_QUEUED:
-        sched_remove(s->sched, index);
+        pump_take_out(s, index);
         reads_pay_back(s, r);
         leaves_room = r->memory == NULL;
         break;
@@ -167,7 +175,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     note_hurry(s, r, now_ns);
     r->sequence = s->sequence;
     r->predicted_ns = 0;
-    r->degraded = false;
+    r->degraded = r->shares = false;
     r->charged_rank = 0;
     r->verdict = VERDICT_OPEN;
     r->stage = STAGE_ISSUED;
@@ -181,11 +189,12 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     if (r->deadline_ns != NO_DEADLINE) {
         deadlines_admit(s, r, index, now_ns);
     }
-    estimate_admit(&s->estimate, r->rank, bytes_left(s, r), now_ns);
+    uint64_t left = bytes_left(s, r), bytes = left - shared_enter(s, r, index);
+    estimate_admit(&s->estimate, r->rank, bytes, now_ns);
     /* A round of this thread is one moment, but what came during it has not been admitted before it was submitted. */
-    trace_point_at(s, now_ns < r->submitted_ns ? r->submitted_ns + 1 : now_ns, TRACE_ADMIT, index, r->generation,
-                   bytes_left(s, r), sched_bytes(s->sched));
-    pump_requeue(s, index);
+    trace_point_at(s, now_ns < r->submitted_ns ? r->submitted_ns + 1 : now_ns, TRACE_ADMIT, index, r->generation, left,
+                   sched_bytes(s->sched));
+    enqueue(s, r, index, bytes);
 }
 
 static void release_lent(leat_streamer *s, uint32_t index)
@@ -278,17 +287,18 @@ static void bind_memory(leat_streamer *s, const command *c)
 static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uint64_t now_ns)
 {
     request *r = &s->requests[index];
-    uint32_t rank = sched_rank((leat_priority)c->priority);
-    bool issued = r->stage == STAGE_ISSUED;
-    if (r->stage == STAGE_QUEUED) {
-        sched_change(s->sched, index, rank, c->deadline_ns);
-    } else if (r->stage == STAGE_WAITING) {
-        sched_change(pump_waiting_queue(s, r), index, rank, c->deadline_ns);
-    }
-    uint32_t rank_before = r->rank;
+    uint32_t rank = sched_rank((leat_priority)c->priority), rank_before = r->rank;
     uint64_t deadline_before_ns = r->deadline_ns;
+    bool issued = r->stage == STAGE_ISSUED;
     r->rank = (uint8_t)rank; /* for its next chunks, and for those that have not gone to the decode stage */
     r->deadline_ns = c->deadline_ns;
+    if (r->stage == STAGE_QUEUED && r->shares) {
+        shared_change(s, r, index, now_ns);
+    } else if (r->stage == STAGE_QUEUED) {
+        sched_change(s->sched, index, rank, c->deadline_ns, now_ns);
+    } else if (r->stage == STAGE_WAITING) {
+        sched_change(pump_waiting_queue(s, r), index, rank, c->deadline_ns, now_ns);
+    }
     uint32_t open = atomic_load_explicit(&r->chunks_open, memory_order_relaxed);
     if (issued && open == 0) {
         return; /* it has ended, or its slot has a new owner by now */
@@ -298,7 +308,9 @@ static void reprioritise(leat_streamer *s, uint32_t index, const command *c, uin
     if (!issued) { /* this thread's share in chunks_open: it cannot end now */
         r->priority_wanted = c->priority;
         request_count_urgent(s, r);
-        deadlines_change(s, r, index, rank_before, deadline_before_ns);
+        if (r->deadline_ns != NO_DEADLINE || deadline_before_ns != NO_DEADLINE) {
+            deadlines_change(s, r, index, rank_before, deadline_before_ns);
+        }
     }
     if (r->stage == STAGE_WAITING) { /* another one may be the first now, and find room */
         s->memory_came_free[r->bind] = true;

@@ -31,21 +31,14 @@
 
 /* ---- Chunks that are on their way ---- */
 
-static read_task *task_of(leat_streamer *s, uint32_t number)
+static read_task *task_of(const leat_streamer *s, uint32_t number)
 {
     return &s->reads[number / READ_TASK_COUNT_MAX].tasks[number % READ_TASK_COUNT_MAX];
 }
 
-static uint32_t *bucket_of(leat_streamer *s, uint32_t pack, uint32_t chunk)
+static uint32_t chunk_find(const leat_streamer *s, uint32_t pack, uint32_t chunk)
 {
-    uint64_t key = ((uint64_t)pack << 32 | chunk) * 0x9e3779b97f4a7c15u;
-    return &s->chunk_buckets[key >> (64 - 12)];
-}
-_Static_assert(CHUNK_BUCKET_COUNT == 1u << 12, "bucket_of takes the top 12 bits");
-
-static uint32_t chunk_find(leat_streamer *s, uint32_t pack, uint32_t chunk)
-{
-    uint32_t number = *bucket_of(s, pack, chunk);
+    uint32_t number = *reads_bucket(s, pack, chunk);
     while (number != TASK_NONE) {
         read_task *task = task_of(s, number);
         if (task->decode.chunk == chunk && s->reads[number / READ_TASK_COUNT_MAX].pack == pack) {
@@ -56,16 +49,21 @@ static uint32_t chunk_find(leat_streamer *s, uint32_t pack, uint32_t chunk)
     return TASK_NONE;
 }
 
+bool reads_chunk_comes(const leat_streamer *s, uint32_t pack, uint32_t chunk)
+{
+    return chunk_find(s, pack, chunk) != TASK_NONE;
+}
+
 void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number)
 {
-    uint32_t *bucket = bucket_of(s, pack, chunk);
+    uint32_t *bucket = reads_bucket(s, pack, chunk);
     task_of(s, number)->next_in_bucket = *bucket;
     *bucket = number;
 }
 
 void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number)
 {
-    uint32_t *link = bucket_of(s, pack, chunk);
+    uint32_t *link = reads_bucket(s, pack, chunk);
     while (*link != number) {
         ASSERT(*link != TASK_NONE);
         link = &task_of(s, *link)->next_in_bucket;
@@ -373,6 +371,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
                              uint64_t *bytes, const read_op **read)
 {
     const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
+    chunk_want *wants = s->packs[r->pack].wants;
     while (r->chunk_next < r->chunk_end) {
         decode_output *o = s->output_free;
         if (o == NULL) {
@@ -399,6 +398,9 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
             add_task(s, rd, r, o);
             *read = rd;
         }
+        if (wants[r->chunk_next].counted_by == index + 1) {
+            wants[r->chunk_next].counted_by = 0;
+        }
         *bytes += chunk->packed_size;
         ++r->chunk_next;
     }
@@ -410,7 +412,7 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
 static void wait_for_memory(leat_streamer *s, uint32_t index)
 {
     sched_entry entry = sched_get(s->sched, index);
-    sched_remove(s->sched, index);
+    pump_take_out(s, index);
     request *r = &s->requests[index];
     sched_push(pump_waiting_queue(s, r), index, &entry);
     reads_pay_back(s, r); /* after the push: who comes back was not idle meanwhile, and loses no share by it */
@@ -502,7 +504,7 @@ void reads_wake(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
     leave_waiting(pump_waiting_queue(s, r), index, r->size);
-    r->charged_rank = (uint8_t)(r->rank + 1);
+    r->charged_rank = (r->rank + 1u) & 0xfu;
     pump_requeue(s, index);
 }
 
@@ -545,7 +547,7 @@ static bool provide_memory(leat_streamer *s, request *r, uint32_t index)
         return false;
     }
     if (r->memory == NULL) {
-        sched_remove(s->sched, index);
+        pump_take_out(s, index);
     }
     r->charged_rank = 0; /* rightly, if it was */
     memory_turn *turn = &s->memory_turns[r->bind];

@@ -242,7 +242,7 @@ static void deadline_add(class_state *c, item *it, uint64_t deadline_ns)
     }
 }
 
-static void deadline_take(class_state *c, const item *it, uint64_t deadline_ns, uint64_t bytes)
+static inline void deadline_take(class_state *c, const item *it, uint64_t deadline_ns, uint64_t bytes)
 {
     uint64_t bucket = deadline_ns / BUCKET_NS;
     if (it->far) {
@@ -307,7 +307,7 @@ static node leave(sched *s, uint32_t id)
     item *it = &s->items[id];
     class_state *c = &s->classes[it->rank];
     heap *h = heap_of(s, it);
-    node n = *node_of(s, it);
+    node n = *node_at(s, h, it->heap_index);
     heap_remove(s, h, it->heap_index);
     if (h->count == 0) {
         c->waiting_clients &= ~(1u << it->client);
@@ -447,7 +447,7 @@ sched_entry sched_get(const sched *s, uint32_t id)
                           .queued_ns = it->queued_ns };
 }
 
-void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns)
+void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns, uint64_t now_ns)
 {
     ASSERT(sched_contains(s, id) && rank < SCHED_CLASS_COUNT);
     item *it = &s->items[id];
@@ -461,6 +461,9 @@ void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns)
         return;
     }
     node n = leave(s, id);
+    if (deadline_ns != NO_DEADLINE) {
+        advance_base(&s->classes[rank], now_ns);
+    }
     it->rank = (uint8_t)rank;
     n.deadline_ns = deadline_ns;
     enter(s, &n);
@@ -550,6 +553,18 @@ void sched_pay_back(sched *s, uint32_t rank, uint32_t client, uint64_t bytes)
     *time -= u64_min(virtual_time(s, client, bytes), *time);
 }
 
+void sched_recount(sched *s, uint32_t id, uint64_t bytes)
+{
+    ASSERT(sched_contains(s, id));
+    item *it = &s->items[id];
+    class_state *c = &s->classes[it->rank];
+    uint64_t less = it->bytes - bytes; /* wraps where it is more */
+    deadline_take(c, it, node_of(s, it)->deadline_ns, less);
+    c->bytes -= less;
+    s->bytes -= less;
+    it->bytes = bytes;
+}
+
 uint32_t sched_count(const sched *s)
 {
     return s->count;
@@ -565,6 +580,26 @@ uint64_t sched_bytes_of(const sched *s, uint32_t rank)
     return s->classes[rank].bytes;
 }
 
+/* Of the ring's first `end` buckets, counted from the present. */
+static uint64_t ring_bytes(const class_state *c, uint32_t end)
+{
+    uint32_t first = (uint32_t)(c->base % SCHED_BUCKET_COUNT), last = first + end; /* may wrap around the ring's end */
+    return last <= SCHED_BUCKET_COUNT
+               ? tree_sum(c, last) - tree_sum(c, first)
+               : tree_sum(c, SCHED_BUCKET_COUNT) - tree_sum(c, first) + tree_sum(c, last - SCHED_BUCKET_COUNT);
+}
+
+/* Of this class, with deadlines in earlier buckets than this one. */
+static uint64_t class_bytes_before(const class_state *c, uint64_t bucket)
+{
+    if (bucket < c->base) {
+        return 0;
+    }
+    uint64_t end = bucket - c->base;
+    return c->early_bytes +
+           (end < SCHED_BUCKET_COUNT ? ring_bytes(c, (uint32_t)end) : c->bytes - c->far_bytes - c->early_bytes);
+}
+
 uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint64_t deadline_ns)
 {
     uint64_t bytes = 0;
@@ -576,12 +611,14 @@ uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint64_t deadline_ns)
     if (bucket >= c->base + SCHED_BUCKET_COUNT) {
         return bytes + c->bytes;
     }
-    bytes += c->early_bytes;
-    if (bucket >= c->base) { /* buckets base .. bucket, which may wrap around the end of the ring */
-        uint32_t first = (uint32_t)(c->base % SCHED_BUCKET_COUNT);
-        uint32_t last = (uint32_t)(bucket % SCHED_BUCKET_COUNT);
-        bytes += last >= first ? tree_sum(c, last + 1) - tree_sum(c, first)
-                               : tree_sum(c, SCHED_BUCKET_COUNT) - tree_sum(c, first) + tree_sum(c, last + 1);
+    return bytes + (bucket < c->base ? c->early_bytes : class_bytes_before(c, bucket + 1));
+}
+
+uint64_t sched_bytes_between(const sched *s, sched_turn from, sched_turn to)
+{
+    uint64_t before = class_bytes_before(&s->classes[from.rank], from.deadline_ns / BUCKET_NS);
+    for (uint32_t higher = 0; higher < from.rank; ++higher) {
+        before += s->classes[higher].bytes;
     }
-    return bytes;
+    return sched_bytes_ahead(s, to.rank, to.deadline_ns) - before;
 }

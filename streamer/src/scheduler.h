@@ -74,7 +74,7 @@ bool sched_contains(const sched *s, uint32_t id);
 sched_entry sched_get(const sched *s, uint32_t id); /* id is queued */
 /* New class and deadline of a queued entry; its sequence and the time that it has waited are kept. In another class it
  * ages behind those that are there by then. */
-void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns);
+void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns, uint64_t now_ns);
 
 /* The entry to serve next, or SCHED_NONE. Changes nothing. */
 uint32_t sched_peek(const sched *s, uint64_t now_ns);
@@ -88,6 +88,9 @@ void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next,
  * in its place, that is pushed before. */
 void sched_pay_back(sched *s, uint32_t rank, uint32_t client, uint64_t bytes);
 
+/* So many bytes of a queued entry count. */
+void sched_recount(sched *s, uint32_t id, uint64_t bytes);
+
 uint32_t sched_count(const sched *s);
 uint64_t sched_bytes(const sched *s);
 uint64_t sched_bytes_of(const sched *s, uint32_t rank); /* of one class */
@@ -95,5 +98,12 @@ uint64_t sched_bytes_of(const sched *s, uint32_t rank); /* of one class */
  * classes, those of its own with an earlier deadline, whose client they may be (fair shares interleave clients: this is
  * the cautious answer). An estimate for deadlines (kept in buckets), O(log n). */
 uint64_t sched_bytes_ahead(const sched *s, uint32_t rank, uint64_t deadline_ns);
+/* The most bytes that may be served between an entry with one turn and one with a later turn, were they in the queue
+ * and of one client: the first one's own included. */
+typedef struct sched_turn {
+    uint32_t rank;
+    uint64_t deadline_ns;
+} sched_turn;
+uint64_t sched_bytes_between(const sched *s, sched_turn from, sched_turn to);
 
 #endif

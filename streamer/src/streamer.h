@@ -5,6 +5,7 @@
  *     pump.c       the I/O thread: takes the mail, admits, selects
  *     sleep.c      how the I/O thread goes to sleep, and how it is woken
  *     deadlines.c  the I/O thread: what is said of deadlines that cannot be met
+ *     shared.c     the I/O thread: chunks that several requests want
  *     reads.c      the I/O thread: queued requests become reads
  *     send.c       the I/O thread: reads go to the device, or to the workers
  *     completions.c the I/O thread: what the device and the workers give back
@@ -124,7 +125,9 @@ typedef struct request {
     bool counted_urgent; /* in urgent_live: by the submitter, then with request_count_urgent */
     /* By the one that set REQUEST_FAILED, read after chunks_open became 0. */
     int8_t failure; /* leat_result */
-    uint8_t charged_rank; /* 1 + the class in which it was charged for memory that it has not got yet; 0: it was not */
+    /* By the I/O thread: */
+    uint8_t charged_rank : 4; /* 1 + the class in which it was charged for memory that it has not yet; 0: it was not */
+    bool shares : 1; /* counts on another one in the queue, or another on it (shared.c) */
     int32_t failure_os;
     uint32_t failure_chunk;
     /* By the I/O thread while it holds the request; read by the update thread after the post that tells of it. */
@@ -185,6 +188,12 @@ typedef struct pack_options {
     uint32_t file_count_max;
 } pack_options;
 
+/* A chunk that queued requests want (shared.c): 1 + index each, or 0. */
+typedef struct chunk_want {
+    uint32_t counted_by;
+    uint32_t relied_on_by; /* the last one that counts on that */
+} chunk_want;
+
 typedef enum pack_stage { PACK_FREE = 0, PACK_OPENING, PACK_OPEN, PACK_CLOSING } pack_stage;
 
 typedef struct pack_slot {
@@ -203,6 +212,8 @@ typedef struct pack_slot {
     uint64_t index_size;
     uint32_t *directory;
     uint64_t directory_count;
+    chunk_want *wants; /* of each chunk; the I/O thread's */
+    uint64_t want_count;
     char *path;
     uint64_t path_size;
     /* replaced by a swap: written by the swapping thread, then the update thread's (swap.c) */
@@ -530,6 +541,7 @@ void pump_publish(leat_streamer *s, uint64_t now_ns); /* levels for other thread
 bool pump_run(leat_streamer *s, uint64_t now_ns); /* true if anything was done */
 void *pump_main(void *streamer);
 void pump_requeue(leat_streamer *s, uint32_t index); /* into sched, with its own key */
+void pump_take_out(leat_streamer *s, uint32_t index); /* of sched, with something of it unread */
 sched *pump_waiting_queue(const leat_streamer *s, const request *r); /* where it waits for memory of its kind */
 void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is planned any more */
 
@@ -539,6 +551,16 @@ void deadlines_admit(leat_streamer *s, request *r, uint32_t index, uint64_t now_
 void deadlines_change(leat_streamer *s, request *r, uint32_t index, uint32_t rank_before, uint64_t deadline_before_ns);
 /* Once a round: at those, and at others as more is known of the device. True: there are more of them. */
 bool deadlines_look(leat_streamer *s, uint64_t now_ns);
+
+/* shared.c, the I/O thread */
+/* It is about to come into the queue (sched_push): what of its bytes is not to count there. O(chunks). */
+uint64_t shared_enter(leat_streamer *s, request *r, uint32_t index);
+/* It has left the queue, or is about to, with chunks that are not read, and shares some. O(chunks). */
+void shared_leave(leat_streamer *s, request *r, uint32_t index);
+void shared_change(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns); /* it has another turn */
+/* What others bring of its chunks up to chunk_end, which are ahead of it or on their way. own_bytes: of what is ahead,
+ * its own. */
+uint64_t shared_ahead(const leat_streamer *s, const request *r, uint32_t index, uint32_t chunk_end, uint64_t own_bytes);
 
 /* finish.c, any inner thread but for request_drop */
 void request_drop(leat_streamer *s, request *r, uint32_t index); /* one less in chunks_open; the I/O thread */
@@ -566,6 +588,14 @@ void reads_reorder(leat_streamer *s, uint64_t now_ns);
 /* The key of who wants a chunk most; counts those that are urgent. The I/O thread, before the chunk goes to the
  * workers, or under their lock. */
 decode_key reads_task_key(void *streamer, const decode_task *task);
+bool reads_chunk_comes(const leat_streamer *s, uint32_t pack,
+                       uint32_t chunk); /* another one may still get it as well */
+static inline uint32_t *reads_bucket(const leat_streamer *s, uint32_t pack, uint32_t chunk)
+{
+    uint64_t key = ((uint64_t)pack << 32 | chunk) * 0x9e3779b97f4a7c15u;
+    return &s->chunk_buckets[key >> (64 - 12)];
+}
+_Static_assert(CHUNK_BUCKET_COUNT == 1u << 12, "reads_bucket takes the top 12 bits");
 void reads_note_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_forget_chunk(leat_streamer *s, uint32_t pack, uint32_t chunk, uint32_t number);
 void reads_cached_was_wrong(pack_slot *slot);

@@ -90,7 +90,7 @@ static void order_is_as_documented(void **state)
         } else if (choice < 7) {
             e->rank = (uint32_t)unit_below(&random, SCHED_CLASS_COUNT);
             e->deadline_ns = unit_below(&random, 50) * NS_PER_MS;
-            sched_change(s, id, e->rank, e->deadline_ns);
+            sched_change(s, id, e->rank, e->deadline_ns, round);
         } else {
             uint64_t bytes = unit_below(&random, e->bytes + 1);
             e->bytes -= bytes;
@@ -134,7 +134,7 @@ static void many_come_out_in_order(void **state)
         if (i % 2 == 0) {
             sched_remove(s, id);
         } else {
-            sched_change(s, id, (uint32_t)unit_below(&random, 4), unit_random(&random));
+            sched_change(s, id, (uint32_t)unit_below(&random, 4), unit_random(&random), 0);
         }
     }
     uint32_t left = sched_count(s);
@@ -258,6 +258,12 @@ static void bytes_ahead_follow_class_and_deadline(void **state)
     sched_remove(s, 2);
     assert_int_equal(sched_bytes_ahead(s, 1, 11 * second), 1);
     assert_int_equal(sched_bytes_ahead(s, 1, NO_DEADLINE), 11001);
+    /* Into a class that nothing has come into for long. */
+    sched_push(s, 6, &(sched_entry){ .rank = 1, .deadline_ns = 21 * second, .bytes = 7, .queued_ns = 20 * second });
+    sched_change(s, 6, 3, 21 * second, 20 * second);
+    sched_push(s, 7, &(sched_entry){ .rank = 3, .deadline_ns = 22 * second, .bytes = 8, .queued_ns = 20 * second });
+    assert_int_equal(sched_bytes_ahead(s, 3, 22 * second) - sched_bytes_ahead(s, 3, 20 * second), 15);
+    assert_int_equal(sched_bytes_ahead(s, 3, 21 * second) - sched_bytes_ahead(s, 3, 20 * second), 7);
     sched_destroy(s);
 }
 
