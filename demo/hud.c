@@ -26,6 +26,20 @@ const uint8_t hud_rose[4] = { 240, 110, 110, 255 }, hud_blue[4] = { 120, 170, 24
 const uint8_t hud_panel[4] = { 26, 25, 27, 226 };
 static const uint8_t track[4] = { 96, 94, 96, 190 };
 
+const uint8_t *hud_class_tint(uint8_t priority)
+{
+    switch ((leat_priority)priority) {
+    case LEAT_URGENT:
+        return hud_rose;
+    case LEAT_HIGH:
+        return hud_gold;
+    case LEAT_NORMAL:
+        return hud_teal;
+    default:
+        return hud_blue;
+    }
+}
+
 void hud_frame(hud *h, uint64_t frame_ns, const stream *s)
 {
     h->frame_ms[h->frame_next] = (float)frame_ns * 1e-6f;
@@ -124,11 +138,11 @@ static void times_draw(hud *h, column *c, const hud_context *context)
 }
 
 /* A line of four columns. */
-static void cells(column *c, const uint8_t tint[4], const char *const texts[4])
+static void cells(column *c, const uint8_t name_tint[4], const uint8_t tint[4], const char *const texts[4])
 {
     static const float right[] = { 0, 0.56f, 0.76f, 1 };
     float size = 15 * c->unit;
-    text_screen(c->t, c->x, c->y, size, hud_dim, texts[0]);
+    text_screen(c->t, c->x, c->y, size, name_tint, texts[0]);
     for (uint32_t i = 1; i < 4; ++i) {
         text_screen(c->t, c->x + right[i] * c->width - text_width(texts[i], size), c->y, size, tint, texts[i]);
     }
@@ -147,10 +161,10 @@ static void classes_draw(hud *h, column *c, const hud_context *context)
     uint32_t reading[LEAT_PRIORITY_COUNT] = { 0 };
     for (uint32_t i = 0; i < context->r->wanted_count; ++i) {
         uint32_t item = context->r->wanted[i];
-        reading[context->s->priorities[item]] += context->r->items[item].reading;
+        reading[context->s->asked[item].priority] += context->r->items[item].reading;
     }
     c->y += 5 * c->unit;
-    cells(c, hud_dim, (const char *const[]){ "requests", "under way", "ready", "slowest" });
+    cells(c, hud_dim, hud_dim, (const char *const[]){ "requests", "under way", "ready", "slowest" });
     for (uint32_t i = 0; i < LEAT_PRIORITY_COUNT; ++i) {
         leat_priority priority = classes[i].priority;
         char under_way[16], ready[24], slowest[32] = "-";
@@ -160,7 +174,7 @@ static void classes_draw(hud *h, column *c, const hud_context *context)
         if (most > 0) {
             snprintf(slowest, sizeof slowest, "%.1f ms", (double)most);
         }
-        cells(c, reading[priority] > 0 ? hud_teal : hud_ink,
+        cells(c, hud_class_tint((uint8_t)priority), reading[priority] > 0 ? hud_teal : hud_ink,
               (const char *const[]){ classes[i].name, under_way, ready, slowest });
     }
 }

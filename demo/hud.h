@@ -42,6 +42,9 @@ void hud_draw(hud *h, text *t, const hud_context *context);
 
 /* ---- Inside: between hud.c and hud_focus.c ---- */
 
+/* Of the classes, in the table of figures and in the picture of a jump. */
+const uint8_t *hud_class_tint(uint8_t priority);
+
 extern const uint8_t hud_ink[4], hud_dim[4], hud_gold[4], hud_teal[4], hud_rose[4], hud_blue[4], hud_panel[4];
 
 /* The exhibit that is looked at: marked in the picture, and explained in a panel at the top right, with what is
@@ -49,7 +52,7 @@ extern const uint8_t hud_ink[4], hud_dim[4], hud_gold[4], hud_teal[4], hud_rose[
 void hud_focus_draw(text *t, const hud_context *context, float unit);
 /* The same of the exhibit in one line, for pictures that have no room for a panel. "": nothing is looked at. */
 void hud_focus_line(const hud_context *context, char *line, size_t line_size);
-/* How long the last jump took, at the bottom right. */
+/* How long the last jump took, and each of its requests, at the bottom right. */
 void hud_jump_draw(text *t, const hud_context *context, float unit);
 /* What the colours of the overlay mean, and how much in view has each; at the bottom right. */
 void hud_legend_draw(text *t, const hud_context *context, float unit, bool above_jump);

@@ -189,27 +189,52 @@ static void took_text(uint32_t frames, uint64_t ns, char *line, size_t line_size
     }
 }
 
-#define JUMP_ROWS 4u
+#define JUMP_ROWS 5u
 #define FOOT_ROOM 66 /* with the line above it that tells of errors */
+#define FALL_HEIGHT 96
+#define FALL_ROW_MAX 3
+#define JUMP_HEIGHT (JUMP_ROWS * ROW_HEIGHT + FALL_HEIGHT + 20)
+
+/* Each request a line from when it was asked for to when it was there, where it is bright; the first one on top. */
+static void fall_draw(text *t, const waterfall *w, const waterfall_span *spans, float x, float y, float width,
+                      float unit)
+{
+    float line = f_min(FALL_HEIGHT * unit / f_max((float)w->count, 1), FALL_ROW_MAX * unit);
+    float thick = f_max(floorf(line), 1), end_width = f_max(2 * unit, 1);
+    for (uint32_t i = 0; i < w->count; ++i) {
+        const uint8_t *tint = hud_class_tint(w->rows[i].priority);
+        float top = floorf(y + line * (float)i), end = x + (width - end_width) * spans[i].end;
+        float begin = x + (width - end_width) * spans[i].begin;
+        /* Opaque, since lines that are thinner than a pixel lie over each other. */
+        const uint8_t waits[4] = { (uint8_t)(tint[0] / 2), (uint8_t)(tint[1] / 2), (uint8_t)(tint[2] / 2), 255 };
+        text_box(t, begin, top, end - begin, thick, waits);
+        text_box(t, end, top, end_width, thick, tint);
+    }
+}
 
 void hud_jump_draw(text *t, const hud_context *context, float unit)
 {
+    static waterfall_span spans[WATERFALL_ROWS_MAX];
     const jump *j = context->jump;
+    uint64_t busy_ns = waterfall_place(&j->waterfall, spans);
     char values[JUMP_ROWS][64];
-    const char *names[JUMP_ROWS] = { j->what, "everything shows, after", "and sharply, after", "slowest request" };
-    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, height = (JUMP_ROWS * ROW_HEIGHT + 14) * unit;
+    const char *names[JUMP_ROWS] = { j->what, "everything shows, after", "and sharply, after", "slowest request",
+                                     "requests, first asked on top" };
+    float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, height = JUMP_HEIGHT * unit;
     float x = (float)context->width - 14 * unit - width, y = (float)context->height - FOOT_ROOM * unit - height;
     snprintf(values[0], sizeof values[0], "%llu requests, %.1f MiB, %.0f %% cached", (unsigned long long)j->requests,
              (double)j->bytes_read / 1048576.0, j->reads > 0 ? 100.0 * (double)j->reads_cached / (double)j->reads : 0);
     took_text(j->frames_shown, j->shown_ns, values[1], sizeof values[1]);
     took_text(j->frames_sharp, j->sharp_ns, values[2], sizeof values[2]);
     snprintf(values[3], sizeof values[3], "%.1f ms", (double)j->slowest_ns * 1e-6);
+    snprintf(values[4], sizeof values[4], "under way %.1f ms", (double)busy_ns * 1e-6);
     text_box(t, x, y, width, height, hud_panel);
     y += 7 * unit;
     for (uint32_t i = 0; i < JUMP_ROWS; ++i, y += ROW_HEIGHT * unit) {
         text_screen(t, x + 12 * unit, y, size, i == 0 ? hud_gold : hud_dim, names[i]);
         text_screen(t, x + width - 12 * unit - text_width(values[i], size), y, size, hud_ink, values[i]);
     }
+    fall_draw(t, &j->waterfall, spans, x + 12 * unit, y + 4 * unit, width - 24 * unit, unit);
 }
 
 void hud_legend_draw(text *t, const hud_context *context, float unit, bool above_jump)
@@ -234,7 +259,7 @@ void hud_legend_draw(text *t, const hud_context *context, float unit, bool above
     float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit;
     float height = (RESIDENCY_SHADE_COUNT * ROW_HEIGHT + 14) * unit;
     float x = (float)context->width - 14 * unit - width, y = (float)context->height - FOOT_ROOM * unit - height;
-    y -= above_jump ? (JUMP_ROWS * ROW_HEIGHT + 22) * unit : 0;
+    y -= above_jump ? (JUMP_HEIGHT + 8) * unit : 0;
     text_box(t, x, y, width, height, hud_panel);
     y += 7 * unit;
     for (uint32_t i = 0; i < RESIDENCY_SHADE_COUNT; ++i, y += ROW_HEIGHT * unit) {

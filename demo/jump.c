@@ -7,6 +7,7 @@ void jump_begin(jump *j, const char *what, const leat_streamer *streamer)
 {
     *j = (jump){ .begin_ns = clock_ns() };
     snprintf(j->what, sizeof j->what, "%s", what);
+    waterfall_begin(&j->waterfall, j->begin_ns);
     leat_stats_get(streamer, &j->begin);
 }
 
@@ -34,6 +35,7 @@ bool jump_frame(jump *j, const stream *s)
     if (s->r->coarse_count > 0) {
         return false;
     }
+    waterfall_end(&j->waterfall, clock_ns());
     j->sharp_ns = since_ns;
     j->frames_sharp = j->frames;
     return true;

@@ -13,6 +13,7 @@ typedef struct jump {
     leat_stats begin; /* counts as they were */
     uint64_t requests, bytes_read, reads, reads_cached; /* since, until sharp */
     uint64_t slowest_ns; /* of these requests */
+    waterfall waterfall; /* of what was asked for since, until sharp */
 } jump;
 
 void jump_begin(jump *j, const char *what, const leat_streamer *streamer);

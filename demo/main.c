@@ -211,6 +211,7 @@ static bool museum_rebuild(view *v)
     v->s.generation = generation + 1;
     v->s.counts = counts;
     v->s.reload = &v->reload;
+    v->s.waterfall = &v->jump.waterfall;
     if (v->camera.hall >= v->w.hall_count) {
         v->camera.hall = 0;
         v->camera.eye = v3(v->w.halls[0].x0 + 1.3f, EYE_HEIGHT, (v->w.halls[0].z0 + v->w.halls[0].z1) * 0.5f);
@@ -408,6 +409,7 @@ static uint32_t textures_resident(const view *v)
 static void run(view *v)
 {
     v->s.reload = &v->reload;
+    v->s.waterfall = &v->jump.waterfall;
     v->report.start_ns = clock_ns();
     v->hud.rate_ns = v->report.start_ns;
     jump_begin(&v->jump, v->o.cold ? "start, cold" : "start", v->streamer);

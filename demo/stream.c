@@ -104,11 +104,10 @@ bool stream_create(leat_streamer *streamer, const catalog *c, gpu *g, residency 
     s->arrival_capacity = 2 * r->item_count + 1; /* but what has arrived at a restart is in it */
     s->epochs = calloc(r->item_count + 1u, sizeof *s->epochs);
     s->requests = calloc(r->item_count + 1u, sizeof *s->requests);
-    s->priorities = calloc(r->item_count + 1u, sizeof *s->priorities);
+    s->asked = calloc(r->item_count + 1u, sizeof *s->asked);
     s->failures = calloc(r->item_count + 1u, sizeof *s->failures);
     s->arrivals = calloc(s->arrival_capacity, sizeof *s->arrivals);
-    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL || s->epochs == NULL ||
-        s->priorities == NULL) {
+    if (s->requests == NULL || s->failures == NULL || s->arrivals == NULL || s->epochs == NULL || s->asked == NULL) {
         stream_destroy(s);
         return false;
     }
@@ -130,7 +129,7 @@ void stream_destroy(stream *s)
     }
     free(s->epochs);
     free(s->requests);
-    free(s->priorities);
+    free(s->asked);
     free(s->failures);
     free(s->arrivals);
     *s = (stream){ 0 };
@@ -187,8 +186,8 @@ static void read_submit(stream *s, const residency_action *action, uint64_t now)
         residency_ended(s->r, action->item, lasting);
         return;
     }
-    s->priorities[action->item] = (uint8_t)desc.priority;
-    ++s->counts.submitted;
+    s->asked[action->item] =
+        (waterfall_row){ .order = s->counts.submitted++, .begin_ns = now, .priority = (uint8_t)desc.priority };
 }
 
 static void item_drop(stream *s, uint32_t item, uint32_t level)
@@ -214,9 +213,9 @@ void stream_carry_out(stream *s)
             break;
         case RESIDENCY_PROMOTE:
             ++s->counts.promoted;
-            s->priorities[action->item] = (uint8_t)priority_of(action->wanted_class, action->score);
-            (void)leat_reprioritise(s->streamer, s->requests[action->item], (leat_priority)s->priorities[action->item],
-                                    deadline_of(now, action->score));
+            s->asked[action->item].priority = (uint8_t)priority_of(action->wanted_class, action->score);
+            (void)leat_reprioritise(s->streamer, s->requests[action->item],
+                                    (leat_priority)s->asked[action->item].priority, deadline_of(now, action->score));
             break;
         case RESIDENCY_DROP:
             ++s->counts.evictions;
@@ -246,13 +245,18 @@ static void arrival_push(stream *s, const leat_event *event, uint32_t index)
     residency_arrived(s->r, index);
 }
 
-static void class_note(stream *s, uint8_t priority, uint64_t latency_ns)
+static void ready_note(stream *s, waterfall_row *row, uint64_t latency_ns)
 {
+    uint8_t priority = row->priority;
     uint64_t *longest = &s->counts.class_latency_ns_last[priority];
     uint64_t *most = &s->counts.class_latency_ns_max[priority];
     *longest = latency_ns > *longest ? latency_ns : *longest;
     *most = latency_ns > *most ? latency_ns : *most;
     ++s->counts.class_ready[priority];
+    row->end_ns = row->begin_ns + latency_ns;
+    if (s->waterfall != NULL) {
+        waterfall_add(s->waterfall, row);
+    }
 }
 
 static bool is_watched(const stream *s, leat_asset asset)
@@ -276,7 +280,7 @@ static void event_take(stream *s, const leat_event *event)
             break;
         }
         s->failures[index] = 0;
-        class_note(s, s->priorities[index], event->latency_ns);
+        ready_note(s, &s->asked[index], event->latency_ns);
         arrival_push(s, event, index);
         break;
     case LEAT_EVENT_CANCELLED:

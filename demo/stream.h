@@ -9,6 +9,7 @@
 #include "catalog.h"
 #include "gpu.h"
 #include "residency.h"
+#include "waterfall.h"
 
 typedef struct stream_arrival {
     uint32_t item;
@@ -33,7 +34,7 @@ typedef struct stream {
     residency *r;
     gpu *g;
     leat_request *requests; /* by item; the one under way */
-    uint8_t *priorities; /* by item: leat_priority of that one */
+    waterfall_row *asked; /* by item: of that one, when, and with which class */
     uint8_t *failures; /* by item, in a row */
     stream_arrival *arrivals; /* ring */
     uint32_t arrival_first, arrival_count, arrival_capacity;
@@ -42,6 +43,7 @@ typedef struct stream {
     uint16_t *epochs; /* by item: of its last restart, likewise */
     uint64_t read_bytes_max;
     struct reload *reload; /* takes RELOADED events; NULL: nobody does */
+    waterfall *waterfall; /* takes requests that are ready; NULL: nobody does */
     char error_text[300]; /* the last failure, for the HUD */
     uint64_t error_ns; /* when */
 } stream;
