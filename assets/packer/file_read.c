@@ -25,6 +25,14 @@ static bool read_all(int fd, uint8_t *bytes, uint64_t size)
     return true;
 }
 
+/* Somebody writes to it: part of what was read may be of before, part of after. */
+static bool has_changed(int fd, const struct stat *before)
+{
+    struct stat now;
+    return fstat(fd, &now) != 0 || now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
 uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result)
 {
     struct stat info;
@@ -43,6 +51,10 @@ uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_
     } else if (!read_all(fd, bytes, (uint64_t)info.st_size)) {
         import_add_message(result, IMPORT_ERROR, "%s: cannot be read: %s", path,
                            errno == 0 ? "it became shorter" : strerror(errno));
+        free(bytes);
+        bytes = NULL;
+    } else if (has_changed(fd, &info)) {
+        import_add_message(result, IMPORT_ERROR, "%s: has changed while it was read; try again when it is whole", path);
         free(bytes);
         bytes = NULL;
     } else {

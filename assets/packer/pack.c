@@ -369,11 +369,16 @@ static bool nothing_to_pack(packing *k)
 static bool run(packing *k, interrupt *i)
 {
     uint64_t total = 0;
-    bool found = sources_find(k->options->arguments, k->options->argument_count, k->options->blobs, &k->sources);
+    const sources_desc wanted = { .paths = k->options->arguments,
+                                  .path_count = k->options->argument_count,
+                                  .blobs = k->options->blobs,
+                                  .output = k->options->output,
+                                  .progress = &k->progress };
+    bool found = sources_find(&wanted, &k->sources);
     for (uint32_t n = 0; n < k->sources.count; ++n) {
         total += k->sources.items[n].size;
     }
-    progress_begin(&k->progress, total, k->options->quiet);
+    progress_work(&k->progress, total);
     bool taken = messages_take(k, &k->sources.messages);
     k->summary.source_count = k->sources.count + k->summary.failure_count;
     k->summary.rule_count = rules_count(&k->sources.rules);
@@ -440,6 +445,7 @@ int command_pack(const options *o)
         interrupt_watch(i);
     }
     pack_summary_begin(&k.summary);
+    progress_begin(&k.progress, o->quiet);
     cache_begin(&k);
     bool ok = run(&k, i);
     import_process_stop(&k.importer);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define STORED_PADDING_PARTS 100u /* 1 / 100 */
 
 #define FD_PATH_SIZE 32u
+#define LINKS_MAX 40u /* as the kernel's */
 
 struct pack_writer {
     char *path;
@@ -234,12 +236,46 @@ leat_result pack_writer_add(pack_writer *w, packed_asset *a, leat_error *error)
 
 /* ---- Opening and finishing ---- */
 
-/* A link stays one, and the pack goes to where it leads. malloc'ed. */
+/* A link stays one, and the pack goes to where it leads, also if there is nothing yet. malloc'ed; NULL: errno says why.
+ */
 static char *path_resolve(const char *path)
 {
-    struct stat info;
-    char *target = lstat(path, &info) == 0 && S_ISLNK(info.st_mode) ? realpath(path, NULL) : NULL;
-    return target != NULL ? target : strdup(path);
+    char *at = strdup(path), target[PATH_MAX];
+    for (uint32_t n = 0; at != NULL; ++n) {
+        ssize_t size = readlink(at, target, sizeof(target));
+        if (size < 0) {
+            return at; /* no link */
+        }
+        char *next = NULL;
+        const char *slash = target[0] == '/' ? NULL : strrchr(at, '/');
+        errno = ELOOP;
+        if (n < LINKS_MAX &&
+            asprintf(&next, "%.*s%.*s", slash == NULL ? 0 : (int)(slash - at) + 1, at, (int)size, target) < 0) {
+            next = NULL;
+            errno = ENOMEM;
+        }
+        free(at);
+        at = next;
+    }
+    return NULL;
+}
+
+/* What replaces a pack is as open to others as that was, and belongs to the same, as far as we may say so and the file
+ * system knows of it. Where the group is lost, its rights would be another group's: that gets those of everybody else.
+ */
+static void rights_keep(const pack_writer *w)
+{
+    struct stat old, new;
+    int fd = fileno(w->file.stream);
+    if (stat(w->path, &old) != 0 || fstat(fd, &new) != 0) {
+        return;
+    }
+    bool kept = (new.st_uid == old.st_uid &&new.st_gid == old.st_gid) || fchown(fd, old.st_uid, old.st_gid) == 0 ||
+                fchown(fd, (uid_t)-1, old.st_gid) == 0;
+    mode_t others = old.st_mode & S_IRWXO;
+    mode_t mode = kept ? old.st_mode & 0777 : (old.st_mode & S_IRWXU) | others << 3 | others;
+    int ignored = mode == (new.st_mode & 07777) ? 0 : fchmod(fd, mode);
+    (void)ignored;
 }
 
 /* Whether what is there now may go: nothing, an empty file, a pack. Anything else was not meant: a source, where -o has
@@ -279,6 +315,10 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
     w->level = level;
     w->interrupt = i;
     w->path = path_resolve(path);
+    if (w->path == NULL && errno == ELOOP) {
+        error_set(error, LEAT_ERROR_ARGUMENT, ELOOP, "%s: is a link that leads back to itself; remove it", path);
+        goto failed;
+    }
     w->group = malloc(LEAT_PACK_CHUNK_RAW_DEFAULT);
     if (w->path == NULL || w->group == NULL) {
         error_set(error, LEAT_ERROR_MEMORY, 0, "%s: out of memory", path);
@@ -377,6 +417,7 @@ leat_result pack_writer_finish(pack_writer *w, pack_writer_stats *stats, leat_er
         return result;
     }
     interrupt_hold(w->interrupt);
+    rights_keep(w);
     if (!whole_file_end(&w->file) || !whole_file_place(&w->file, true)) {
         result = write_error(w, "put in its place", error);
     } else {

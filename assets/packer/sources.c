@@ -4,6 +4,7 @@
  * What is named twice (two SRCs with the same file below them) is noticed where assets are added, not here. */
 #include "sources.h"
 #include "mesh_import.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -69,6 +70,11 @@ static bool source_add(source_list *list, const char *path, const char *name, co
     return true;
 }
 
+static bool is_output(const source_list *list, const struct stat *file)
+{
+    return list->output_there && list->output_device == file->st_dev && list->output_inode == file->st_ino;
+}
+
 /* One file that the walk has met. root_size: how much of its path is the SRC. */
 static bool file_take(source_list *list, const FTSENT *entry, const char *root, size_t root_size)
 {
@@ -81,8 +87,11 @@ static bool file_take(source_list *list, const FTSENT *entry, const char *root, 
     while (*name == '/') {
         ++name;
     }
-    if (!kind_of(entry->fts_name, list->blobs, &kind)) {
+    if (!kind_of(entry->fts_name, list->desc->blobs, &kind)) {
         ++list->ignored_count;
+        return true;
+    }
+    if (kind == SOURCE_BLOB && is_output(list, entry->fts_statp)) {
         return true;
     }
     if (!S_ISREG(entry->fts_statp->st_mode)) {
@@ -116,7 +125,7 @@ static bool entry_take(source_list *list, const FTSENT *entry, const char *root,
     case FTS_SLNONE:
         list->rules.bad |= strcmp(entry->fts_name, RULES_FILE_NAME) == 0;
         if (strcmp(entry->fts_name, RULES_FILE_NAME) == 0 ||
-            kind_of(entry->fts_name, list->blobs, &(source_kind){ 0 })) {
+            kind_of(entry->fts_name, list->desc->blobs, &(source_kind){ 0 })) {
             import_add_message(&list->messages, IMPORT_ERROR, "%s: is a link to something that is not there",
                                entry->fts_path);
         }
@@ -162,6 +171,9 @@ static bool walk(source_list *list, char *path)
             continue;
         }
         ok = entry_take(list, entry, root, root_size);
+        if (list->desc->progress != NULL) {
+            progress_found(list->desc->progress, list->count);
+        }
     }
     if (fts != NULL) {
         fts_close(fts);
@@ -179,13 +191,20 @@ static int source_compare(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->path, y->path);
 }
 
-bool sources_find(char **paths, int path_count, const char *blobs, source_list *list)
+bool sources_find(const sources_desc *desc, source_list *list)
 {
     bool ok = true;
-    list->blobs = blobs;
-    for (int i = 0; i < path_count && ok; ++i) {
-        ok = walk(list, paths[i]);
+    struct stat output;
+    list->desc = desc;
+    if (desc->output != NULL && stat(desc->output, &output) == 0) {
+        list->output_there = true;
+        list->output_device = output.st_dev;
+        list->output_inode = output.st_ino;
     }
+    for (int i = 0; i < desc->path_count && ok; ++i) {
+        ok = walk(list, desc->paths[i]);
+    }
+    list->desc = NULL;
     if (list->count > 0) {
         qsort(list->items, list->count, sizeof(*list->items), source_compare);
     }

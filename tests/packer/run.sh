@@ -425,6 +425,32 @@ mv fresh.leat real
 expect 0 "$leat" pack model -o link.leat --quiet
 [ -L link.leat ] || fail "the link to the pack is gone"
 cmp model.leat real/fresh.leat || fail "the pack did not go to where the link leads"
+ln -s later.leat real/ahead.leat
+ln -s real/ahead.leat ahead.leat
+expect 0 "$leat" pack model -o ahead.leat --quiet
+[ -L ahead.leat ] && [ -L real/ahead.leat ] || fail "a link to a pack that is not there yet is gone"
+cmp model.leat real/later.leat || fail "the pack did not go to where two links lead"
+ln -s round.leat round.leat
+expect 1 "$leat" pack model -o round.leat --quiet
+said "round.leat: is a link that leads back to itself; remove it"
+[ -L round.leat ] || fail "a link that leads nowhere was replaced"
+rm round.leat
+for mode in 600 664 444; do # not what the umask would say
+    chmod $mode real/later.leat
+    expect 0 "$leat" pack model -o ahead.leat --quiet
+    [ "$(stat -c %a real/later.leat)" = $mode ] || fail "a pack of mode $mode is another's to read or write once it is replaced"
+done
+if [ "$(id -u)" = 0 ]; then
+    chown 12345:54321 real/later.leat
+    expect 0 "$leat" pack model -o ahead.leat --quiet
+    [ "$(stat -c %u:%g real/later.leat)" = 12345:54321 ] || fail "the pack belongs to others once it is replaced"
+    chmod 755 . && chmod 777 real && chmod 674 real/later.leat
+    stranger=(setpriv --reuid=23456 --regid=23456 --clear-groups)
+    if "${stranger[@]}" "$leat" --version >/dev/null 2>&1; then # who may not keep the group gives its rights to no other one
+        expect 0 "${stranger[@]}" "$leat" pack model -o real/later.leat --quiet
+        [ "$(stat -c %u:%g:%a real/later.leat)" = 23456:23456:644 ] || fail "a group's rights have become another group's"
+    fi
+fi
 expect 2 "$leat" pack content '' -o x.leat
 said "an argument is empty"
 expect 2 "$leat" pack content -o -
@@ -460,6 +486,12 @@ expect 0 "$leat" extract mixed.leat -o mixed.out --quiet
 for file in music.OGG init.lua again.lua empty.lua; do
     cmp "mixed/$file" "mixed.out/$file" || fail "$file did not come back as it was"
 done
+mv mixed.leat mixed/mixed.leat # among its own sources, it is none of them
+for run in first second; do
+    expect 0 "$leat" pack mixed -o mixed/mixed.leat --quiet --blobs ogg,lua,leat
+    cmp plain.leat mixed/mixed.leat || fail "a pack has packed itself, the $run time"
+done
+mv mixed/mixed.leat mixed.leat
 mkdir nothing
 : >nothing/all.lua # a pack of nothing but that
 expect 0 "$leat" pack nothing -o nothing.leat --quiet --blobs lua
