@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "output.h"
 #include "pack_file.h"
+#include "progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,30 +23,11 @@ static bool open_or_say(const options *o, pack_file *file)
     return false;
 }
 
-/* Assets by name, as people expect lists; malloc'ed. */
-typedef struct named {
-    const pack_file *file;
-    uint32_t asset;
-} named;
-
-static int named_compare(const void *a, const void *b)
+/* Of LEAT_PACK_NAME_SIZE_MAX + 1 bytes. */
+static void name_copy(const pack_file *file, const leat_pack_asset_record *a, char *name)
 {
-    const named *x = a, *y = b;
-    const leat_pack_asset_record *p = &x->file->index.assets[x->asset], *q = &y->file->index.assets[y->asset];
-    int order = memcmp(pack_file_name(x->file, p), pack_file_name(y->file, q), u32_min(p->name_size, q->name_size));
-    return order != 0 ? order : (int)p->name_size - (int)q->name_size;
-}
-
-static named *names_sorted(const pack_file *file)
-{
-    named *names = calloc(u32_max(file->index.asset_count, 1), sizeof(*names));
-    for (uint32_t i = 0; names != NULL && i < file->index.asset_count; ++i) {
-        names[i] = (named){ .file = file, .asset = i };
-    }
-    if (names != NULL) {
-        qsort(names, file->index.asset_count, sizeof(*names), named_compare);
-    }
-    return names;
+    memcpy(name, pack_file_name(file, a), a->name_size);
+    name[a->name_size] = '\0';
 }
 
 /* "1024x512 BC1_SRGB, 11 mips"; "" for blobs and materials. */
@@ -68,41 +50,67 @@ static void describe(const pack_file *file, const leat_pack_asset_record *a, cha
     }
 }
 
+static cJSON *asset_json(const pack_file *file, const leat_pack_asset_record *a, const char *name, const char *text)
+{
+    const void *metadata = file->index.metadata + a->metadata_offset;
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "name", name);
+    cJSON_AddStringToObject(item, "type", type_names[a->type]);
+    cJSON_AddNumberToObject(item, "raw_size", (double)a->raw_size);
+    cJSON_AddStringToObject(item, "description", text);
+    if (a->type == LEAT_ASSET_TEXTURE) {
+        const leat_pack_texture_metadata *m = metadata;
+        cJSON_AddStringToObject(item, "format", leat_format_text((leat_format)m->format));
+        cJSON_AddNumberToObject(item, "width", m->width);
+        cJSON_AddNumberToObject(item, "height", m->height);
+        cJSON_AddNumberToObject(item, "layers", m->layer_count);
+        cJSON_AddNumberToObject(item, "mips", m->mip_count);
+    } else if (a->type == LEAT_ASSET_MESH) {
+        const leat_pack_mesh_metadata *m = metadata;
+        const leat_pack_lod_record *lods = (const void *)(m + 1);
+        cJSON_AddNumberToObject(item, "triangles", lods[0].index_count / 3);
+        cJSON_AddNumberToObject(item, "lods", m->lod_count);
+    }
+    return item;
+}
+
+static void assets_list(const pack_file *file, const uint32_t *positions, bool json)
+{
+    for (uint32_t i = 0; i < file->index.asset_count; ++i) {
+        const leat_pack_asset_record *a = &file->index.assets[positions[i]];
+        char text[128], name[LEAT_PACK_NAME_SIZE_MAX + 1];
+        describe(file, a, text, sizeof(text));
+        name_copy(file, a, name);
+        if (json) {
+            json_array_add(asset_json(file, a, name, text), i == 0);
+        } else {
+            printf("%-8s %12" PRIu64 "  %-34s %s\n", type_names[a->type], a->raw_size, text, name);
+        }
+    }
+}
+
 int command_list(const options *o)
 {
     pack_file file;
     if (!open_or_say(o, &file)) {
         return EXIT_FAILED;
     }
-    named *names = names_sorted(&file);
-    cJSON *list = o->json ? cJSON_CreateArray() : NULL;
-    for (uint32_t i = 0; names != NULL && i < file.index.asset_count; ++i) {
-        const leat_pack_asset_record *a = &file.index.assets[names[i].asset];
-        char text[128], name[LEAT_PACK_NAME_SIZE_MAX + 1];
-        describe(&file, a, text, sizeof(text));
-        memcpy(name, pack_file_name(&file, a), a->name_size);
-        name[a->name_size] = '\0';
-        if (list == NULL) {
-            printf("%-8s %12" PRIu64 "  %-34s %s\n", type_names[a->type], a->raw_size, text, name);
-            continue;
-        }
-        cJSON *item = cJSON_CreateObject();
-        cJSON_AddStringToObject(item, "name", name);
-        cJSON_AddStringToObject(item, "type", type_names[a->type]);
-        cJSON_AddNumberToObject(item, "raw_size", (double)a->raw_size);
-        cJSON_AddStringToObject(item, "description", text);
-        cJSON_AddItemToArray(list, item);
-    }
-    if (list != NULL) {
-        json_print(list);
-    }
-    int result = names == NULL ? EXIT_FAILED : EXIT_OK;
-    if (names == NULL) {
+    uint32_t *positions = pack_file_by_name(&file);
+    if (positions == NULL) {
         message_print("%s: out of memory for its list of assets", file.path);
+        pack_file_close(&file);
+        return EXIT_FAILED;
     }
-    free(names);
+    if (o->json) {
+        json_array_begin();
+    }
+    assets_list(&file, positions, o->json);
+    if (o->json) {
+        json_array_end();
+    }
+    free(positions);
     pack_file_close(&file);
-    return result;
+    return EXIT_OK;
 }
 
 /* ---- info ---- */
@@ -183,20 +191,82 @@ int command_info(const options *o)
 
 /* ---- verify ---- */
 
-/* Adds the names of the assets that have bytes in the chunk; returns how many there are. */
-static uint32_t assets_in(const pack_file *file, uint32_t chunk, cJSON *names)
+/* Which assets have bytes in a chunk: made where the first bad one is found. */
+typedef struct placed {
+    uint64_t begin, end; /* in the raw space */
+    uint64_t end_max; /* of all up to this one */
+    uint32_t asset;
+} placed;
+
+typedef struct verification {
+    pack_file file;
+    placed *placed; /* by begin; NULL: not made yet */
+    uint32_t placed_count;
+    uint32_t bad_count;
+    cJSON *bad; /* NULL: text */
+    progress progress;
+} verification;
+
+static int placed_compare(const void *a, const void *b)
 {
-    const leat_pack_chunk_record *k = &file->index.chunks[chunk];
+    const placed *x = a, *y = b;
+    int order = (x->begin > y->begin) - (x->begin < y->begin);
+    return order != 0 ? order : (x->asset > y->asset) - (x->asset < y->asset);
+}
+
+/* False: out of memory. */
+static bool placed_make(verification *v)
+{
+    const pack_index *index = &v->file.index;
+    v->placed = malloc(((size_t)index->asset_count + 1) * sizeof(*v->placed));
+    for (uint32_t i = 0; v->placed != NULL && i < index->asset_count; ++i) {
+        const leat_pack_asset_record *a = &index->assets[i];
+        if (a->raw_size > 0) {
+            v->placed[v->placed_count++] =
+                (placed){ .begin = a->raw_offset, .end = a->raw_offset + a->raw_size, .asset = i };
+        }
+    }
+    if (v->placed_count > 0) {
+        qsort(v->placed, v->placed_count, sizeof(*v->placed), placed_compare);
+    }
+    uint64_t end_max = 0;
+    for (uint32_t i = 0; i < v->placed_count; ++i) {
+        v->placed[i].end_max = end_max = u64_max(end_max, v->placed[i].end);
+    }
+    return v->placed != NULL;
+}
+
+/* The first that may reach beyond `offset`. */
+static uint32_t placed_find(const verification *v, uint64_t offset)
+{
+    uint32_t low = 0, high = v->placed_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (v->placed[middle].end_max <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Tells the assets that have bytes in the chunk. */
+static void assets_in(verification *v, uint32_t chunk, cJSON *names)
+{
+    const leat_pack_chunk_record *k = &v->file.index.chunks[chunk];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < file->index.asset_count; ++i) {
-        const leat_pack_asset_record *a = &file->index.assets[i];
-        if (a->raw_size == 0 || a->raw_offset >= k->raw_offset + k->raw_size ||
-            a->raw_offset + a->raw_size <= k->raw_offset) {
+    if (v->placed == NULL && !placed_make(v)) {
+        message_print("    out of memory for their names");
+        return;
+    }
+    for (uint32_t i = placed_find(v, k->raw_offset);
+         i < v->placed_count && v->placed[i].begin < k->raw_offset + k->raw_size; ++i) {
+        char name[LEAT_PACK_NAME_SIZE_MAX + 1];
+        if (v->placed[i].end <= k->raw_offset) {
             continue;
         }
-        char name[LEAT_PACK_NAME_SIZE_MAX + 1];
-        memcpy(name, pack_file_name(file, a), a->name_size);
-        name[a->name_size] = '\0';
+        name_copy(&v->file, &v->file.index.assets[v->placed[i].asset], name);
         if (names != NULL) {
             cJSON_AddItemToArray(names, cJSON_CreateString(name));
         } else if (count < ASSETS_NAMED_MAX) {
@@ -207,15 +277,17 @@ static uint32_t assets_in(const pack_file *file, uint32_t chunk, cJSON *names)
     if (names == NULL && count > ASSETS_NAMED_MAX) {
         fprintf(stderr, "    and %u more\n", count - ASSETS_NAMED_MAX);
     }
-    return count;
 }
 
-static void bad_chunk_say(const pack_file *file, uint32_t chunk, const leat_error *error, cJSON *bad)
+static void bad_chunk_say(verification *v, uint32_t chunk, const leat_error *error)
 {
-    const leat_pack_chunk_record *k = &file->index.chunks[chunk];
-    if (bad == NULL) {
-        message_print("%s; in it:", error->text);
-        assets_in(file, chunk, NULL);
+    const leat_pack_chunk_record *k = &v->file.index.chunks[chunk];
+    char text[sizeof(error->text) + 16];
+    ++v->bad_count;
+    if (v->bad == NULL) {
+        snprintf(text, sizeof(text), "%s; in it:", error->text);
+        progress_message(&v->progress, "", text);
+        assets_in(v, chunk, NULL);
         return;
     }
     cJSON *item = cJSON_CreateObject();
@@ -223,41 +295,50 @@ static void bad_chunk_say(const pack_file *file, uint32_t chunk, const leat_erro
     cJSON_AddNumberToObject(item, "file_offset", (double)k->file_offset);
     cJSON_AddNumberToObject(item, "packed_size", k->packed_size);
     cJSON_AddStringToObject(item, "error", error->text);
-    assets_in(file, chunk, cJSON_AddArrayToObject(item, "assets"));
-    cJSON_AddItemToArray(bad, item);
+    assets_in(v, chunk, cJSON_AddArrayToObject(item, "assets"));
+    cJSON_AddItemToArray(v->bad, item);
+}
+
+static void chunks_verify(verification *v, uint8_t *raw)
+{
+    for (uint32_t i = 0; i < v->file.index.chunk_count; ++i) {
+        leat_error error = { 0 };
+        if (pack_file_chunk(&v->file, i, raw, &error) != LEAT_OK) {
+            bad_chunk_say(v, i, &error);
+        }
+        progress_add(&v->progress, v->file.index.chunks[i].packed_size);
+    }
 }
 
 int command_verify(const options *o)
 {
-    pack_file file;
-    if (!open_or_say(o, &file)) {
+    verification v = { .bad_count = 0 };
+    if (!open_or_say(o, &v.file)) {
         return EXIT_FAILED;
     }
+    const pack_file *file = &v.file;
     uint8_t *raw = malloc(LEAT_PACK_CHUNK_RAW_MAX);
     if (raw == NULL) {
-        message_print("%s: out of memory for a chunk", file.path);
-        pack_file_close(&file);
+        message_print("%s: out of memory for a chunk", file->path);
+        pack_file_close(&v.file);
         return EXIT_FAILED;
     }
-    cJSON *bad = o->json ? cJSON_CreateArray() : NULL;
-    uint32_t bad_count = 0;
-    for (uint32_t i = 0; i < file.index.chunk_count; ++i) {
-        leat_error error = { 0 };
-        if (pack_file_chunk(&file, i, raw, &error) != LEAT_OK) {
-            ++bad_count;
-            bad_chunk_say(&file, i, &error, bad);
-        }
-    }
-    if (bad != NULL) {
+    v.bad = o->json ? cJSON_CreateArray() : NULL;
+    progress_begin(&v.progress, o->quiet);
+    progress_work(&v.progress, totals_of(file).packed);
+    chunks_verify(&v, raw);
+    progress_end(&v.progress);
+    if (v.bad != NULL) {
         cJSON *object = cJSON_CreateObject();
-        cJSON_AddNumberToObject(object, "chunks", file.index.chunk_count);
-        cJSON_AddItemToObject(object, "bad", bad);
+        cJSON_AddNumberToObject(object, "chunks", file->index.chunk_count);
+        cJSON_AddItemToObject(object, "bad", v.bad);
         json_print(object);
-    } else if (!o->quiet || bad_count > 0) {
-        printf("%s: %s, %u bad\n", file.path, count_to_text(file.index.chunk_count, "chunk", "chunks").text, bad_count);
+    } else if (!o->quiet || v.bad_count > 0) {
+        printf("%s: %s, %u bad\n", file->path, count_to_text(file->index.chunk_count, "chunk", "chunks").text,
+               v.bad_count);
     }
-    int result = bad_count > 0 ? EXIT_FAILED : EXIT_OK;
+    free(v.placed);
     free(raw);
-    pack_file_close(&file);
-    return result;
+    pack_file_close(&v.file);
+    return v.bad_count > 0 ? EXIT_FAILED : EXIT_OK;
 }

@@ -108,12 +108,12 @@ static void *copy(const void *bytes, size_t size)
 }
 
 static leat_result asset_add(pack_writer *w, const pack_file *file, const leat_pack_asset_record *a, int level,
-                             leat_error *error)
+                             pack_file_room *room, leat_error *error)
 {
     packed_asset packed;
     import_asset asset = { .name = strndup(pack_file_name(file, a), a->name_size),
                            .type = (leat_asset_type)a->type,
-                           .raw = pack_file_asset(file, a, error),
+                           .raw = pack_file_asset(file, a, room, error),
                            .raw_size = a->raw_size,
                            .metadata = copy(file->index.metadata + a->metadata_offset, a->metadata_size),
                            .metadata_size = a->metadata_size,
@@ -160,15 +160,17 @@ static leat_result patch_write(const options *o, differences *d, leat_error *err
     }
     pack_writer *w = pack_writer_open(o->output, o->level, i, error);
     leat_result result = w != NULL ? LEAT_OK : error->result;
+    pack_file_room room = { 0 };
     qsort(d->items, d->count, sizeof(*d->items), place_compare);
     for (uint32_t n = 0; result == LEAT_OK && n < d->count; ++n) {
         if (d->items[n].change != CHANGE_REMOVED) {
-            result = asset_add(w, d->items[n].file, d->items[n].asset, o->level, error);
+            result = asset_add(w, d->items[n].file, d->items[n].asset, o->level, &room, error);
         }
     }
     if (result == LEAT_OK) {
         result = pack_writer_finish(w, &d->stats, error);
     }
+    pack_file_room_free(&room);
     pack_writer_abandon(w);
     return result;
 }
@@ -178,9 +180,7 @@ static leat_result patch_write(const options *o, differences *d, leat_error *err
 static int name_compare(const void *a, const void *b)
 {
     const difference *x = a, *y = b;
-    int order = memcmp(pack_file_name(x->file, x->asset), pack_file_name(y->file, y->asset),
-                       u32_min(x->asset->name_size, y->asset->name_size));
-    return order != 0 ? order : (int)x->asset->name_size - (int)y->asset->name_size;
+    return pack_file_compare_names(x->file, x->asset, y->file, y->asset);
 }
 
 static void tell_json(const differences *d)

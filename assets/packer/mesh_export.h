@@ -16,6 +16,7 @@ typedef struct mesh_export_desc {
     int folder; /* open, or AT_FDCWD: what the path is relative to */
     const char *path; /* ends in .obj or .gltf; the .bin of a .gltf is written beside it */
     bool replace; /* files that are there already */
+    bool *named; /* whole_file_begin's; may be NULL */
 } mesh_export_desc;
 
 /* False, and *why (a static text, or strerror), if a file cannot be written or an index names no vertex. */

@@ -54,24 +54,29 @@ static const command_text commands[] = {
       "Exit: 0 all packed; 1 failed, nothing written; 2 usage; 3 written, but some sources failed." },
     { "list", "Jh", "leat list PACK [--json]",
       "Lists the assets of a pack by name: type, size unpacked in bytes, format, name.\n\n"
-      "      --json                   an array of objects: name, type, raw_size, description\n\n" EXIT_OF_READERS },
+      "      --json                   an array of objects: name, type, raw_size, description; of textures also "
+      "format,\n"
+      "                               width, height, layers, mips; of meshes triangles, lods\n\n" EXIT_OF_READERS },
     { "info", "Jh", "leat info PACK [--json]",
       "Says what a pack holds, how well it packs, and how much is padding.\n\n"
       "      --json                   the same as JSON; sizes in bytes\n\n" EXIT_OF_READERS },
     { "verify", "Jqh", "leat verify PACK [--json]",
       "Checks the index and every chunk. Names each bad chunk with its offset and the assets in it.\n\n"
       "      --json                   an object: chunks (how many), bad (those that are)\n"
-      "      --quiet                  say nothing if all is well\n\n"
+      "      --quiet                  no progress, and nothing if all is well\n\n"
       "Exit: 0 all is well; 1 a chunk is bad, or PACK cannot be read; 2 usage." },
-    { "extract", "odGfVqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf] [--force]",
+    { "extract", "ojdGfJVqh", "leat extract PACK [NAME...] -o DIR [--dds] [--gltf] [--force] [--json]",
       "Writes assets as files below DIR: textures as PNG (HDR as .hdr; --dds: as DDS), models as OBJ, others as they\n"
       "are. Without a NAME: all assets. Files that are there already are kept and named, and the rest is written.\n\n"
       "  -o, --output DIR             made if it is not there\n"
       "  -f, --force                  replace files that are there already\n"
       "      --dds                    textures as DDS, with all mips, unchanged\n"
       "      --gltf                   models as glTF, with a .bin beside it\n"
+      "  -j, --jobs N                 worker threads (default: one per core that it may use)\n"
+      "      --json                   an object: output, files (written), failed, skipped (without a file form), "
+      "failures\n"
       "      --verbose                all of many alike messages\n"
-      "      --quiet                  no summary\n\n"
+      "      --quiet                  no progress and no summary\n\n"
       "Exit: 0 all written; 1 something failed; 2 usage." },
     { "diff", "olJqh", "leat diff OLD NEW [-o PATCH] [--json]",
       "Lists the assets that NEW adds to the pack OLD, changes and removes. With -o, writes those that are added or\n"

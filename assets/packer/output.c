@@ -50,13 +50,33 @@ static void texts_repair(cJSON *item)
     }
 }
 
-void json_print(cJSON *root)
+static void tree_print(cJSON *root, const char *before, const char *after)
 {
     texts_repair(root);
     char *text = cJSON_Print(root);
-    printf("%s\n", text != NULL ? text : "{}");
+    printf("%s%s%s", before, text != NULL ? text : "{}", after);
     cJSON_free(text);
     cJSON_Delete(root);
+}
+
+void json_print(cJSON *root)
+{
+    tree_print(root, "", "\n");
+}
+
+void json_array_begin(void)
+{
+    printf("[");
+}
+
+void json_array_add(cJSON *item, bool first)
+{
+    tree_print(item, first ? "" : ", ", "");
+}
+
+void json_array_end(void)
+{
+    printf("]\n");
 }
 
 size_text size_to_text(uint64_t bytes)

@@ -113,25 +113,32 @@ leat_result pack_file_chunk(const pack_file *file, uint32_t chunk, void *raw, le
 }
 
 /* The part of chunk `chunk` that the asset has, copied to where it belongs. */
-static leat_result chunk_part(const pack_file *file, const leat_pack_asset_record *asset, uint32_t chunk, uint8_t *room,
-                              uint8_t *bytes, leat_error *error)
+static leat_result chunk_part(const pack_file *file, const leat_pack_asset_record *asset, uint32_t chunk,
+                              pack_file_room *room, uint8_t *bytes, leat_error *error)
 {
     const leat_pack_chunk_record *k = &file->index.chunks[chunk];
-    leat_result result = pack_file_chunk(file, chunk, room, error);
-    if (result == LEAT_OK) {
-        uint64_t begin = u64_max(k->raw_offset, asset->raw_offset);
-        uint64_t end = u64_min(k->raw_offset + k->raw_size, asset->raw_offset + asset->raw_size);
-        memcpy(bytes + (begin - asset->raw_offset), room + (begin - k->raw_offset), end - begin);
+    if (!room->filled || room->chunk != chunk) {
+        room->filled = false;
+        leat_result result = pack_file_chunk(file, chunk, room->raw, error);
+        if (result != LEAT_OK) {
+            return result;
+        }
+        room->filled = true;
+        room->chunk = chunk;
     }
-    return result;
+    uint64_t begin = u64_max(k->raw_offset, asset->raw_offset);
+    uint64_t end = u64_min(k->raw_offset + k->raw_size, asset->raw_offset + asset->raw_size);
+    memcpy(bytes + (begin - asset->raw_offset), room->raw + (begin - k->raw_offset), end - begin);
+    return LEAT_OK;
 }
 
-uint8_t *pack_file_asset(const pack_file *file, const leat_pack_asset_record *asset, leat_error *error)
+uint8_t *pack_file_asset(const pack_file *file, const leat_pack_asset_record *asset, pack_file_room *room,
+                         leat_error *error)
 {
     uint8_t *bytes = malloc(u64_max(asset->raw_size, 1));
-    uint8_t *room = malloc(LEAT_PACK_CHUNK_RAW_MAX);
+    room->raw = room->raw != NULL ? room->raw : malloc(LEAT_PACK_CHUNK_RAW_MAX);
     leat_result result = LEAT_OK;
-    if (bytes == NULL || room == NULL) {
+    if (bytes == NULL || room->raw == NULL) {
         result = error_set(error, LEAT_ERROR_MEMORY, 0, "%s: out of memory for an asset of %llu bytes", file->path,
                            (unsigned long long)asset->raw_size);
     }
@@ -142,10 +149,41 @@ uint8_t *pack_file_asset(const pack_file *file, const leat_pack_asset_record *as
         }
         result = chunk_part(file, asset, chunk, room, bytes, error);
     }
-    free(room);
     if (result != LEAT_OK) {
         free(bytes);
         return NULL;
     }
     return bytes;
+}
+
+void pack_file_room_free(pack_file_room *room)
+{
+    free(room->raw);
+    *room = (pack_file_room){ 0 };
+}
+
+int pack_file_compare_names(const pack_file *f, const leat_pack_asset_record *a, const pack_file *g,
+                            const leat_pack_asset_record *b)
+{
+    int order = memcmp(pack_file_name(f, a), pack_file_name(g, b), u32_min(a->name_size, b->name_size));
+    return order != 0 ? order : (int)a->name_size - (int)b->name_size;
+}
+
+static int position_compare(const void *a, const void *b, void *user)
+{
+    const pack_file *file = user;
+    const uint32_t *x = a, *y = b;
+    return pack_file_compare_names(file, &file->index.assets[*x], file, &file->index.assets[*y]);
+}
+
+uint32_t *pack_file_by_name(const pack_file *file)
+{
+    uint32_t *positions = malloc(((size_t)file->index.asset_count + 1) * sizeof(*positions));
+    for (uint32_t i = 0; positions != NULL && i < file->index.asset_count; ++i) {
+        positions[i] = i;
+    }
+    if (positions != NULL) {
+        qsort_r(positions, file->index.asset_count, sizeof(*positions), position_compare, (void *)(uintptr_t)file);
+    }
+    return positions;
 }

@@ -328,7 +328,7 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */
-    bool begun = whole_file_begin(&w->file, AT_FDCWD, w->path);
+    bool begun = whole_file_begin(&w->file, AT_FDCWD, w->path, NULL);
     int cause = errno;
     interrupt_file_set(i, w->file.temporary != NULL ? w->file.temporary : "");
     interrupt_release(i);

@@ -65,9 +65,12 @@ static int unnamed_open(const whole_file *f)
 
 /* Where the file system has no unnamed files, or they get no name later (there is no /proc, or a policy against links),
  * which is tried with another one now and not after an hour's work, the file has a name from the beginning. */
-static int file_make(whole_file *f)
+static int file_make(whole_file *f, bool *named)
 {
     int fd = unnamed_open(f);
+    if (fd >= 0 && named != NULL && *named) {
+        return fd;
+    }
     if (fd < 0 || temporary_make(f, fd) < 0) {
         if (fd >= 0) {
             close(fd);
@@ -77,6 +80,9 @@ static int file_make(whole_file *f)
     if (unlinkat(f->folder, f->temporary, 0) != 0) {
         return fd;
     }
+    if (named != NULL) {
+        *named = true;
+    }
     free(f->temporary);
     f->temporary = NULL;
     close(fd); /* what has had a name gets none again */
@@ -84,12 +90,13 @@ static int file_make(whole_file *f)
     return fd >= 0 ? fd : temporary_make(f, -1);
 }
 
-bool whole_file_begin(whole_file *f, int folder, const char *path)
+bool whole_file_begin(whole_file *f, int folder, const char *path, bool *named)
 {
     struct stat status;
     *f = (whole_file){ .folder = folder, .path = strdup(path) };
     bool too_long = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENAMETOOLONG;
-    int fd = f->path != NULL && !too_long ? file_make(f) : -1; /* no later step would say it before all is written */
+    int fd =
+        f->path != NULL && !too_long ? file_make(f, named) : -1; /* no later step would say it before all is written */
     f->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
     if (fd >= 0 && f->stream == NULL) {
         int cause = errno;

@@ -63,7 +63,7 @@ cp -rs "$PWD/content" linked
 expect 0 "$leat" pack linked -o linked.leat --no-cache --quiet --strict
 cmp one.leat linked.leat || { cat err; fail "links make another pack"; }
 
-expect 0 "$leat" extract one.leat -o all
+expect 0 "$leat" extract one.leat -o all --jobs 1
 [ "$(find all -name '*.png' | wc -l)" = "$(wc -l <list)" ] || fail "not every texture was extracted"
 
 echo "extracted textures pack to the same bytes"
@@ -554,6 +554,14 @@ size=$(stat -c %s one.leat)
 printf 'XXXXXXXX' | dd of=damaged.leat bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 expect 1 "$leat" verify damaged.leat
 said "is damaged"
+index=$(sed -n 's/.*"index_size":[[:space:]]*\([0-9]*\).*/\1/p' <<<"$("$leat" info one.leat --json)")
+head -c 4096 one.leat >void.leat # all chunks are bad, so that each asset with bytes is named, in its own ones
+head -c $((size - 4096 - index)) /dev/zero >>void.leat
+tail -c "$index" one.leat >>void.leat
+expect 1 "$leat" verify void.leat --json
+"$leat" list one.leat | awk '$2 > 0' | cut -c59- | sort >with_bytes
+tr -d '\n\t' <out | grep -o '"assets":\[[^]]*\]' | grep -o '"[^",:]*"' | tr -d '"' | grep -vx assets | sort -u >named
+diff with_bytes named || fail "not each asset of a bad chunk is named"
 head -c $((size / 2)) one.leat >truncated.leat
 expect 1 "$leat" verify truncated.leat
 said "copy or pack it again"
@@ -659,6 +667,28 @@ diff -r pair pair.before || fail "a full disk has cost the old pair, or left som
 cp -r back back.before
 (ulimit -f 0; expect 1 "$leat" extract first.leat -o back --force)
 diff -r back back.before 2>/dev/null | grep -v ' is a fifo ' | grep . && fail "a full disk has cost old textures, or left something"
+
+echo "what is extracted goes by name, whatever the number of jobs"
+mkdir names
+for name in zebra apple Mango 'a b' apple.x/9 apple.x/10; do
+    mkdir -p "$(dirname "names/$name")"
+    echo "$name" >"names/$name.txt"
+done
+expect 0 "$leat" pack names -o names.leat --quiet --blobs txt
+expect 0 "$leat" list names.leat
+sed 's/^.\{58\}//; s,^,names.out/,; s/$/: is there already; --force replaces it/; s/^/leat: /' out >by_name
+expect 0 "$leat" extract names.leat -o names.out --jobs 2 --json
+tr -d ' \n\t' <out | grep -qF '{"output":"names.out","files":6,"failed":0,"skipped":0,"failures":[]}' || { cat out; fail "not what extract --json says"; }
+for jobs in 1 4; do
+    expect 1 "$leat" extract names.leat -o names.out --jobs $jobs --verbose --json
+    cmp by_name err || { cat err; fail "with $jobs jobs, not by name"; }
+    [ "$(grep -o 'is there already' out | wc -l)" = 6 ] || { cat out; fail "not all failures are in the JSON"; }
+done
+expect 0 "$leat" list names.leat --json
+tr -d ' \n\t' <out | grep -q '^\[{"name":"Mango.txt","type":"blob","raw_size":6,"description":""},.*}\]$' || { cat out; fail "the list is no array"; }
+expect 0 "$leat" extract one.leat -o all.again --quiet --jobs 3
+[ "$(find all -type f | wc -l)" -gt 20 ] || fail "too few files for this test"
+diff -r all all.again || fail "with three jobs, other files"
 
 echo "nothing is written outside the folder"
 expect 0 "$leat" list one.leat

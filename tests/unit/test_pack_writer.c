@@ -92,6 +92,7 @@ static void what_goes_in_comes_out(void **state)
     const place *p = *state;
     pack_writer_stats stats;
     pack_file file;
+    pack_file_room room = { 0 };
     leat_error error = { 0 };
     write_all(p->path, &stats);
     assert_int_equal(pack_file_open(p->path, &file, &error), LEAT_OK);
@@ -103,12 +104,13 @@ static void what_goes_in_comes_out(void **state)
         assert_int_not_equal(at, UINT32_MAX);
         assert_int_equal(file.index.assets[at].raw_size, size_of(i));
         uint8_t *expected = bytes_make(i, size_of(i), i % 2 == 0);
-        uint8_t *got = pack_file_asset(&file, &file.index.assets[at], &error);
+        uint8_t *got = pack_file_asset(&file, &file.index.assets[at], &room, &error);
         assert_non_null(got);
         assert_memory_equal(got, expected, size_of(i));
         free(got);
         free(expected);
     }
+    pack_file_room_free(&room);
     pack_file_close(&file);
 }
 
