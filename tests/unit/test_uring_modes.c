@@ -344,16 +344,17 @@ static void the_kernels_thread_is_woken_when_it_sleeps(void **state)
     u->desc.uring.sqpoll = LEAT_ON;
     u->desc.uring.sqpoll_idle_ms = 1;
     unit_ring_open(u);
-    for (uint32_t i = 1; i <= 5; ++i) {
+    /* It says that it sleeps, and looks once more before it does: what it finds then it takes without a wake. */
+    for (uint32_t i = 0; i < 1000 && unit_ring_stats(u).sqpoll_wakeups < 5; ++i) {
         while (!kernel_thread_sleeps()) {
             u->ops->wait(u->io, 1);
         }
-        uint64_t before = unit_ring_stats(u).sqpoll_wakeups;
-        io_read item = { .file = u->file_number, .size = 512, .offset = i * 512, .memory = u->pool.memory };
+        uint64_t offset = (i % 8 + 1) * 512;
+        io_read item = { .file = u->file_number, .size = 512, .offset = offset, .memory = u->pool.memory };
         assert_int_equal(unit_io_read_one(u, item).result, 512);
-        assert_memory_equal(u->pool.memory, u->bytes + i * 512, 512);
-        assert_true(unit_ring_stats(u).sqpoll_wakeups > before);
+        assert_memory_equal(u->pool.memory, u->bytes + offset, 512);
     }
+    assert_true(unit_ring_stats(u).sqpoll_wakeups >= 5);
 }
 
 typedef struct looker {
