@@ -4,8 +4,9 @@
  * A request is judged when it is admitted. The first ones of a streamer come before the device has shown what it gives:
  * a guess would call them late on a fast device and say nothing on a slow one. So they are told then only if no device
  * could do it, for all that is known of this one (least_ns), and are judged again as more is known: some reads
- * later, twice in the life of a streamer (window_knows). Who is given another deadline is judged with that, after
- * all orders of the round, so that of an array each is held against what all others have by then.
+ * later, twice in the life of a streamer (window_knows). Who has waited for memory is judged again when there is some:
+ * it is predicted as if it were there, since nobody knows when it will be. Who is given another deadline is judged with
+ * that, after all orders of the round, so that of an array each is held against what all others have by then.
  *
  * Both are in lists until they are looked at, from which nobody is taken out early: who has ended, or has no deadline
  * by now, is found to be so. A list is gone through newest first, JUDGED_A_ROUND_MAX in a round. */
@@ -138,6 +139,20 @@ static void keep_last(leat_streamer *s, request *r, uint32_t index, judge_list *
 
 void deadlines_admit(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
 {
+    if (judge(s, r, index, 0, now_ns)) {
+        keep_first(r, index, &s->unjudged);
+    }
+}
+
+/* When somebody gives memory back is nothing that could be predicted, so nothing that is said at admission knows of it.
+ */
+void deadlines_wait_ends(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
+{
+    if (r->deadline_ns == NO_DEADLINE || r->verdict == VERDICT_LATE) {
+        return;
+    }
+    r->verdict = VERDICT_OPEN;
+    r->predicted_ns = 0;
     if (judge(s, r, index, 0, now_ns)) {
         keep_first(r, index, &s->unjudged);
     }

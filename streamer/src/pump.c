@@ -66,7 +66,7 @@ static uint32_t first_waiting(const leat_streamer *s, const sched *waiting, bool
 /* Requests that wait for memory go back into the queue, best first, as far as there is room now; urgent ones alone
  * where one that has waited for too long is to have it. The two kinds of memory are apart: what waits for a release
  * must not hold back what waits for an answer, nor the other way. */
-static void wake_waiting_lent(leat_streamer *s)
+static void wake_waiting_lent(leat_streamer *s, uint64_t now_ns)
 {
     bool kept = sched_count(s->waiting_lent) > 0 && reads_overdue_waits(s, LEAT_BIND_LEAT);
     uint64_t room = s->desc.lent_bytes - u64_min(arena_bytes_used(s->lent), s->desc.lent_bytes);
@@ -77,11 +77,11 @@ static void wake_waiting_lent(leat_streamer *s)
             return;
         }
         room -= s->requests[index].size;
-        reads_wake(s, index);
+        reads_wake(s, index, now_ns);
     }
 }
 
-static void wake_waiting_bind(leat_streamer *s)
+static void wake_waiting_bind(leat_streamer *s, uint64_t now_ns)
 {
     bool kept = reads_overdue_waits(s, LEAT_BIND_LATE);
     uint64_t room = BIND_BYTES_MAX - u64_min(s->bind_bytes_asked, BIND_BYTES_MAX);
@@ -93,20 +93,20 @@ static void wake_waiting_bind(leat_streamer *s)
         }
         room -= u64_min(s->requests[index].size, room);
         none = false;
-        reads_wake(s, index);
+        reads_wake(s, index, now_ns);
     }
 }
 
 /* Once for all of a round that may have made room: each by itself would wake as many as all of them together. */
-static void wake_waiting(leat_streamer *s)
+static void wake_waiting(leat_streamer *s, uint64_t now_ns)
 {
     if (s->memory_came_free[LEAT_BIND_LEAT]) {
         s->memory_came_free[LEAT_BIND_LEAT] = false;
-        wake_waiting_lent(s);
+        wake_waiting_lent(s, now_ns);
     }
     if (s->memory_came_free[LEAT_BIND_LATE]) {
         s->memory_came_free[LEAT_BIND_LATE] = false;
-        wake_waiting_bind(s);
+        wake_waiting_bind(s, now_ns);
     }
 }
 
@@ -263,7 +263,7 @@ static request *admitted_request(leat_streamer *s, leat_request handle)
     return r->stage != STAGE_NONE && r->admitted.generation == handle.generation ? r : NULL;
 }
 
-static void bind_memory(leat_streamer *s, const command *c)
+static void bind_memory(leat_streamer *s, const command *c, uint64_t now_ns)
 {
     request *r = admitted_request(s, c->request);
     if (r == NULL || r->stage != STAGE_NEEDS_BIND) {
@@ -279,6 +279,7 @@ static void bind_memory(leat_streamer *s, const command *c)
         r->memory = c->memory;
         trace_point(s, TRACE_BOUND, c->request.index, r->generation, size, 0);
         pump_requeue(s, c->request.index);
+        deadlines_wait_ends(s, r, c->request.index, now_ns);
     }
     s->memory_came_free[LEAT_BIND_LATE] = true;
 }
@@ -367,7 +368,7 @@ static bool take_commands(leat_streamer *s, uint64_t now_ns)
         take_mail(s, now_ns);
         switch ((command_type)c.type) {
         case COMMAND_BIND:
-            bind_memory(s, &c);
+            bind_memory(s, &c, now_ns);
             break;
         case COMMAND_REPRIORITISE:
             if (admitted_request(s, c.request) != NULL) {
@@ -516,7 +517,7 @@ bool pump_run(leat_streamer *s, uint64_t now_ns)
     worked |= deadlines_look(s, now_ns);
     worked |= reads_take_back(s, now_ns);
     worked |= tend_packs(s, now_ns);
-    wake_waiting(s);
+    wake_waiting(s, now_ns);
     reads_issue(s, now_ns, &worked);
     post_signal(s);
     count_own(&s->counters.io_rounds, 1);

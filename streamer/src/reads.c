@@ -500,12 +500,13 @@ static void leave_waiting(sched *waiting, uint32_t index, uint64_t size)
     sched_remove(waiting, index);
 }
 
-void reads_wake(leat_streamer *s, uint32_t index)
+void reads_wake(leat_streamer *s, uint32_t index, uint64_t now_ns)
 {
     request *r = &s->requests[index];
     leave_waiting(pump_waiting_queue(s, r), index, r->size);
     r->charged_rank = (r->rank + 1u) & 0xfu;
     pump_requeue(s, index);
+    deadlines_wait_ends(s, r, index, now_ns);
 }
 
 void reads_pay_back(leat_streamer *s, request *r)
@@ -535,6 +536,7 @@ bool reads_overdue_waits(leat_streamer *s, leat_bind_kind bind)
     leave_waiting(queue, index, r->size);
     if (r->memory != NULL) {
         pump_requeue(s, index);
+        deadlines_wait_ends(s, r, index, now_ns);
     }
     return false;
 }

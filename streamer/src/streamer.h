@@ -549,6 +549,8 @@ void request_give_up(leat_streamer *s, uint32_t index); /* no chunk of it is pla
 void deadlines_admit(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns); /* of one that has a deadline */
 /* A request that is not issued has another class, or another deadline than before: it will be looked at. */
 void deadlines_change(leat_streamer *s, request *r, uint32_t index, uint32_t rank_before, uint64_t deadline_before_ns);
+/* It is in the queue again, after it has waited for memory. */
+void deadlines_wait_ends(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns);
 /* Once a round: at those, and at others as more is known of the device. True: there are more of them. */
 bool deadlines_look(leat_streamer *s, uint64_t now_ns);
 
@@ -572,7 +574,7 @@ void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
 /* Back into the queue from those that wait for memory, since there is some for it. It is charged to its client, as
  * bytes that are read are, so that who waits gets memory by class and share as well; what it does not get is paid back.
  */
-void reads_wake(leat_streamer *s, uint32_t index);
+void reads_wake(leat_streamer *s, uint32_t index, uint64_t now_ns);
 /* It was woken, and is not to have that memory: it has ended, or wants less. */
 void reads_pay_back(leat_streamer *s, request *r);
 /* Has somebody who waits for such memory waited for too long, and the next turn? Then it gets some, if there is enough.

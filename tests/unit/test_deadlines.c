@@ -1,7 +1,7 @@
 /* Shows what deadlines are worth, on a simulated SATA drive and a virtual clock, through the whole streamer: at 80 %
  * load none is missed; at 150 % only the lowest class misses, and 99 % of those that do were told at admission; and a
  * request that may degrade takes the coarser part that can come in time, also where that is known only some reads after
- * it was admitted. What a cold start is told on other devices: test_cold.c. */
+ * it was admitted, or when it has waited for memory. What a cold start is told on other devices: test_cold.c. */
 #include "unit.h"
 
 #include "test_pack.h"
@@ -276,6 +276,132 @@ static void what_was_not_known_is_said_when_it_is(void **state)
     test_pack_free(&pack);
 }
 
+/* ---- Who waits for memory ---- */
+
+#define WAIT_DEADLINE_NS (400 * NS_PER_MS) /* ten times what the read takes */
+
+typedef struct memory_wait {
+    leat_streamer *s;
+    leat_asset asset;
+    uint64_t size;
+    leat_request held;
+    uint8_t *memory;
+} memory_wait;
+
+/* A device that is known, and no lent memory for one more. */
+static void let_wait(memory_wait *w, const char *path, const test_pack *pack, const leat_sim_desc *sim)
+{
+    leat_desc desc = {
+        .backend = LEAT_BACKEND_SIM, .stepped = true, .sim = sim, .lent_bytes = MIB(2), .logger = { .log = quiet }
+    };
+    leat_pack handle;
+    assert_int_equal(leat_create(&desc, &w->s), LEAT_OK);
+    assert_int_equal(leat_pack_open(w->s, path, NULL, &handle), LEAT_OK);
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < pack->asset_count; ++i) {
+        largest = pack->assets[i].raw_size > pack->assets[largest].raw_size ? i : largest;
+    }
+    w->asset = leat_asset_at(w->s, handle, largest);
+    w->size = pack->assets[largest].raw_size;
+    w->memory = malloc(w->size);
+    for (uint32_t i = 0;; ++i) {
+        leat_request request;
+        leat_stats stats;
+        assert_int_equal(leat_read(w->s, &(leat_read_desc){ .asset = w->asset }, &request), LEAT_OK);
+        leat_events events = leat_wait(w->s, NS_PER_S);
+        leat_stats_get(w->s, &stats);
+        if (stats.requests_waiting_memory > 0) {
+            assert_int_equal(leat_cancel(w->s, request), LEAT_OK);
+            break;
+        }
+        assert_int_equal(events.count, 1);
+        w->held = request;
+        if (i < 40) { /* from then on it is kept */
+            leat_release(w->s, request);
+        }
+    }
+    assert_int_equal(leat_update(w->s, &(leat_tick){ .now_ns = 60 * NS_PER_S }).count, 1);
+}
+
+/* One that gets its memory so long after its submit. *late_count: how often it was called late, in time. */
+static leat_event get_after(memory_wait *w, leat_bind_kind bind, uint32_t flags, uint64_t after_ns,
+                            uint32_t *late_count)
+{
+    uint64_t begin_ns = 60 * NS_PER_S;
+    leat_read_desc read = {
+        .asset = w->asset, .deadline_ns = begin_ns + WAIT_DEADLINE_NS, .bind = bind, .flags = flags
+    };
+    leat_request request;
+    *late_count = 0;
+    assert_int_equal(leat_read(w->s, &read, &request), LEAT_OK);
+    leat_events events = leat_update(w->s, NULL); /* nothing is late so far */
+    assert_int_equal(events.count, bind == LEAT_BIND_LATE);
+    events = leat_update(w->s, &(leat_tick){ .now_ns = begin_ns + after_ns });
+    assert_int_equal(events.count, 0);
+    if (bind == LEAT_BIND_LATE) {
+        assert_int_equal(leat_bind(w->s, request, w->memory, w->size), LEAT_OK);
+    } else {
+        leat_release(w->s, w->held);
+    }
+    events = leat_update(w->s, NULL);
+    for (;;) {
+        for (uint32_t i = 0; i < events.count; ++i) {
+            const leat_event *e = &events.items[i];
+            assert_int_equal(e->request.index, request.index);
+            if (e->type == LEAT_EVENT_READY) {
+                return *e;
+            }
+            assert_int_equal(e->type, LEAT_EVENT_LATE);
+            assert_true(e->part_possible.first > 0);
+            ++*late_count;
+        }
+        events = leat_wait(w->s, 10 * NS_PER_S);
+    }
+}
+
+static void who_has_waited_for_memory_is_judged_again(void **state)
+{
+    (void)state;
+    test_pack pack;
+    char path[SCRATCH_SIZE];
+    test_pack_make(&(test_pack_desc){ .seed = 3,
+                                      .asset_count = 20,
+                                      .size_min = 10,
+                                      .size_max = 1000,
+                                      .textures = true,
+                                      .chunk_raw_size = 16u << 10,
+                                      .stored_every = 1 },
+                   &pack);
+    test_pack_write(&pack, path);
+    leat_sim_desc sim = leat_sim_preset("sd");
+    static const struct {
+        leat_bind_kind bind;
+        uint32_t flags;
+        uint64_t after_ns;
+        bool late, degrades;
+    } cases[] = { { LEAT_BIND_LEAT, 0, 200 * NS_PER_MS, false, false },
+                  { LEAT_BIND_LEAT, 0, 380 * NS_PER_MS, true, false },
+                  { LEAT_BIND_LEAT, LEAT_READ_DEGRADE, 380 * NS_PER_MS, false, true },
+                  { LEAT_BIND_LATE, 0, 200 * NS_PER_MS, false, false },
+                  { LEAT_BIND_LATE, 0, 380 * NS_PER_MS, true, false } };
+    for (uint32_t i = 0; i < COUNT_OF(cases); ++i) {
+        memory_wait w;
+        uint32_t late_count;
+        let_wait(&w, path, &pack, &sim);
+        leat_event end = get_after(&w, cases[i].bind, cases[i].flags, cases[i].after_ns, &late_count);
+        print_message("bind %d, flags %u, memory after %u ms: %u times called late, %u of %u bytes after %u ms\n",
+                      (int)cases[i].bind, cases[i].flags, (uint32_t)(cases[i].after_ns / NS_PER_MS), late_count,
+                      (uint32_t)end.size, (uint32_t)w.size, (uint32_t)(end.latency_ns / NS_PER_MS));
+        assert_int_equal(late_count, cases[i].late);
+        assert_int_equal(end.latency_ns > WAIT_DEADLINE_NS, cases[i].late);
+        assert_int_equal(end.size < w.size, cases[i].degrades);
+        leat_destroy(w.s);
+        free(w.memory);
+    }
+    unlink(path);
+    test_pack_free(&pack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +409,7 @@ int main(void)
         cmocka_unit_test(the_lowest_class_misses_and_was_told_at_150_percent),
         cmocka_unit_test(a_request_may_degrade),
         cmocka_unit_test(what_was_not_known_is_said_when_it_is),
+        cmocka_unit_test(who_has_waited_for_memory_is_judged_again),
     };
     return cmocka_run_group_tests_name("deadlines", tests, NULL, NULL);
 }

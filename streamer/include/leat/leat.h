@@ -257,7 +257,10 @@ LEAT_API LEAT_CHECK leat_result leat_batch_begin(leat_streamer *streamer, const 
 LEAT_API leat_result leat_batch_end(leat_streamer *streamer, leat_batch batch);
 
 /* What a request would get if it were submitted now, by the levels that the I/O thread published last; before a streamer's first
- * reads a guess, of 100 MB/s. Errors: STALE, ARGUMENT. */
+ * reads a guess, of 100 MB/s. In it: what is queued before it and in flight, bytes that are read once for many counted once; what
+ * higher classes, and half of its own, have lately asked for in addition; its own read and decode. Not in it: waits for memory, its
+ * own (the memory is taken to be there) and those of others (they are not before it); the decode of others; and that some of its
+ * own bytes may be on their way for others, which makes it sooner. Errors: STALE, ARGUMENT. */
 typedef struct leat_estimate_info {
     uint64_t ready_ns;         /* on the clock of deadlines */
     uint64_t bytes_ahead;      /* packed bytes queued and in flight before it */
@@ -274,7 +277,9 @@ typedef enum leat_event_type {
     LEAT_EVENT_NEEDS_MEMORY = 4, /* size: answer with leat_bind (or leat_cancel) */
     LEAT_EVENT_LATE = 5,         /* said at admission (of a streamer's first requests some reads later, when the device is
                                     known): the deadline cannot be met; part_possible can (kind 0: none). The request goes on
-                                    as it was asked for. Once a deadline; of several between two updates the last is told */
+                                    as it was asked for. Once a deadline; of several between two updates the last is told.
+                                    When memory will be given back cannot be predicted: who waits for it is judged as if it
+                                    were there, and again when it is */
     LEAT_EVENT_BATCH = 6,        /* batch, count, failed_count, and the first failure as in FAILED */
     LEAT_EVENT_RELOADED = 7      /* asset, change (leat/reload.h): its pack has other content for it from now on; of no request */
 } leat_event_type;
