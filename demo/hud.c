@@ -322,17 +322,19 @@ void hud_draw(hud *h, text *t, const hud_context *context)
     float fits = f_min((float)context->height / 720.0f, (float)context->width / (PANEL_WIDTH + 2 * MARGIN));
     float unit = f_max(fits, UNIT_MIN);
     bool charts = (PANEL_HEIGHT + FOOT_HEIGHT + 20) * unit <= (float)context->height;
-    bool panels = charts && FOCUS_WIDTH_MIN * unit <= (float)context->width;
     bool beside = (PANEL_WIDTH + 2 * MARGIN + HELP_WIDTH) * unit <= (float)context->width;
+    bool two = FOCUS_WIDTH_MIN * unit <= (float)context->width; /* else the legend takes the place of the figures, */
+    bool panels = charts && two;
+    bool legend = context->mips && (two || !context->help); /* and the keys take its own */
     if (context->figures) {
-        if (!context->help || beside) {
+        if ((!context->help || beside) && (!legend || two)) {
             figures_draw(h, t, context, unit, charts);
         }
         if (panels) {
             hud_focus_draw(t, context, unit);
             hud_jump_draw(t, context, unit);
         }
-        if (context->mips) {
+        if (legend) {
             hud_legend_draw(t, context, unit, panels);
         }
         foot_draw(t, context, unit, !panels);

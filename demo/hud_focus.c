@@ -217,13 +217,14 @@ void hud_jump_draw(text *t, const hud_context *context, float unit)
     static waterfall_span spans[WATERFALL_ROWS_MAX];
     const jump *j = context->jump;
     uint64_t busy_ns = waterfall_place(&j->waterfall, spans);
-    char values[JUMP_ROWS][64];
+    char values[JUMP_ROWS][64], asked[64];
     const char *names[JUMP_ROWS] = { j->what, "everything shows, after", "and sharply, after", "slowest request",
-                                     "requests, first asked on top" };
+                                     asked };
     float width = PANEL_WIDTH * unit, size = LETTER_SIZE * unit, height = JUMP_HEIGHT * unit;
     float x = (float)context->width - 14 * unit - width, y = (float)context->height - FOOT_ROOM * unit - height;
-    snprintf(values[0], sizeof values[0], "%llu requests, %.1f MiB, %.0f %% cached", (unsigned long long)j->requests,
-             (double)j->bytes_read / 1048576.0, j->reads > 0 ? 100.0 * (double)j->reads_cached / (double)j->reads : 0);
+    snprintf(asked, sizeof asked, "%llu requests, first on top", (unsigned long long)j->requests);
+    snprintf(values[0], sizeof values[0], "%.1f MiB, %.0f %% cached", (double)j->bytes_read / 1048576.0,
+             j->reads > 0 ? 100.0 * (double)j->reads_cached / (double)j->reads : 0);
     took_text(j->frames_shown, j->shown_ns, values[1], sizeof values[1]);
     took_text(j->frames_sharp, j->sharp_ns, values[2], sizeof values[2]);
     snprintf(values[3], sizeof values[3], "%.1f ms", (double)j->slowest_ns * 1e-6);

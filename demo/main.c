@@ -258,6 +258,12 @@ static void view_jump(view *v)
     jump_begin(&v->jump, "jump", v->streamer);
 }
 
+/* Of what is to happen every so many frames; 0: never. */
+static bool is_due(const view *v, uint32_t every)
+{
+    return every > 0 && v->frame > 0 && v->frame % every == 0;
+}
+
 static void input_take(view *v, const window_input *in)
 {
     v->quit = v->quit || in->quit;
@@ -272,14 +278,14 @@ static void input_take(view *v, const window_input *in)
     if (in->budget_more || in->budget_less) {
         budget_scale(v, in->budget_more);
     }
-    if (in->drop) {
+    if (in->drop || is_due(v, v->o.drop_every)) {
         if (in->drop_cache) {
             packs_forget(v);
         }
         stream_reset(&v->s);
         jump_begin(&v->jump, in->drop_cache ? "dropped, cold" : "dropped, warm", v->streamer);
     }
-    if (in->jump || (v->o.jump_every > 0 && v->frame > 0 && v->frame % v->o.jump_every == 0)) {
+    if (in->jump || is_due(v, v->o.jump_every)) {
         view_jump(v);
     }
     if (in->resized && !renderer_resize(&v->renderer, v->window.width, v->window.height, samples_of(v))) {

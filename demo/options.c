@@ -20,6 +20,7 @@ static const char help_text[] =
     "      --seed N              where the flight begins; 0 is the entrance (default 0)\n"
     "      --cold                drop the packs from the page cache first: everything comes from the disk\n"
     "      --jump-every N        jump somewhere else every N frames (key T)\n"
+    "      --drop-every N        drop everything and stream it again every N frames (key R)\n"
     "      --speed M             metres a second of the flight (default 2.4)\n"
     "      --msaa N              samples a pixel; 1 is none (default 4, on software GL 1)\n"
     "      --no-watch            do not look out for packs and files that change\n"
@@ -45,6 +46,7 @@ enum {
     OPTION_SPEED,
     OPTION_COLD,
     OPTION_JUMP_EVERY,
+    OPTION_DROP_EVERY,
     OPTION_MSAA,
     OPTION_NO_HUD,
     OPTION_OVERLAY,
@@ -68,6 +70,7 @@ static const struct option long_options[] = {
     { "speed", required_argument, NULL, OPTION_SPEED },
     { "cold", no_argument, NULL, OPTION_COLD },
     { "jump-every", required_argument, NULL, OPTION_JUMP_EVERY },
+    { "drop-every", required_argument, NULL, OPTION_DROP_EVERY },
     { "msaa", required_argument, NULL, OPTION_MSAA },
     { "no-watch", no_argument, NULL, OPTION_NO_WATCH },
     { "no-hud", no_argument, NULL, OPTION_NO_HUD },
@@ -178,6 +181,8 @@ static bool option_take(int option, const char *value, options *o)
         return o->cold = true;
     case OPTION_JUMP_EVERY:
         return u32_parse("jump-every", value, 1, 100000000, &o->jump_every);
+    case OPTION_DROP_EVERY:
+        return u32_parse("drop-every", value, 1, 100000000, &o->drop_every);
     case OPTION_SPEED:
         return speed_parse(value, o);
     case OPTION_MSAA:

@@ -11,7 +11,7 @@ typedef struct options {
     uint32_t pack_count;
     bool headless, autofly, hud_off, watch_off;
     bool cold; /* the packs are dropped from the page cache first */
-    uint32_t jump_every; /* frames; 0: never */
+    uint32_t jump_every, drop_every; /* frames; 0: never */
     bool mips, lods; /* overlays to start with */
     uint32_t frames; /* 0: until closed */
     uint32_t width, height;

@@ -348,6 +348,20 @@ void stream_upload(stream *s, uint64_t bytes_max)
     s->counts.upload_ns_last = clock_ns() - begin;
 }
 
+/* What was damaged may have been mended. Of the same shape, or the museum would be built anew. */
+static void damage_forget(stream *s, uint32_t index)
+{
+    residency_item fresh;
+    if (index < s->c->texture_count) {
+        texture_describe(&s->c->textures[index], s->g, s->read_bytes_max, &fresh);
+    } else {
+        mesh_describe(&s->c->meshes[index - s->c->texture_count], s->read_bytes_max, &fresh);
+    }
+    s->r->items[index].level_finest = fresh.level_finest;
+    s->r->items[index].failed = fresh.failed;
+    s->failures[index] = 0;
+}
+
 void stream_restart(stream *s, uint32_t texture)
 {
     residency_item *item = &s->r->items[texture];
@@ -357,7 +371,6 @@ void stream_restart(stream *s, uint32_t texture)
         arrival->outdated |= arrival->item == texture;
     }
     ++s->epochs[texture];
-    s->failures[texture] = 0;
     if (item->level_count > 0) {
         residency_ended(s->r, texture, false);
         if (s->r->frame - item->frame <= 1) { /* in view: no empty frame until the new picture is here */
@@ -368,10 +381,7 @@ void stream_restart(stream *s, uint32_t texture)
             item_drop(s, texture, UINT32_MAX);
         }
     }
-    residency_item fresh; /* of the same shape: damage is forgotten */
-    texture_describe(&s->c->textures[texture], s->g, s->read_bytes_max, &fresh);
-    item->level_finest = fresh.level_finest;
-    item->failed = fresh.failed;
+    damage_forget(s, texture);
 }
 
 void stream_reset(stream *s)
@@ -387,5 +397,6 @@ void stream_reset(stream *s)
         residency_ended(s->r, i, false);
         residency_forget(s->r, i);
         item_drop(s, i, UINT32_MAX);
+        damage_forget(s, i);
     }
 }

@@ -63,7 +63,7 @@ void stream_update(stream *s);
 void stream_upload(stream *s, uint64_t bytes_max);
 /* Forgets one texture and what is under way for it: its content has changed. What is in view stays drawn meanwhile. */
 void stream_restart(stream *s, uint32_t texture);
-/* Drops everything and forgets what is under way. */
+/* Drops everything and forgets what is under way, and what could not be had. */
 void stream_reset(stream *s);
 
 uint64_t clock_ns(void);

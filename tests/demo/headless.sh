@@ -104,6 +104,9 @@ expect 0 '' "jumps" "${small[@]}" --cold --jump-every 20 --report "$work/jumps.j
     fail "jumps: the start and one jump did not become sharp: $(grep -A 3 sharp_ms "$work/jumps.json")"
 exactly "$work/jumps.json" frames_waited_for_io 0
 expect 2 'jump-every is a number' "jumps of none" "${small[@]}" --jump-every 0 "$work/textures.leat"
+expect 0 '' "drops" "${small[@]}" --drop-every 20 --report "$work/drops.json" "$work/textures.leat"
+[ "$(sed -n '/"sharp_ms"/,/}/s/.*"count":[[:space:]]*\([0-9]*\).*/\1/p' "$work/drops.json")" = 2 ] ||
+    fail "drops: the start and what was dropped did not become sharp: $(grep -A 3 sharp_ms "$work/drops.json")"
 
 # Content that changes while it is shown: loose textures, written in place and renamed over; a pack, packed again. The
 # change is made when the first numbered screenshot is there, and the viewer ends long after it.
@@ -143,6 +146,11 @@ change_pack()
     "$fixture" changed "$work/live.leat.tmp"
     mv "$work/live.leat.tmp" "$work/live.leat"
 }
+mend_pack()
+{
+    cp "$work/textures.leat" "$work/mended.leat.tmp"
+    mv "$work/mended.leat.tmp" "$work/mended.leat"
+}
 mkdir -p "$work/loose/a"
 "$fixture" dds "$work/loose/a/one.dds" 20
 "$fixture" dds "$work/loose/two.dds" 20
@@ -162,6 +170,11 @@ else
     changing live change_pack "$work/live.leat"
     reloaded live
     exactly "$work/live.json" rebuilds 0
+    # A damaged pack is copied anew. Nothing of it is another, so nothing is announced; who asks again gets all of it.
+    cp "$work/damaged.leat" "$work/mended.leat"
+    changing mended mend_pack --drop-every 150 "$work/mended.leat"
+    at_least "$work/mended.json" failed 1
+    exactly "$work/mended.json" placeholders 0
 fi
 # Where nobody watches, a file that was changed is missed once, and not asked for in every frame from then on.
 rm -f "$work/loose/a/new.dds"
