@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Of this program, all libraries that are loaded into it (LZ4, meshoptimizer, Assimp, stb_image, the C library ...) and
- * what they may use of this processor. Any thread. */
+/* Of what of this program has a part in it, of all libraries that are loaded into it (LZ4, meshoptimizer, Assimp,
+ * stb_image, the C library ...) and of what they may use of this processor. Any thread. */
 void encoder_id(uint64_t id[2]);
 
 #endif

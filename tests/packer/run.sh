@@ -232,14 +232,21 @@ for way in cut changed empty; do
     cached "all entries $way, and made anew" 3 2
 done
 
-echo "another build of leat makes everything anew"
+echo "a build of leat that makes assets otherwise makes everything anew, and no other one does"
+# changed SECTION: another_leat, which differs in the last bytes of that section.
+changed()
+{
+    objcopy --dump-section "$1=section" "$leat" another_leat
+    printf 'another' | dd of=section bs=1 seek=$(($(wc -c <section) - 7)) conv=notrunc 2>/dev/null
+    objcopy --update-section "$1=section" another_leat
+}
 if readelf -n "$leat" | grep -q 'Build ID: '; then
-    objcopy --dump-section .note.gnu.build-id=note "$leat" another_leat
-    printf 'another' | dd of=note bs=1 seek=$(($(wc -c <note) - 7)) conv=notrunc 2>/dev/null
-    objcopy --update-section .note.gnu.build-id=note another_leat
-    leat=./another_leat cached "another build" 0 0
-    leat=./another_leat cached "that build once more" 3 2
+    changed .leat_encoder
+    leat=./another_leat cached "other encoders" 0 0
+    leat=./another_leat cached "other encoders once more" 3 2
     cached "the first build" 3 2
+    changed .note.gnu.build-id
+    leat=./another_leat cached "another build with the same encoders" 3 2
 else
     echo "  skipped: this program has no build id"
 fi
@@ -558,6 +565,8 @@ index=$(sed -n 's/.*"index_size":[[:space:]]*\([0-9]*\).*/\1/p' <<<"$("$leat" in
 head -c 4096 one.leat >void.leat # all chunks are bad, so that each asset with bytes is named, in its own ones
 head -c $((size - 4096 - index)) /dev/zero >>void.leat
 tail -c "$index" one.leat >>void.leat
+expect 1 "$leat" extract void.leat -o all --verbose # what is there already is not tried
+! grep -q 'is damaged' err || { cat err; fail "what is there is made before it is found to be there"; }
 expect 1 "$leat" verify void.leat --json
 "$leat" list one.leat | awk '$2 > 0' | cut -c59- | sort >with_bytes
 tr -d '\n\t' <out | grep -o '"assets":\[[^]]*\]' | grep -o '"[^",:]*"' | tr -d '"' | grep -vx assets | sort -u >named
