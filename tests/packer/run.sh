@@ -334,7 +334,7 @@ wrong_rules()
 printf 'a.png use=colour\n\nb.png size=4\n' >ruled/leat.rules
 wrong_rules "ruled/leat.rules:1: use takes auto, color, normal, data or mask, not colour"
 said "ruled/leat.rules:3: there is no key of that name"
-head -c 900000 /dev/urandom >ruled/leat.rules
+{ printf '\1' && head -c 899999 /dev/urandom; } >ruled/leat.rules # noise that begins with a hash mark would be a comment
 wrong_rules "ruled/leat.rules:1: "
 [ "$(wc -l <err)" -le 10 ] || fail "each line of noise is a line"
 printf 'a.png mips=1 \33[31m\n' >ruled/leat.rules
