@@ -289,11 +289,15 @@ typedef struct memory_wait {
 } memory_wait;
 
 /* A device that is known, and no lent memory for one more. */
-static void let_wait(memory_wait *w, const char *path, const test_pack *pack, const leat_sim_desc *sim)
+static void let_wait(memory_wait *w, const char *path, const test_pack *pack, uint64_t ageing_ns)
 {
-    leat_desc desc = {
-        .backend = LEAT_BACKEND_SIM, .stepped = true, .sim = sim, .lent_bytes = MIB(2), .logger = { .log = quiet }
-    };
+    leat_sim_desc sim = leat_sim_preset("sd");
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &sim,
+                       .lent_bytes = MIB(2),
+                       .ageing_ns = ageing_ns,
+                       .logger = { .log = quiet } };
     leat_pack handle;
     assert_int_equal(leat_create(&desc, &w->s), LEAT_OK);
     assert_int_equal(leat_pack_open(w->s, path, NULL, &handle), LEAT_OK);
@@ -328,9 +332,11 @@ static leat_event get_after(memory_wait *w, leat_bind_kind bind, uint32_t flags,
                             uint32_t *late_count)
 {
     uint64_t begin_ns = 60 * NS_PER_S;
-    leat_read_desc read = {
-        .asset = w->asset, .deadline_ns = begin_ns + WAIT_DEADLINE_NS, .bind = bind, .flags = flags
-    };
+    leat_read_desc read = { .asset = w->asset,
+                            .priority = LEAT_PREFETCH,
+                            .deadline_ns = begin_ns + WAIT_DEADLINE_NS,
+                            .bind = bind,
+                            .flags = flags };
     leat_request request;
     *late_count = 0;
     assert_int_equal(leat_read(w->s, &read, &request), LEAT_OK);
@@ -373,21 +379,22 @@ static void who_has_waited_for_memory_is_judged_again(void **state)
                                       .stored_every = 1 },
                    &pack);
     test_pack_write(&pack, path);
-    leat_sim_desc sim = leat_sim_preset("sd");
     static const struct {
         leat_bind_kind bind;
         uint32_t flags;
         uint64_t after_ns;
         bool late, degrades;
-    } cases[] = { { LEAT_BIND_LEAT, 0, 200 * NS_PER_MS, false, false },
-                  { LEAT_BIND_LEAT, 0, 380 * NS_PER_MS, true, false },
-                  { LEAT_BIND_LEAT, LEAT_READ_DEGRADE, 380 * NS_PER_MS, false, true },
-                  { LEAT_BIND_LATE, 0, 200 * NS_PER_MS, false, false },
-                  { LEAT_BIND_LATE, 0, 380 * NS_PER_MS, true, false } };
+        uint64_t ageing_ns; /* less than after_ns: it is its turn before all others */
+    } cases[] = { { LEAT_BIND_LEAT, 0, 200 * NS_PER_MS, false, false, NS_PER_S },
+                  { LEAT_BIND_LEAT, 0, 380 * NS_PER_MS, true, false, NS_PER_S },
+                  { LEAT_BIND_LEAT, 0, 380 * NS_PER_MS, true, false, 100 * NS_PER_MS },
+                  { LEAT_BIND_LEAT, LEAT_READ_DEGRADE, 380 * NS_PER_MS, false, true, NS_PER_S },
+                  { LEAT_BIND_LATE, 0, 200 * NS_PER_MS, false, false, NS_PER_S },
+                  { LEAT_BIND_LATE, 0, 380 * NS_PER_MS, true, false, NS_PER_S } };
     for (uint32_t i = 0; i < COUNT_OF(cases); ++i) {
         memory_wait w;
         uint32_t late_count;
-        let_wait(&w, path, &pack, &sim);
+        let_wait(&w, path, &pack, cases[i].ageing_ns);
         leat_event end = get_after(&w, cases[i].bind, cases[i].flags, cases[i].after_ns, &late_count);
         print_message("bind %d, flags %u, memory after %u ms: %u times called late, %u of %u bytes after %u ms\n",
                       (int)cases[i].bind, cases[i].flags, (uint32_t)(cases[i].after_ns / NS_PER_MS), late_count,
