@@ -8,17 +8,18 @@
  * buffers are ours. */
 #include "uring.h"
 
+#include "clock.h"
+
 #ifdef LEAT_HAVE_URING
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define END_WAIT_MS_MAX                                                                                                \
-    5000 /* a forked child may hold the ring as well: then it never ends, and its reads are long over */
-#define END_UNKNOWN_MS 1000 /* without a pipe: no read of a device that works takes so long */
+#define END_WAIT_NS_MAX                                                                                                \
+    (5 * NS_PER_S) /* a forked child may hold the ring as well: then it never ends, and its reads are long over */
+#define END_UNKNOWN_NS NS_PER_S /* without a pipe: no read of a device that works takes so long */
 
 void ring_died(io_backend *io, int cause)
 {
@@ -47,15 +48,16 @@ bool ring_is_ours(const io_backend *io)
     return !io->dead || (io->death_cause != EBADF && io->death_cause != EOPNOTSUPP);
 }
 
+/* No signal cuts it short, which would be too early, nor do many of them make it longer. */
 static void wait_for_end(const io_backend *io)
 {
-    struct pollfd end = { .fd = io->end_fd };
-    if (io->end_fd >= 0) {
-        while (poll(&end, 1, END_WAIT_MS_MAX) < 0 && errno == EINTR) {
-        }
-    } else {
-        nanosleep(&(struct timespec){ .tv_sec = END_UNKNOWN_MS / 1000 }, NULL);
-    }
+    struct pollfd end = { .fd = io->end_fd }; /* -1: there is nothing to poll, and the time passes */
+    uint64_t until_ns = clock_now_ns() + (io->end_fd >= 0 ? END_WAIT_NS_MAX : END_UNKNOWN_NS);
+    struct timespec left;
+    do {
+        uint64_t ns = clock_left_ns(until_ns);
+        left = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
+    } while (ppoll(&end, 1, &left, NULL) < 0 && errno == EINTR);
 }
 
 static bool any_in_ring(const io_backend *io)

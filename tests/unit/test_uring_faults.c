@@ -285,6 +285,16 @@ static void a_lost_ring_without_threads_reads_by_itself(void **state)
     lose_at(u, &losses[2], 2);
 }
 
+/* A table that is refused leaves no pipe in it, which would tell when the kernel has let go: then time must tell. */
+static void a_lost_ring_without_a_pipe_is_waited_for_whatever_signals_come(void **state)
+{
+    unit_io *u = *state;
+    shim.files_fail = -ENOSYS;
+    shim.waits_interrupted = 3;
+    lose_at(u, &losses[2], 1);
+    assert_int_equal(shim.waits_interrupted, 0);
+}
+
 static void wake_and_deadline_work_without_the_ring(void **state)
 {
     unit_io *u = *state;
@@ -423,6 +433,7 @@ int main(void)
         TEST(a_ring_that_is_lost_at_any_call_loses_no_read),
         TEST(a_ring_that_is_lost_with_other_modes_loses_no_read),
         TEST(a_lost_ring_without_threads_reads_by_itself),
+        TEST(a_lost_ring_without_a_pipe_is_waited_for_whatever_signals_come),
         TEST(wake_and_deadline_work_without_the_ring),
         TEST(a_sandbox_put_up_midway_stops_no_read),
         TEST(assets_arrive_whatever_completions_say),

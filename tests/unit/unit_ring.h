@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <pthread.h>
 
 #define SHIM_USER_SPECIAL UINT64_C(0xffffffff00000000) /* above: the backend's own, no read's */
@@ -45,6 +46,7 @@ typedef struct ring_shim {
     uint64_t buffers_max; /* a larger buffer is refused with ENOMEM; 0: any */
     uint32_t entries_max; /* more entries are refused with ENOMEM; 0: any */
     bool no_multishot, no_threads;
+    uint32_t waits_interrupted; /* so many of the next waits for nothing but time end with EINTR */
 } ring_shim;
 
 static ring_shim shim;
@@ -65,6 +67,8 @@ int __real_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned in
 int __wrap_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned int *values);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *sig);
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *sig);
 
 static inline bool shim_call_fails(void)
 {
@@ -189,6 +193,16 @@ int __wrap_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned in
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
 {
     return shim.no_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
+}
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *sig)
+{
+    if (shim.waits_interrupted > 0 && count == 1 && fds[0].fd < 0) {
+        --shim.waits_interrupted;
+        errno = EINTR;
+        return -1;
+    }
+    return __real_ppoll(fds, count, timeout, sig);
 }
 
 /* ---- A ring under test ---- */
