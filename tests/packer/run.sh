@@ -561,10 +561,18 @@ size=$(stat -c %s one.leat)
 printf 'XXXXXXXX' | dd of=damaged.leat bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 expect 1 "$leat" verify damaged.leat
 said "is damaged"
-index=$(sed -n 's/.*"index_size":[[:space:]]*\([0-9]*\).*/\1/p' <<<"$("$leat" info one.leat --json)")
-head -c 4096 one.leat >void.leat # all chunks are bad, so that each asset with bytes is named, in its own ones
-head -c $((size - 4096 - index)) /dev/zero >>void.leat
-tail -c "$index" one.leat >>void.leat
+# void_make PACK: void.leat, which is the same with nothing but zeros in all its chunks.
+void_make()
+{
+    local index size
+    size=$(stat -c %s "$1")
+    index=$("$leat" info "$1" --json | sed -n 's/.*"index_size":[[:space:]]*\([0-9]*\).*/\1/p')
+    { head -c 4096 "$1" && head -c $((size - 4096 - index)) /dev/zero && tail -c "$index" "$1"; } >void.leat
+}
+void_make mixed.leat
+expect 1 "$leat" verify void.leat --json
+[ "$(grep -o music.OGG out | wc -l)" = 3 ] || { cat out; fail "an asset is not named in each of its three chunks"; }
+void_make one.leat
 expect 1 "$leat" extract void.leat -o all --verbose # what is there already is not tried
 ! grep -q 'is damaged' err || { cat err; fail "what is there is made before it is found to be there"; }
 expect 1 "$leat" verify void.leat --json
