@@ -23,6 +23,11 @@ typedef struct image_bytes {
     const char *name; /* for messages: the path */
 } image_bytes;
 
+static uint32_t big_endian(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
 /* stb_image believes a PNG's chunk lengths, and asks for as much memory: each must lie in the file. */
 static bool png_is_cut(const image_bytes *image)
 {
@@ -33,7 +38,7 @@ static bool png_is_cut(const image_bytes *image)
     uint64_t at = sizeof(magic);
     while (image->size - at >= PNG_CHUNK_FRAME) {
         const uint8_t *c = image->bytes + at;
-        uint64_t length = (uint64_t)c[0] << 24 | (uint64_t)c[1] << 16 | (uint64_t)c[2] << 8 | c[3];
+        uint64_t length = big_endian(c);
         if (memcmp(c + 4, "IEND", 4) == 0) {
             return false;
         }
@@ -50,6 +55,24 @@ static bool pnm_is_deep(const image_bytes *image)
 {
     return image->size >= 2 && image->bytes[0] == 'P' && (image->bytes[1] == '5' || image->bytes[1] == '6') &&
            stbi_is_16_bit_from_memory(image->bytes, (int)image->size) != 0;
+}
+
+static bool size_is_good(int width, int height)
+{
+    return width >= 1 && height >= 1 && (uint32_t)width <= TEXTURE_EDGE_MAX && (uint32_t)height <= TEXTURE_EDGE_MAX &&
+           (uint64_t)width * (uint64_t)height <= TEXELS_MAX;
+}
+
+/* What its header says: of a PNG file that is far too large stb_image says that it is of an unknown type. */
+static bool png_size_of(const image_bytes *image, int *width, int *height)
+{
+    static const uint8_t begin[16] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    if (image->size < sizeof(begin) + 8 || memcmp(image->bytes, begin, sizeof(begin)) != 0) {
+        return false;
+    }
+    *width = (int)u32_min(big_endian(image->bytes + 16), INT32_MAX);
+    *height = (int)u32_min(big_endian(image->bytes + 20), INT32_MAX);
+    return true;
 }
 
 /* Loads levels[0]. Grey and RGB images get an opaque alpha. */
@@ -76,12 +99,13 @@ static bool image_load(const image_bytes *image, texture_chain *chain, import_re
         return false;
     }
     if (stbi_info_from_memory(image->bytes, size, &width, &height, &channels) == 0) {
-        import_add_message(result, IMPORT_ERROR, "%s: cannot be read as an image (%s)", image->name,
-                           stbi_failure_reason());
-        return false;
+        const char *why = stbi_failure_reason();
+        if (!png_size_of(image, &width, &height) || size_is_good(width, height)) {
+            import_add_message(result, IMPORT_ERROR, "%s: cannot be read as an image (%s)", image->name, why);
+            return false;
+        }
     }
-    if (width < 1 || height < 1 || (uint32_t)width > TEXTURE_EDGE_MAX || (uint32_t)height > TEXTURE_EDGE_MAX ||
-        (uint64_t)width * (uint64_t)height > TEXELS_MAX) {
+    if (!size_is_good(width, height)) {
         import_add_message(result, IMPORT_ERROR, "%s: has %d x %d texels; at most %u an edge and 2^28 in all go in",
                            image->name, width, height, TEXTURE_EDGE_MAX);
         return false;

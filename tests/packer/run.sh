@@ -96,7 +96,9 @@ echo text >bad/notes.txt
 ln -s somebody@host.42 'bad/.#good.png' # an editor's lock, and what other tools keep: no sources
 mkdir bad/.git
 echo hello >bad/.git/blob.png
+printf '\211PNG\r\n\032\n\0\0\0\rIHDR\0\0\352\140\0\0\352\141\10\2\0\0\0\0\0\0\0\0\0\0\0IEND\0\0\0\0' >bad/wall.png
 expect 3 "$leat" pack bad -o bad.leat --quiet
+said "bad/wall.png: has 60000 x 60001 texels; at most 16384 an edge"
 for name in bad/back bad/cut bad/red text empty big short.dds model.gltf dangling loop pipe; do
     said "$name"
 done
