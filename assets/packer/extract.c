@@ -123,8 +123,9 @@ static void file_write(extraction *x, const char *name, const char *extension, c
     }
     whole_file file = { 0 };
     if (whole_file_may_place(folder, base, x->options->force, &why) &&
-        !(whole_file_begin(&file, folder, base, &x->named) && fwrite(bytes, 1, size, file.stream) == size &&
-          whole_file_end(&file) && whole_file_place(&file, x->options->force))) {
+        !(whole_file_begin(&file, folder, base, WHOLE_FILE_MODE, &x->named) &&
+          fwrite(bytes, 1, size, file.stream) == size && whole_file_end(&file) &&
+          whole_file_place(&file, x->options->force))) {
         why = errno == ENOSPC ? "No space left on device; make room there, and try again" : strerror(errno);
     }
     whole_file_abandon(&file);

@@ -96,7 +96,7 @@ static bool file_begin(const mesh_export_desc *d, const char *path, whole_file *
     if (!whole_file_may_place(d->folder, path, d->replace, why)) {
         return false;
     }
-    bool begun = whole_file_begin(file, d->folder, path, d->named);
+    bool begun = whole_file_begin(file, d->folder, path, WHOLE_FILE_MODE, d->named);
     *why = strerror(errno);
     return begun;
 }

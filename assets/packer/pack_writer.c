@@ -261,21 +261,43 @@ static char *path_resolve(const char *path)
 }
 
 /* What replaces a pack is as open to others as that was, and belongs to the same, as far as we may say so and the file
- * system knows of it. Where the group is lost, its rights would be another group's: that gets those of everybody else.
- */
-static void rights_keep(const pack_writer *w)
+ * system knows of it. Who gives a file away may lose the right to change it or to name it: so it first gets the rights
+ * that are right for any owner and group, then its name, then its owner, and then what only that group may. */
+static mode_t rights_for_any(const struct stat *old)
 {
-    struct stat old, new;
-    int fd = fileno(w->file.stream);
-    if (stat(w->path, &old) != 0 || fstat(fd, &new) != 0) {
+    mode_t others = old->st_mode >> 3 & old->st_mode & S_IRWXO; /* who is of the group now may be one of them then */
+    return (old->st_mode & S_IRWXU) | others << 3 | others;
+}
+
+static void rights_keep(int fd, const struct stat *old)
+{
+    struct stat new;
+    if (fstat(fd, &new) != 0) {
         return;
     }
-    bool kept = (new.st_uid == old.st_uid &&new.st_gid == old.st_gid) || fchown(fd, old.st_uid, old.st_gid) == 0 ||
-                fchown(fd, (uid_t)-1, old.st_gid) == 0;
-    mode_t others = old.st_mode & S_IRWXO;
-    mode_t mode = kept ? old.st_mode & 0777 : (old.st_mode & S_IRWXU) | others << 3 | others;
-    int ignored = mode == (new.st_mode & 07777) ? 0 : fchmod(fd, mode);
+    bool kept = (new.st_uid == old->st_uid &&new.st_gid == old->st_gid) || fchown(fd, old->st_uid, old->st_gid) == 0 ||
+                fchown(fd, (uid_t)-1, old->st_gid) == 0;
+    int ignored = kept && (old->st_mode & 0777) != (new.st_mode & 07777) ? fchmod(fd, old->st_mode & 0777) : 0;
     (void)ignored;
+}
+
+/* Gives the file its name and its rights, and puts it into its place. */
+static bool file_place(pack_writer *w)
+{
+    struct stat old;
+    int fd = stat(w->path, &old) == 0 ? dup(fileno(w->file.stream)) : -1;
+    int ignored = fd >= 0 ? fchmod(fd, rights_for_any(&old)) : 0;
+    (void)ignored;
+    bool ok = whole_file_end(&w->file);
+    int cause = errno;
+    if (ok && fd >= 0) {
+        rights_keep(fd, &old);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = cause;
+    return ok && whole_file_place(&w->file, true);
 }
 
 /* Whether what is there now may go: nothing, an empty file, a pack. Anything else was not meant: a source, where -o has
@@ -307,6 +329,7 @@ static bool may_replace(const char *path, leat_error *error)
 pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_error *error)
 {
     static const uint8_t room[LEAT_PACK_ALIGNMENT]; /* the header's, filled in at the end */
+    struct stat old;
     pack_writer *w = calloc(1, sizeof(*w));
     if (w == NULL) {
         error_set(error, LEAT_ERROR_MEMORY, 0, "%s: out of memory", path);
@@ -328,7 +351,9 @@ pack_writer *pack_writer_open(const char *path, int level, interrupt *i, leat_er
         goto failed;
     }
     interrupt_hold(i); /* an interrupt finds the file and its name, or neither */
-    bool begun = whole_file_begin(&w->file, AT_FDCWD, w->path, NULL);
+    /* Nobody reads in what is being written who may not read the pack; we do, to see that it is one. */
+    mode_t mode = stat(w->path, &old) == 0 ? rights_for_any(&old) | S_IRUSR | S_IWUSR : WHOLE_FILE_MODE;
+    bool begun = whole_file_begin(&w->file, AT_FDCWD, w->path, mode, NULL);
     int cause = errno;
     interrupt_file_set(i, w->file.temporary != NULL ? w->file.temporary : "");
     interrupt_release(i);
@@ -417,8 +442,7 @@ leat_result pack_writer_finish(pack_writer *w, pack_writer_stats *stats, leat_er
         return result;
     }
     interrupt_hold(w->interrupt);
-    rights_keep(w);
-    if (!whole_file_end(&w->file) || !whole_file_place(&w->file, true)) {
+    if (!file_place(w)) {
         result = write_error(w, "put in its place", error);
     } else {
         interrupt_written_set(w->interrupt);

@@ -25,7 +25,7 @@ static size_t base_offset(const char *path)
 
 /* Gives the unnamed file a name beside its place that nobody has, or with -1 makes a file of such a name: one that was
  * killed may have left its own, and in a container the next one may well have the same process id. */
-static int temporary_make(whole_file *f, int unnamed)
+static int temporary_make(whole_file *f, int unnamed, mode_t mode)
 {
     char through[FD_PATH_SIZE];
     size_t base = base_offset(f->path);
@@ -41,7 +41,7 @@ static int temporary_make(whole_file *f, int unnamed)
             errno = ENOMEM;
             return -1;
         }
-        int fd = unnamed < 0 ? openat(f->folder, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+        int fd = unnamed < 0 ? openat(f->folder, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
                  : linkat(AT_FDCWD, through, f->folder, f->temporary, AT_SYMLINK_FOLLOW) == 0 ? unnamed
                                                                                               : -1;
         if (fd >= 0) {
@@ -55,27 +55,27 @@ static int temporary_make(whole_file *f, int unnamed)
     return -1;
 }
 
-static int unnamed_open(const whole_file *f)
+static int unnamed_open(const whole_file *f, mode_t mode)
 {
     char *copy = strdup(f->path);
-    int fd = copy == NULL ? -1 : openat(f->folder, dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    int fd = copy == NULL ? -1 : openat(f->folder, dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
     free(copy);
     return fd;
 }
 
 /* Where the file system has no unnamed files, or they get no name later (there is no /proc, or a policy against links),
  * which is tried with another one now and not after an hour's work, the file has a name from the beginning. */
-static int file_make(whole_file *f, bool *named)
+static int file_make(whole_file *f, mode_t mode, bool *named)
 {
-    int fd = unnamed_open(f);
+    int fd = unnamed_open(f, mode);
     if (fd >= 0 && named != NULL && *named) {
         return fd;
     }
-    if (fd < 0 || temporary_make(f, fd) < 0) {
+    if (fd < 0 || temporary_make(f, fd, mode) < 0) {
         if (fd >= 0) {
             close(fd);
         }
-        return temporary_make(f, -1);
+        return temporary_make(f, -1, mode);
     }
     if (unlinkat(f->folder, f->temporary, 0) != 0) {
         return fd;
@@ -86,17 +86,17 @@ static int file_make(whole_file *f, bool *named)
     free(f->temporary);
     f->temporary = NULL;
     close(fd); /* what has had a name gets none again */
-    fd = unnamed_open(f);
-    return fd >= 0 ? fd : temporary_make(f, -1);
+    fd = unnamed_open(f, mode);
+    return fd >= 0 ? fd : temporary_make(f, -1, mode);
 }
 
-bool whole_file_begin(whole_file *f, int folder, const char *path, bool *named)
+bool whole_file_begin(whole_file *f, int folder, const char *path, mode_t mode, bool *named)
 {
     struct stat status;
     *f = (whole_file){ .folder = folder, .path = strdup(path) };
     bool too_long = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENAMETOOLONG;
-    int fd =
-        f->path != NULL && !too_long ? file_make(f, named) : -1; /* no later step would say it before all is written */
+    int fd = f->path != NULL && !too_long ? file_make(f, mode, named)
+                                          : -1; /* no later step would say it before all is written */
     f->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
     if (fd >= 0 && f->stream == NULL) {
         int cause = errno;
@@ -113,7 +113,7 @@ bool whole_file_end(whole_file *f)
     if (fflush(f->stream) != 0 || failed) {
         return false;
     }
-    if (f->temporary == NULL && temporary_make(f, fileno(f->stream)) < 0) {
+    if (f->temporary == NULL && temporary_make(f, fileno(f->stream), 0) < 0) {
         return false;
     }
     FILE *stream = f->stream;

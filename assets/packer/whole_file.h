@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
+
+#define WHOLE_FILE_MODE 0666 /* as fopen's: what the umask leaves */
 
 /* Zeros: none. */
 typedef struct whole_file {
@@ -17,9 +20,10 @@ typedef struct whole_file {
     char *temporary; /* the name that it has until it is in its place; NULL: none */
 } whole_file;
 
-/* All false ones leave the cause in errno, and *f to be abandoned. *named: whether a file without a name has got one
- * before, as it is tried for each first one, which for many small files is most of the work; NULL: it is tried. */
-bool whole_file_begin(whole_file *f, int folder, const char *path, bool *named);
+/* All false ones leave the cause in errno, and *f to be abandoned. mode: open()'s. *named: whether a file without a
+ * name has got one before, as it is tried for each first one, which for many small files is most of the work; NULL: it
+ * is tried. */
+bool whole_file_begin(whole_file *f, int folder, const char *path, mode_t mode, bool *named);
 /* All was written: the last errors of writing are known, and what is left is one step, which needs no room. */
 bool whole_file_end(whole_file *f);
 /* That step. What is at the path goes, or is EEXIST. */

@@ -454,6 +454,16 @@ if [ "$(id -u)" = 0 ]; then
     expect 0 "$leat" pack model -o ahead.leat --quiet
     [ "$(stat -c %u:%g real/later.leat)" = 12345:54321 ] || fail "the pack belongs to others once it is replaced"
     chmod 755 . && chmod 777 real && chmod 674 real/later.leat
+    for more in dac_override dac_read_search; do # who may give a file away, and then neither change nor link it
+        few=(setpriv --bounding-set "-all,+chown,+$more" --inh-caps=-all --)
+        "${few[@]}" true 2>/dev/null || continue
+        cp model.leat given.leat
+        chmod 600 given.leat
+        chown 12345 given.leat
+        chmod 777 .
+        expect 0 "${few[@]}" "$leat" pack model -o given.leat --quiet
+        [ "$(stat -c %u:%a given.leat)" = 12345:600 ] || fail "a pack that was given away is open to others: $(stat -c %u:%a given.leat)"
+    done
     stranger=(setpriv --reuid=23456 --regid=23456 --clear-groups)
     if "${stranger[@]}" "$leat" --version >/dev/null 2>&1; then # who may not keep the group gives its rights to no other one
         expect 0 "${stranger[@]}" "$leat" pack model -o real/later.leat --quiet
