@@ -33,8 +33,9 @@ static bool has_changed(int fd, const struct stat *before)
            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
 }
 
-uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result)
+uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, bool *changed, import_result *result)
 {
+    bool differs = false;
     struct stat info;
     uint8_t *bytes = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang the walk */
@@ -49,11 +50,13 @@ uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_
         import_add_message(result, IMPORT_ERROR, "%s: out of memory for its %llu bytes", path,
                            (unsigned long long)info.st_size);
     } else if (!read_all(fd, bytes, (uint64_t)info.st_size)) {
+        differs = errno == 0;
         import_add_message(result, IMPORT_ERROR, "%s: cannot be read: %s", path,
-                           errno == 0 ? "it became shorter" : strerror(errno));
+                           differs ? "it became shorter" : strerror(errno));
         free(bytes);
         bytes = NULL;
     } else if (has_changed(fd, &info)) {
+        differs = true;
         import_add_message(result, IMPORT_ERROR, "%s: has changed while it was read; try again when it is whole", path);
         free(bytes);
         bytes = NULL;
@@ -62,6 +65,9 @@ uint8_t *file_read(const char *path, uint64_t bytes_max, uint64_t *size, import_
     }
     if (fd >= 0) {
         close(fd);
+    }
+    if (changed != NULL) {
+        *changed = differs;
     }
     return bytes;
 }

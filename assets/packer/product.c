@@ -238,7 +238,7 @@ static bool model_keys_make(const product_maker *m, const import_job *job, model
     import_result unsaid = { 0 };
     uint64_t size = 0;
     key_parts parts = { .kind = KEY_MODEL };
-    uint8_t *bytes = file_read(job->path, job->bytes_max, &size, &unsaid);
+    uint8_t *bytes = file_read(job->path, job->bytes_max, &size, NULL, &unsaid);
     import_result_free(&unsaid);
     if (bytes == NULL) {
         return false;
@@ -402,7 +402,7 @@ static void blob_make(const product_maker *m, const char *name, uint8_t *bytes, 
 static uint8_t *source_read(const import_job *job, uint64_t *size, product **p)
 {
     *p = calloc(1, sizeof(**p));
-    uint8_t *bytes = *p != NULL ? file_read(job->path, job->bytes_max, size, &(*p)->imported) : NULL;
+    uint8_t *bytes = *p != NULL ? file_read(job->path, job->bytes_max, size, NULL, &(*p)->imported) : NULL;
     if (bytes == NULL && *p != NULL) {
         (*p)->memory_failed = (*p)->imported.message_count == 0;
     }

@@ -267,7 +267,7 @@ void rules_parse(rules *r, const char *path, const uint8_t *bytes, size_t size, 
 void rules_read(rules *r, const char *path, bool whole, import_result *messages)
 {
     uint64_t size = 0;
-    uint8_t *bytes = file_read(path, FILE_BYTES_MAX, &size, messages);
+    uint8_t *bytes = file_read(path, FILE_BYTES_MAX, &size, NULL, messages);
     if (bytes == NULL) {
         r->bad = true;
         return;

@@ -18,17 +18,17 @@ typedef struct stream {
     uint64_t at; /* may lie behind the end, as with fseek */
 } stream;
 
-/* NULL: it is not there, or cannot be read; only the latter is a warning in `result`: importers look for files that
- * need not be there. An empty file is a file. */
+/* NULL: it is not there, or cannot be read; only the latter is in `result`: importers look for files that need not be
+ * there. It is a warning; but one that changes is there and whole in a moment: an error. An empty file is a file. */
 static uint8_t *bytes_read(const char *path, uint64_t bytes_max, uint64_t *size, import_result *result)
 {
     struct stat info;
     *size = 0;
-    bool regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    bool changed = false, regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
     import_result said = { 0 };
-    uint8_t *bytes = file_read(path, bytes_max, size, &said);
+    uint8_t *bytes = file_read(path, bytes_max, size, &changed, &said);
     for (uint32_t i = 0; i < said.message_count && regular; ++i) {
-        import_add_message(result, IMPORT_WARNING, "%s", said.messages[i].text);
+        import_add_message(result, changed ? IMPORT_ERROR : IMPORT_WARNING, "%s", said.messages[i].text);
     }
     import_result_free(&said);
     return bytes;

@@ -17,7 +17,7 @@ typedef struct source_file {
     char *path;
     uint8_t *bytes; /* NULL: is not there, or cannot be read */
     uint64_t size;
-    bool unreadable; /* it is there: a warning says what is wrong with it */
+    bool unreadable; /* it is there: a message says what is wrong with it */
 } source_file;
 
 typedef struct source_files {

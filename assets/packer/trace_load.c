@@ -303,7 +303,7 @@ bool trace_load(const char *path, trace *t)
     *t = (trace){ 0 };
     import_result result = { 0 };
     uint64_t size = 0;
-    uint8_t *bytes = file_read(path, TRACE_BYTES_MAX, &size, &result);
+    uint8_t *bytes = file_read(path, TRACE_BYTES_MAX, &size, NULL, &result);
     if (bytes == NULL) {
         message_print("%s", result.message_count > 0 ? result.messages[0].text : "out of memory");
         import_result_free(&result);

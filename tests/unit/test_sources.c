@@ -5,6 +5,7 @@
 #include "file_read.h"
 #include "progress.h"
 #include "scratch.h"
+#include "source_files.h"
 #include "sources.h"
 
 #include <errno.h>
@@ -106,14 +107,38 @@ static void test_change_while_read(void **state)
     import_result result = { 0 };
     uint64_t size = 0;
     file_make(p, "a.png", "before", path);
-    uint8_t *bytes = file_read(path, 100, &size, &result);
+    uint8_t *bytes = file_read(path, 100, &size, NULL, &result);
     assert_non_null(bytes);
     assert_int_equal(size, 6);
     free(bytes);
     changed_path = path;
-    assert_null(file_read(path, 100, &size, &result));
+    assert_null(file_read(path, 100, &size, NULL, &result));
     assert_int_equal(result.message_count, 1);
     assert_non_null(strstr(result.messages[0].text, "has changed while it was read"));
+    import_result_free(&result);
+}
+
+/* A model goes in without a file of its own that cannot be read, which is a warning; not without one that would be
+ * whole a moment later: nobody would look. */
+static void test_change_beside_a_model(void **state)
+{
+    place *p = *state;
+    char model[SCRATCH_PATH_SIZE], materials[SCRATCH_PATH_SIZE], large[SCRATCH_PATH_SIZE];
+    import_result result = { 0 };
+    source_files files;
+    file_make(p, "m.obj", "mtllib m.mtl", model);
+    file_make(p, "m.mtl", "newmtl m", materials);
+    file_make(p, "large.mtl", "newmtl of more bytes than are taken", large);
+    const import_job job = { .path = model, .name = "m.obj", .root = p->folder, .bytes_max = 20 };
+    source_files_open(&files, &job, &result);
+    changed_path = materials;
+    assert_true(source_files_has(&files, materials));
+    assert_true(source_files_has(&files, large));
+    assert_int_equal(result.message_count, 2);
+    assert_non_null(strstr(result.messages[0].text, "m.mtl: has changed while it was read"));
+    assert_int_equal(result.messages[0].level, IMPORT_ERROR);
+    assert_int_equal(result.messages[1].level, IMPORT_WARNING);
+    source_files_close(&files);
     import_result_free(&result);
 }
 
@@ -199,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_output_among_sources, place_make, place_free),
         cmocka_unit_test_setup_teardown(test_change_while_read, place_make, place_free),
+        cmocka_unit_test_setup_teardown(test_change_beside_a_model, place_make, place_free),
         cmocka_unit_test_setup_teardown(test_progress, place_make, place_free),
         cmocka_unit_test_setup_teardown(test_walk_tells, place_make, place_free),
     };
