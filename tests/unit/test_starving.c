@@ -2,7 +2,8 @@
  * waited for ageing_ns, however many of a higher class keep taking what comes free, and however small those are; and
  * that all the others are not held up by that: urgent ones pass it, and who waits behind it goes on when it is
  * cancelled or is to be read later. Clients of one class get it by their shares. Lent memory, and memory that the
- * engine is asked for. On a virtual clock. */
+ * engine is asked for; and that who is woken for memory and does not take it, or takes less, costs nobody anything. On
+ * a virtual clock. */
 #include "stepped.h"
 
 #include <string.h>
@@ -377,6 +378,160 @@ static void the_end_of_keeping_wakes(void **state)
     }
 }
 
+/* ---- Who is woken, and does not take it ---- */
+
+#define BLOCKS (LENT_BYTES / ASSET_SIZE)
+#define SMALL_COUNT 32u
+
+/* The device is busy for as long as the clock stands, so that nobody in the queue has come to ask for memory. */
+static void keep_device_busy(stepped *f)
+{
+    for (uint32_t i = BLOCKS; i < f->pack.asset_count; ++i) {
+        stepped_read(f, (leat_read_desc){ .asset = stepped_asset(f, i),
+                                          .priority = LEAT_HIGH,
+                                          .bind = LEAT_BIND_CALLER,
+                                          .memory = bytes,
+                                          .memory_size = sizeof(bytes),
+                                          .user = CLIENTS });
+    }
+}
+
+/* A client's large request is woken, and is cancelled before its turn comes, perhaps in another class by then: what it
+ * was charged for is charged to nobody, and the next ones have it by their clients' shares. */
+static void check_shares_after_a_cancel(leat_priority ordered)
+{
+    stepped f = { .sim = leat_sim_preset("hdd") };
+    stepped_open(&f, 8 * BLOCKS, ASSET_SIZE, (leat_desc){ .lent_bytes = LENT_BYTES, .ageing_ns = 60 * NS_PER_S });
+    leat_request held[BLOCKS];
+    for (uint32_t i = 0; i < BLOCKS; ++i) {
+        held[i] = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, i) });
+        assert_int_equal(leat_wait(f.s, NS_PER_S).count, 1);
+    }
+    leat_request large = stepped_read(&f, (leat_read_desc){ .asset = stepped_asset(&f, 0) });
+    leat_update(f.s, &(leat_tick){ .now_ns = streamer_now(f.s) + 2 * STEP_NS });
+    for (uint32_t i = 0; i < SMALL_COUNT; ++i) {
+        leat_part part = { .kind = LEAT_PART_BYTES, .size = CHUNK_SIZE };
+        uint32_t client = i % CLIENTS;
+        stepped_read(&f,
+                     (leat_read_desc){ .asset = stepped_asset(&f, 0), .part = part, .client = client, .user = client });
+    }
+    stepped_update(&f);
+    assert_int_equal(stepped_stats(&f).requests_waiting_memory, 1 + SMALL_COUNT);
+    keep_device_busy(&f);
+    assert_int_equal(leat_release(f.s, held[0]), LEAT_OK);
+    stepped_pump(&f);
+    assert_int_equal(stepped_stats(&f).requests_waiting_memory, SMALL_COUNT);
+    assert_int_equal(f.s->requests[large.index].stage, STAGE_QUEUED);
+    assert_null(f.s->requests[large.index].memory);
+    assert_int_equal(leat_reprioritise(f.s, large, ordered, 0), LEAT_OK);
+    stepped_pump(&f);
+    leat_cancel(f.s, large);
+    uint32_t served[CLIENTS + 1] = { 0 };
+    while (served[0] + served[1] < ASSET_SIZE / CHUNK_SIZE) {
+        leat_events events = leat_wait(f.s, 10 * NS_PER_S);
+        assert_true(events.count > 0);
+        for (uint32_t i = 0; i < events.count; ++i) {
+            served[events.items[i].user] += events.items[i].type == LEAT_EVENT_READY;
+        }
+    }
+    assert_int_equal(served[0], served[1]);
+    stepped_close(&f);
+}
+
+static void who_is_cancelled_before_it_has_memory_costs_no_share(void **state)
+{
+    (void)state;
+    check_shares_after_a_cancel(LEAT_NORMAL);
+    check_shares_after_a_cancel(LEAT_PREFETCH);
+}
+
+/* There is room for the first in order alone: the others are not woken for nothing, to stand behind each other in
+ * another order than that in which they came. */
+static void no_more_are_woken_than_there_is_room_for(void **state)
+{
+    (void)state;
+    stepped f = { .sim = leat_sim_preset("nvme") };
+    stepped_open(&f, ASSET_COUNT, ASSET_SIZE, (leat_desc){ .lent_bytes = LENT_BYTES, .ageing_ns = 60 * NS_PER_S });
+    leat_request held = { 0 }, none = { 0 };
+    for (uint32_t i = 0; i < LENT_BYTES / CHUNK_SIZE; ++i) {
+        queue(&f, LEAT_HIGH, CHUNK_SIZE);
+    }
+    assert_int_equal(ready_count(&f, none, &held), LENT_BYTES / CHUNK_SIZE);
+    leat_request oldest = queue(&f, LEAT_PREFETCH, CHUNK_SIZE);
+    assert_int_equal(ready_count(&f, none, &held), 0);
+    for (uint32_t i = 0; i < 2; ++i) {
+        leat_request first = queue(&f, LEAT_PREFETCH, CHUNK_SIZE);
+        assert_int_equal(leat_reprioritise(f.s, first, LEAT_PREFETCH, 60 * NS_PER_S), LEAT_OK);
+    }
+    assert_int_equal(ready_count(&f, none, &held), 0);
+    assert_int_equal(stepped_stats(&f).requests_waiting_memory, 3);
+    assert_int_equal(leat_release(f.s, held), LEAT_OK);
+    assert_int_equal(ready_count(&f, none, &held), 1);
+    assert_int_equal(stepped_stats(&f).requests_waiting_memory, 2);
+    assert_int_equal(sched_overdue(f.s->waiting_lent, UINT64_MAX), oldest.index);
+    stepped_close(&f);
+}
+
+/* Who is woken for all of it can come in time with less: who waits behind it has the rest, with no further release. */
+static void who_waits_behind_has_what_is_given_up(void **state)
+{
+    (void)state;
+    stepped f = { .sim = leat_sim_preset("sd") };
+    test_pack_desc pack = { .seed = 3,
+                            .asset_count = 20,
+                            .size_min = 10,
+                            .size_max = 1000,
+                            .textures = true,
+                            .chunk_raw_size = 16u << 10,
+                            .stored_every = 1 };
+    leat_desc desc = { .backend = LEAT_BACKEND_SIM,
+                       .stepped = true,
+                       .sim = &f.sim,
+                       .logger.log = fixture_quiet,
+                       .lent_bytes = LENT_BYTES,
+                       .ageing_ns = 60 * NS_PER_S };
+    fixture_open(&f, &pack, &desc);
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < pack.asset_count; ++i) {
+        largest = f.pack.assets[i].raw_size > f.pack.assets[largest].raw_size ? i : largest;
+    }
+    leat_read_desc whole = { .asset = stepped_asset(&f, largest), .priority = LEAT_PREFETCH };
+    leat_read_desc piece = { .asset = stepped_asset(&f, largest),
+                             .part = { .kind = LEAT_PART_BYTES, .size = 16u << 10 },
+                             .user = 1 };
+    leat_request held = { 0 };
+    for (uint32_t i = 0; i < 40; ++i) { /* the device has shown what it gives */
+        leat_release(f.s, held);
+        held = stepped_read(&f, whole);
+        assert_int_equal(leat_wait(f.s, NS_PER_S).count, 1);
+    }
+    do { /* the last one waits, and is to have what is given up */
+        stepped_read(&f, piece);
+        stepped_update(&f);
+        leat_wait(f.s, 100 * NS_PER_MS);
+    } while (stepped_stats(&f).requests_waiting_memory == 0);
+    whole.priority = LEAT_HIGH; /* before it in order */
+    whole.flags = LEAT_READ_DEGRADE;
+    whole.deadline_ns = streamer_now(f.s) + 400 * NS_PER_MS;
+    stepped_read(&f, whole);
+    stepped_update(&f);
+    assert_int_equal(stepped_stats(&f).requests_waiting_memory, 2);
+    leat_update(f.s, &(leat_tick){ .now_ns = whole.deadline_ns - 20 * NS_PER_MS });
+    assert_int_equal(leat_release(f.s, held), LEAT_OK);
+    bool ready[2] = { false };
+    while (!ready[0] || !ready[1]) {
+        leat_events events = leat_wait(f.s, NS_PER_S);
+        assert_true(events.count > 0);
+        for (uint32_t i = 0; i < events.count; ++i) {
+            const leat_event *e = &events.items[i];
+            assert_int_equal(e->type, LEAT_EVENT_READY);
+            assert_true(e->user == 1 || e->size < f.pack.assets[largest].raw_size);
+            ready[e->user] = true;
+        }
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +545,9 @@ int main(void)
         cmocka_unit_test(who_waits_behind_goes_on_when_it_is_first),
         cmocka_unit_test(memory_is_not_kept_for_ever),
         cmocka_unit_test(the_end_of_keeping_wakes),
+        cmocka_unit_test(who_is_cancelled_before_it_has_memory_costs_no_share),
+        cmocka_unit_test(no_more_are_woken_than_there_is_room_for),
+        cmocka_unit_test(who_waits_behind_has_what_is_given_up),
     };
     return cmocka_run_group_tests_name("starving", tests, NULL, NULL);
 }
