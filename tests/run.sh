@@ -122,7 +122,7 @@ case $extent in
     full)
         run_preset dev -LE '^long$'
         run_preset asan -LE '^(long|install|lint|bench|guard)$'
-        run_preset tsan -L '^(unit|threads)$' -LE '^(long|install|lint|bench)$'
+        run_preset tsan -L '^(unit|threads)$' -LE '^(long|install|lint|bench|one_thread)$'
         ;;
     long)
         export LEAT_TEST_LONG=1

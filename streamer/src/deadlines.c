@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define JUDGED_A_ROUND_MAX 256u /* a quarter of a millisecond or so; then completions are looked at again */
+#define JUDGED_A_ROUND_MAX 256u /* half a millisecond at most; then completions are looked at again */
 
 static uint64_t queued_bytes(const leat_streamer *s, const request *r, uint32_t index)
 {
@@ -63,7 +63,7 @@ static void degrade(leat_streamer *s, request *r, uint32_t index, uint16_t level
             sched_remove(pump_waiting_queue(s, r), index);
         }
     }
-    reads_pay_back(s, r);
+    reads_pay_back(s, r, r->size - size);
     r->degraded = true;
     r->level = level;
     r->size = size;

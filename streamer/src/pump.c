@@ -22,7 +22,7 @@ static uint64_t bytes_left(const leat_streamer *s, const request *r)
     return pack_index_packed_size(&s->packs[r->pack].index, r->chunk_next, r->chunk_end);
 }
 
-static void enqueue(leat_streamer *s, request *r, uint32_t index, uint64_t bytes)
+static void enqueue(leat_streamer *s, request *r, uint32_t index, uint64_t bytes, uint64_t now_ns)
 {
     sched_entry entry = {
         .rank = r->rank,
@@ -32,6 +32,7 @@ static void enqueue(leat_streamer *s, request *r, uint32_t index, uint64_t bytes
         .position = position_of(s, r),
         .bytes = bytes,
         .queued_ns = r->submitted_ns,
+        .now_ns = now_ns,
     };
     sched_push(s->sched, index, &entry);
     r->stage = STAGE_QUEUED;
@@ -40,7 +41,7 @@ static void enqueue(leat_streamer *s, request *r, uint32_t index, uint64_t bytes
 void pump_requeue(leat_streamer *s, uint32_t index)
 {
     request *r = &s->requests[index];
-    enqueue(s, r, index, bytes_left(s, r) - shared_enter(s, r, index));
+    enqueue(s, r, index, bytes_left(s, r) - shared_enter(s, r, index), streamer_now(s));
 }
 
 void pump_take_out(leat_streamer *s, uint32_t index)
@@ -118,7 +119,7 @@ void request_give_up(leat_streamer *s, uint32_t index)
     switch ((request_stage)r->stage) {
     case STAGE_QUEUED:
         pump_take_out(s, index);
-        reads_pay_back(s, r);
+        reads_pay_back(s, r, r->size);
         leaves_room = r->memory == NULL;
         break;
     case STAGE_WAITING:
@@ -194,7 +195,7 @@ static void admit(leat_streamer *s, uint32_t index, uint64_t now_ns)
     /* A round of this thread is one moment, but what came during it has not been admitted before it was submitted. */
     trace_point_at(s, now_ns < r->submitted_ns ? r->submitted_ns + 1 : now_ns, TRACE_ADMIT, index, r->generation, left,
                    sched_bytes(s->sched));
-    enqueue(s, r, index, bytes);
+    enqueue(s, r, index, bytes, now_ns);
 }
 
 static void release_lent(leat_streamer *s, uint32_t index)

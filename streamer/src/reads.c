@@ -365,10 +365,15 @@ static void add_task(leat_streamer *s, read_op *rd, const request *r, decode_out
 
 typedef enum add_result { ADD_REQUEST_DONE, ADD_READ_FULL } add_result;
 
+/* Packed; counted: those that the request counts in the queue itself (shared.c). */
+typedef struct issued_bytes {
+    uint64_t all, counted;
+} issued_bytes;
+
 /* Moves chunks of the request into the read, until either is used up. *read: the last one that has some of them, which
  * is another where they were under way. */
 static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t index, uint64_t now_ns,
-                             uint64_t *bytes, const read_op **read)
+                             issued_bytes *issued, const read_op **read)
 {
     const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
     chunk_want *wants = s->packs[r->pack].wants;
@@ -400,8 +405,9 @@ static add_result add_chunks(leat_streamer *s, read_op *rd, request *r, uint32_t
         }
         if (wants[r->chunk_next].counted_by == index + 1) {
             wants[r->chunk_next].counted_by = 0;
+            issued->counted += chunk->packed_size;
         }
-        *bytes += chunk->packed_size;
+        issued->all += chunk->packed_size;
         ++r->chunk_next;
     }
     return ADD_REQUEST_DONE;
@@ -415,7 +421,7 @@ static void wait_for_memory(leat_streamer *s, uint32_t index)
     pump_take_out(s, index);
     request *r = &s->requests[index];
     sched_push(pump_waiting_queue(s, r), index, &entry);
-    reads_pay_back(s, r); /* after the push: who comes back was not idle meanwhile, and loses no share by it */
+    reads_pay_back(s, r, r->size); /* after the push: who comes back was not idle meanwhile, and loses no share by it */
     r->stage = STAGE_WAITING;
     trace_point(s, TRACE_WAITS_MEMORY, index, r->generation, r->size, 0);
 }
@@ -496,7 +502,7 @@ uint64_t reads_memory_kept_until_ns(const leat_streamer *s)
 /* Who gets memory is charged for it, once. */
 static void leave_waiting(sched *waiting, uint32_t index, uint64_t size)
 {
-    sched_charge(waiting, index, size, 0, 0);
+    sched_charge(waiting, index, size, size, 0, 0);
     sched_remove(waiting, index);
 }
 
@@ -509,11 +515,11 @@ void reads_wake(leat_streamer *s, uint32_t index, uint64_t now_ns)
     deadlines_wait_ends(s, r, index, now_ns);
 }
 
-void reads_pay_back(leat_streamer *s, request *r)
+void reads_pay_back(leat_streamer *s, request *r, uint64_t size)
 {
     if (r->charged_rank != 0) {
-        sched_pay_back(pump_waiting_queue(s, r), r->charged_rank - 1u, r->client, r->size);
-        r->charged_rank = 0;
+        sched_pay_back(pump_waiting_queue(s, r), r->charged_rank - 1u, r->client, size);
+        r->charged_rank = size < r->size ? r->charged_rank : 0;
     }
 }
 
@@ -577,11 +583,12 @@ static request *select_request(leat_streamer *s, uint64_t now_ns, uint32_t *inde
 
 /* ---- Issuing ---- */
 
-static void charge(leat_streamer *s, request *r, uint32_t index, uint64_t bytes, bool done, uint64_t now_ns)
+static void charge(leat_streamer *s, request *r, uint32_t index, issued_bytes issued, bool done, uint64_t now_ns)
 {
     const leat_pack_chunk_record *chunks = s->packs[r->pack].index.chunks;
     uint32_t next = done ? r->chunk_end - 1 : r->chunk_next;
-    sched_charge(s->sched, index, bytes, (uint64_t)r->pack << 48 | chunks[next].file_offset, now_ns);
+    uint64_t counted = r->counts_all ? issued.all : issued.counted;
+    sched_charge(s->sched, index, issued.all, counted, (uint64_t)r->pack << 48 | chunks[next].file_offset, now_ns);
     if (done) {
         sched_remove(s->sched, index);
         r->stage = STAGE_ISSUED;
@@ -607,15 +614,15 @@ static bool issue_read(leat_streamer *s, uint64_t now_ns, bool *worked)
     bool urgent = r->rank == 0;
     uint64_t traced_ns = trace_is_on(&s->trace) ? streamer_now(s) : now_ns; /* a read is planned at one moment */
     for (;;) {
-        uint64_t bytes = 0;
+        issued_bytes issued = { 0 };
         uint32_t tasks_before = rd->task_count;
         const read_op *read = rd;
-        add_result added = add_chunks(s, rd, r, index, now_ns, &bytes, &read);
-        progress |= bytes > 0;
-        if (bytes > 0) {
+        add_result added = add_chunks(s, rd, r, index, now_ns, &issued, &read);
+        progress |= issued.all > 0;
+        if (issued.all > 0) {
             trace_point_at(s, traced_ns, rd->task_count > tasks_before ? TRACE_PLAN : TRACE_SHARE, index, r->generation,
-                           bytes, (uint64_t)read->generation << 32 | (uint32_t)(read - s->reads));
-            charge(s, r, index, bytes, added == ADD_REQUEST_DONE, now_ns);
+                           issued.all, (uint64_t)read->generation << 32 | (uint32_t)(read - s->reads));
+            charge(s, r, index, issued, added == ADD_REQUEST_DONE, now_ns);
         }
         if (added == ADD_READ_FULL || rd->task_count == 0) {
             break;

@@ -412,7 +412,7 @@ void sched_push(sched *s, uint32_t id, const sched_entry *entry)
                            .rank = (uint8_t)entry->rank,
                            .client = (uint8_t)entry->client,
                            .queue = s->queue };
-    advance_base(&s->classes[entry->rank], entry->queued_ns);
+    advance_base(&s->classes[entry->rank], u64_max(entry->queued_ns, entry->now_ns));
     node n = { .deadline_ns = entry->deadline_ns, .sequence = entry->sequence, .position = entry->position, .id = id };
     enter(s, &n);
     ++s->count;
@@ -451,6 +451,9 @@ void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns, ui
 {
     ASSERT(sched_contains(s, id) && rank < SCHED_CLASS_COUNT);
     item *it = &s->items[id];
+    if (deadline_ns != NO_DEADLINE) {
+        advance_base(&s->classes[rank], now_ns);
+    }
     if (it->rank == rank) { /* in place: it keeps its turn in the list of the class */
         class_state *c = &s->classes[rank];
         node n = *node_of(s, it);
@@ -461,9 +464,6 @@ void sched_change(sched *s, uint32_t id, uint32_t rank, uint64_t deadline_ns, ui
         return;
     }
     node n = leave(s, id);
-    if (deadline_ns != NO_DEADLINE) {
-        advance_base(&s->classes[rank], now_ns);
-    }
     it->rank = (uint8_t)rank;
     n.deadline_ns = deadline_ns;
     enter(s, &n);
@@ -528,14 +528,14 @@ static uint64_t virtual_time(const sched *s, uint32_t client, uint64_t bytes)
     return bytes * WEIGHT_SCALE / (CANARY(SHARES) ? 1 : s->desc.client_weights[client]);
 }
 
-void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns)
+void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t counted, uint64_t position_next, uint64_t now_ns)
 {
     ASSERT(sched_contains(s, id));
     item *it = &s->items[id];
     class_state *c = &s->classes[it->rank];
     node n = *node_of(s, it);
     advance_base(c, now_ns);
-    uint64_t taken = u64_min(bytes, it->bytes);
+    uint64_t taken = u64_min(counted, it->bytes);
     deadline_take(c, it, n.deadline_ns, taken);
     it->bytes -= taken;
     c->bytes -= taken;

@@ -46,6 +46,7 @@ typedef struct sched_entry {
     uint64_t position; /* on disk: pack and offset, in one number that orders */
     uint64_t bytes; /* packed bytes still to be read for it */
     uint64_t queued_ns; /* when it was admitted */
+    uint64_t now_ns; /* 0: that was now */
 } sched_entry;
 
 static inline uint32_t sched_rank(leat_priority priority)
@@ -81,8 +82,9 @@ uint32_t sched_peek(const sched *s, uint64_t now_ns);
 /* The entry below the first class that has waited longest, if that is ageing_ns or more; else SCHED_NONE. For queues
  * that are not charged: whoever takes from them sees to the share. */
 uint32_t sched_overdue(const sched *s, uint64_t now_ns);
-/* `bytes` of packed data were issued for a queued entry: charges its client, moves its position on. */
-void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t position_next, uint64_t now_ns);
+/* `bytes` of packed data were issued for a queued entry: charges its client, moves its position on. counted: as many of
+ * them as are among its own. */
+void sched_charge(sched *s, uint32_t id, uint64_t bytes, uint64_t counted, uint64_t position_next, uint64_t now_ns);
 
 /* What was charged to this client for an entry of this class (bytes) did not come to pass. If another entry of it comes
  * in its place, that is pushed before. */

@@ -7,10 +7,15 @@
  *
  * Whether that is so is asked once, when a request comes into the queue, and answered on the cautious side: order among
  * clients and what is not told apart within a bucket of the scheduler counts as in between. Each chunk knows who counts
- * it, and the last of those who rely on that: it counts it when the first leaves the queue without having read it. What
- * stands there is believed only if that request is still in the queue for this chunk, so nobody has to be taken out.
+ * it, and the last of those who rely on that, who knows the one before: one of them counts it when the first leaves the
+ * queue without having read it. What stands there is believed only of a request that is still in the queue for this
+ * chunk, so nobody has to be taken out.
  * The I/O thread only. */
 #include "streamer.h"
+
+#define SHARED_CHUNKS_MAX                                                                                              \
+    256u /* of a request with more, none is looked at: some microseconds for each would be too much */
+#define HEIRS_ASKED_MAX 32u
 
 static uint64_t packed_size(const pack_index *index, uint32_t chunk)
 {
@@ -48,7 +53,8 @@ static bool go_together(const leat_streamer *s, const request *a, const request 
 /* Does it get its turn at once, while what is on its way still is? own_bytes: that it counts in the queue itself. */
 static bool goes_at_once(const leat_streamer *s, const request *r, uint64_t own_bytes)
 {
-    uint64_t ahead = sched_bytes_ahead(s->sched, r->rank, r->deadline_ns) - own_bytes;
+    uint64_t ahead = sched_bytes_ahead(s->sched, r->rank, r->deadline_ns);
+    ahead -= u64_min(own_bytes, ahead); /* it may be beyond what is told apart */
     return r->rank == 0 || ahead == 0 || ahead + window_in_flight(s->window) <= window_bytes(s->window);
 }
 
@@ -76,6 +82,20 @@ static bool found_at_once(const leat_streamer *s, finding *f, const request *r, 
     return f->at_once;
 }
 
+/* The last one of a chunk is named by the chunk, and who was it before by the last one. */
+static void rely(leat_streamer *s, chunk_want *want, request *r, uint32_t index)
+{
+    if (!r->shares) {
+        s->relied_before[index] = 0;
+    }
+    if (want->relied_on_by != 0 && want->relied_on_by != index + 1) {
+        s->relied_before[index] =
+            want->relied_on_by; /* one for all of its chunks: mostly they are shared with the same */
+    }
+    want->relied_on_by = index + 1;
+    r->shares = true;
+}
+
 /* Whose bytes of this chunk another one counts, or nobody needs to; else it counts them itself from now on. */
 static bool enter_shared(leat_streamer *s, finding *f, request *r, uint32_t index, uint32_t chunk)
 {
@@ -85,8 +105,8 @@ static bool enter_shared(leat_streamer *s, finding *f, request *r, uint32_t inde
     chunk_want *want = &s->packs[r->pack].wants[chunk];
     request *other = waits_for(s, want->counted_by, r->pack, chunk);
     if (other != NULL && other != r && found_together(s, f, r, other)) {
-        want->relied_on_by = index + 1;
-        r->shares = other->shares = true;
+        rely(s, want, r, index);
+        other->shares = true;
         return true;
     }
     *want = (chunk_want){ .counted_by = index + 1 };
@@ -95,6 +115,10 @@ static bool enter_shared(leat_streamer *s, finding *f, request *r, uint32_t inde
 
 uint64_t shared_enter(leat_streamer *s, request *r, uint32_t index)
 {
+    r->counts_all = r->chunk_end - r->chunk_next > SHARED_CHUNKS_MAX;
+    if (r->counts_all) {
+        return 0;
+    }
     const pack_slot *slot = &s->packs[r->pack];
     uint64_t bytes = 0;
     finding f = { 0 };
@@ -109,22 +133,41 @@ uint64_t shared_enter(leat_streamer *s, request *r, uint32_t index)
     return bytes;
 }
 
+/* Who counts the chunk when this one does no more: of those who rely on it, as far as they are remembered, the last
+ * that still waits for it. Somebody else may be named who has counted it already: then it counts twice, on the cautious
+ * side.
+ */
+static uint32_t heir_of(const leat_streamer *s, const chunk_want *want, uint32_t pack, uint32_t chunk, uint32_t index)
+{
+    uint32_t heir = want->relied_on_by;
+    for (uint32_t i = 0; i < HEIRS_ASKED_MAX && heir != 0; ++i) {
+        const request *r = waits_for(s, heir, pack, chunk);
+        if (r != NULL && r->shares && heir != index + 1) {
+            return heir;
+        }
+        heir = s->relied_before[heir - 1];
+    }
+    return 0;
+}
+
 void shared_leave(leat_streamer *s, request *r, uint32_t index)
 {
-    r->shares = false;
     const pack_slot *slot = &s->packs[r->pack];
     for (uint32_t chunk = r->chunk_next; chunk < r->chunk_end; ++chunk) {
         chunk_want *want = &slot->wants[chunk];
+        if (want->relied_on_by == index + 1) {
+            want->relied_on_by = s->relied_before[index];
+        }
         if (want->counted_by != index + 1) {
             continue;
         }
-        uint32_t heir = want->relied_on_by;
-        *want = (chunk_want){ 0 };
-        if (heir != index + 1 && waits_for(s, heir, r->pack, chunk) != NULL) {
-            want->counted_by = heir;
+        uint32_t heir = heir_of(s, want, r->pack, chunk, index);
+        *want = (chunk_want){ .counted_by = heir, .relied_on_by = heir != 0 ? s->relied_before[heir - 1] : 0 };
+        if (heir != 0) {
             sched_recount(s->sched, heir - 1, sched_get(s->sched, heir - 1).bytes + packed_size(&slot->index, chunk));
         }
     }
+    r->shares = false;
 }
 
 void shared_change(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns)
@@ -137,6 +180,9 @@ void shared_change(leat_streamer *s, request *r, uint32_t index, uint64_t now_ns
 
 uint64_t shared_ahead(const leat_streamer *s, const request *r, uint32_t index, uint32_t chunk_end, uint64_t own_bytes)
 {
+    if (r->counts_all) {
+        return 0;
+    }
     const pack_slot *slot = &s->packs[r->pack];
     uint64_t bytes = 0;
     finding f = { 0 };

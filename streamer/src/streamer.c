@@ -52,6 +52,7 @@ static bool create_tables(leat_streamer *s)
     mpsc_init(&s->mail);
     mpsc_init(&s->returned);
     s->requests = memory_allocate(m, d->request_count_max, sizeof(*s->requests), CACHE_LINE_SIZE);
+    s->relied_before = memory_allocate(m, d->request_count_max, sizeof(*s->relied_before), CACHE_LINE_SIZE);
     s->ended_batch = memory_allocate(m, d->event_count_max, sizeof(*s->ended_batch), CACHE_LINE_SIZE);
     s->batches = memory_allocate(m, d->batch_count_max, sizeof(*s->batches), CACHE_LINE_SIZE);
     s->mounts = memory_allocate(m, d->pack_count_max, sizeof(*s->mounts), CACHE_LINE_SIZE);
@@ -75,7 +76,7 @@ static bool create_tables(leat_streamer *s)
         !post_ring_init(&s->posts, (uint32_t)power_of_two_above(post_count), m) || s->ended_batch == NULL ||
         s->batches == NULL || s->mounts == NULL || s->watches == NULL || s->watch_polls == NULL || s->packs == NULL ||
         s->reads == NULL || s->submit_ring == NULL || s->again_ring == NULL || s->outputs == NULL ||
-        s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL) {
+        s->chunk_buckets == NULL || s->ended == NULL || s->events == NULL || s->relied_before == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < d->pack_count_max; ++i) {
@@ -294,6 +295,7 @@ static void free_tables(leat_streamer *s)
     memory_free(m, s->batches, d->batch_count_max, sizeof(*s->batches));
     memory_free(m, s->ended_batch, d->event_count_max, sizeof(*s->ended_batch));
     memory_free(m, s->requests, d->request_count_max, sizeof(*s->requests));
+    memory_free(m, s->relied_before, d->request_count_max, sizeof(*s->relied_before));
     trace_free(&s->trace, m);
     command_queue_free(&s->commands, m);
     handles_free(&s->batch_handles, m);

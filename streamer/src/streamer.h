@@ -128,6 +128,7 @@ typedef struct request {
     /* By the I/O thread: */
     uint8_t charged_rank : 4; /* 1 + the class in which it was charged for memory that it has not yet; 0: it was not */
     bool shares : 1; /* counts on another one in the queue, or another on it (shared.c) */
+    bool counts_all : 1; /* of so many chunks that it does not share any */
     int32_t failure_os;
     uint32_t failure_chunk;
     /* By the I/O thread while it holds the request; read by the update thread after the post that tells of it. */
@@ -191,7 +192,7 @@ typedef struct pack_options {
 /* A chunk that queued requests want (shared.c): 1 + index each, or 0. */
 typedef struct chunk_want {
     uint32_t counted_by;
-    uint32_t relied_on_by; /* the last one that counts on that */
+    uint32_t relied_on_by; /* the last one that counts on that; those before it: relied_before */
 } chunk_want;
 
 typedef enum pack_stage { PACK_FREE = 0, PACK_OPENING, PACK_OPEN, PACK_CLOSING } pack_stage;
@@ -365,6 +366,8 @@ struct leat_streamer {
     /* any thread */
     handle_table request_handles;
     request *requests;
+    uint32_t
+        *relied_before; /* of a request that shares: 1 + who relied on the same before it, or 0; a guess (shared.c) */
     handle_table batch_handles;
     batch *batches;
     pack_mount *mounts; /* pack_count_max */
@@ -575,8 +578,8 @@ void reads_issue(leat_streamer *s, uint64_t now_ns, bool *worked);
  * bytes that are read are, so that who waits gets memory by class and share as well; what it does not get is paid back.
  */
 void reads_wake(leat_streamer *s, uint32_t index, uint64_t now_ns);
-/* It was woken, and is not to have that memory: it has ended, or wants less. */
-void reads_pay_back(leat_streamer *s, request *r);
+/* It was woken, and is not to have so much of that memory: it has ended (all of it), or wants less. */
+void reads_pay_back(leat_streamer *s, request *r, uint64_t size);
 /* Has somebody who waits for such memory waited for too long, and the next turn? Then it gets some, if there is enough.
  * True: there is not, and it is kept for that one: nobody but urgent ones takes any. For a while only, since who holds
  * the rest may not give it back. */

@@ -95,7 +95,7 @@ static void order_is_as_documented(void **state)
             uint64_t bytes = unit_below(&random, e->bytes + 1);
             e->bytes -= bytes;
             e->position += bytes;
-            sched_charge(s, id, bytes, e->position, round);
+            sched_charge(s, id, bytes, bytes, e->position, round);
         }
         assert_int_equal(sched_contains(s, id), expected->queued[id]);
         assert_int_equal(sched_peek(s, round), model_best(expected));
@@ -173,7 +173,7 @@ static void clients_get_their_weights(void **state)
     for (uint32_t i = 0; i < 1000; ++i) {
         uint32_t id = sched_peek(s, 0);
         served[sched_get(s, id).client] += 1000;
-        sched_charge(s, id, 1000, 0, 0);
+        sched_charge(s, id, 1000, 1000, 0, 0);
         sched_remove(s, id);
     }
     assert_in_range(served[2], 740000, 760000); /* three quarters of 1,000,000 */
@@ -191,7 +191,7 @@ static void idle_clients_save_nothing(void **state)
         sched_push(
             s, next,
             &(sched_entry){ .rank = 1, .client = 1, .deadline_ns = NO_DEADLINE, .sequence = next, .bytes = 1000 });
-        sched_charge(s, next, 1000, 0, 0);
+        sched_charge(s, next, 1000, 1000, 0, 0);
         sched_remove(s, next++);
     }
     uint64_t served[3] = { 0 };
@@ -203,7 +203,7 @@ static void idle_clients_save_nothing(void **state)
     for (uint32_t i = 0; i < 100; ++i) {
         uint32_t id = sched_peek(s, 0);
         ++served[sched_get(s, id).client];
-        sched_charge(s, id, 1000, 0, 0);
+        sched_charge(s, id, 1000, 1000, 0, 0);
         sched_remove(s, id);
     }
     assert_in_range(served[2], 49, 52); /* half from now on, no more for having been idle */
@@ -221,10 +221,10 @@ static void nobody_starves(void **state)
     sched_push(s, 0, &(sched_entry){ .rank = 1, .deadline_ns = NO_DEADLINE, .bytes = 1u << 30, .queued_ns = 50 });
     assert_int_equal(sched_peek(s, 1049), 0);
     assert_int_equal(sched_peek(s, 1050), 9); /* just aged */
-    sched_charge(s, 9, 10, 0, 1050);
+    sched_charge(s, 9, 10, 10, 0, 1050);
     uint32_t until = 0;
     for (uint32_t i = 0; i < 100 && sched_peek(s, 2000) == 0; ++i, ++until) {
-        sched_charge(s, 0, 10, 0, 2000);
+        sched_charge(s, 0, 10, 10, 0, 2000);
     }
     assert_int_equal(until, SCHED_AGED_SHARE - 1); /* and then one in SCHED_AGED_SHARE */
     assert_int_equal(sched_peek(s, 2000), 9);
@@ -251,7 +251,7 @@ static void bytes_ahead_follow_class_and_deadline(void **state)
     assert_int_equal(sched_bytes_ahead(s, 1, 3 * second), 111);
     assert_int_equal(sched_bytes_ahead(s, 1, NO_DEADLINE), 11111);
     assert_int_equal(sched_bytes_ahead(s, 3, NO_DEADLINE), 111111);
-    sched_charge(s, 2, 60, 0, 10 * second); /* time goes on: what is overdue is ahead of everything */
+    sched_charge(s, 2, 60, 60, 0, 10 * second); /* time goes on: what is overdue is ahead of everything */
     assert_int_equal(sched_bytes_ahead(s, 1, 9 * second), 1 + 10 + 40);
     assert_int_equal(sched_bytes_ahead(s, 1, 11 * second), 1 + 10 + 40);
     sched_remove(s, 1);

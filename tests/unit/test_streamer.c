@@ -626,7 +626,7 @@ static void tables_take_what_is_said(void **state)
         assert_int_equal(leat_create(&desc, &f->s), LEAT_OK);
         leat_stats stats;
         leat_stats_get(f->s, &stats);
-        uint64_t said = desc.pool_bytes + desc.lent_bytes + UINT64_C(300) * rows[i].request_count +
+        uint64_t said = desc.pool_bytes + desc.lent_bytes + UINT64_C(304) * rows[i].request_count +
                         (desc.stepped ? 1 : rows[i].worker_count) * MIB(2);
         assert_in_range(stats.memory_bytes, said, said + MIB(8)); /* and what depends on no count */
         leat_destroy(f->s);

@@ -120,7 +120,7 @@ typedef struct leat_desc {
                      advances it to the device's next completion instead of waiting, and without a limit returns none if
                      nothing is on its way */
 
-    uint64_t memory_bytes_max; /* pool_bytes and lent_bytes together are refused above this; 0: 160 MiB. Tables (300 bytes a
+    uint64_t memory_bytes_max; /* pool_bytes and lent_bytes together are refused above this; 0: 160 MiB. Tables (304 bytes a
                                   request, 2 MiB a worker: some 14 MiB at the defaults on two cores) and indices of packs come
                                   on top: the sum is leat_stats.memory_bytes */
     uint64_t pool_bytes; /* fixed-buffer pool that reads land in; 0: 32 MiB, at most a quarter of memory_bytes_max */
