@@ -46,6 +46,8 @@ typedef struct extraction {
     uint32_t group_count;
     int folder; /* DIR */
     bool named; /* whole_file_begin's */
+    uint64_t *placed; /* hashes of the paths that this run has written; open addressing, 0: free */
+    uint32_t placed_mask;
     uint32_t written, failed, skipped;
     alike_list alike;
     progress progress;
@@ -111,11 +113,49 @@ static void file_failed(extraction *x, const char *name, const char *extension, 
     fail(x, path, why);
 }
 
+/* Of two assets that want one file the first has it, and --force, which is for what was there before, changes nothing.
+ */
+static const char placed_text[] = "is another asset's file, which was just written; extract one of them elsewhere";
+
+static const char placed_bin_text[] = "its .bin is another asset's file, which was just written; extract one elsewhere";
+
+static uint64_t path_hash(const char *path, size_t size)
+{
+    return leat_name_hash(path, size) | 1;
+}
+
+/* Where it is in the table, or would be. */
+static uint64_t *placed_find(const extraction *x, uint64_t hash)
+{
+    uint32_t at = (uint32_t)(hash >> 32) & x->placed_mask;
+    while (x->placed[at] != 0 && x->placed[at] != hash) {
+        at = (at + 1) & x->placed_mask;
+    }
+    return &x->placed[at];
+}
+
+/* False: out of memory. */
+static bool placed_make(extraction *x)
+{
+    uint64_t size = 4;
+    while (size < (uint64_t)x->wanted_count * 4) { /* two files each, and as much room */
+        size *= 2;
+    }
+    x->placed = calloc(size, sizeof(*x->placed));
+    x->placed_mask = (uint32_t)(size - 1);
+    return x->placed != NULL;
+}
+
 static void file_write(extraction *x, const char *name, const char *extension, const uint8_t *bytes, uint64_t size)
 {
     char path[PATH_SIZE_MAX];
     const char *base = NULL, *why = NULL;
     snprintf(path, sizeof(path), "%s%s", name, extension);
+    uint64_t hash = path_hash(path, strlen(path));
+    if (*placed_find(x, hash) != 0) {
+        file_failed(x, name, extension, placed_text);
+        return;
+    }
     int folder = folder_open(x->folder, path, &base);
     if (folder < 0) {
         file_failed(x, name, extension, strerror(errno));
@@ -134,6 +174,7 @@ static void file_write(extraction *x, const char *name, const char *extension, c
         file_failed(x, name, extension, why);
         return;
     }
+    *placed_find(x, hash) = hash;
     ++x->written;
 }
 
@@ -224,7 +265,17 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
 {
     char path[PATH_SIZE_MAX];
     const char *base = NULL, *why = "";
-    snprintf(path, sizeof(path), "%s%s", name, e->extension);
+    int size = snprintf(path, sizeof(path), "%s%s", name, e->extension);
+    uint64_t hash = path_hash(path, (size_t)size), bin_hash = hash;
+    if (x->options->gltf) { /* its other file */
+        char bin_path[PATH_SIZE_MAX];
+        int bin_size = snprintf(bin_path, sizeof(bin_path), "%.*s.bin", size - (int)strlen(".gltf"), path);
+        bin_hash = path_hash(bin_path, (size_t)bin_size);
+    }
+    if (*placed_find(x, hash) != 0 || *placed_find(x, bin_hash) != 0) {
+        file_failed(x, name, e->extension, *placed_find(x, hash) != 0 ? placed_text : placed_bin_text);
+        return;
+    }
     int folder = folder_open(x->folder, path, &base);
     if (folder < 0) {
         file_failed(x, name, e->extension, strerror(errno));
@@ -238,6 +289,8 @@ static void mesh_write(extraction *x, const char *name, const leat_pack_asset_re
                               .replace = x->options->force,
                               .named = &x->named };
     if (x->options->gltf ? mesh_export_gltf(&desc, &why) : mesh_export_obj(&desc, &why)) {
+        *placed_find(x, hash) = hash;
+        *placed_find(x, bin_hash) = bin_hash;
         ++x->written;
     } else {
         file_failed(x, name, e->extension, why);
@@ -416,7 +469,7 @@ static bool groups_make(extraction *x)
 
 static bool assets_write(extraction *x)
 {
-    if (!wanted_find(x) || !groups_make(x)) {
+    if (!wanted_find(x) || !groups_make(x) || !placed_make(x)) {
         return false;
     }
     const jobs_desc desc = { .item_count = x->group_count,
@@ -469,6 +522,7 @@ int command_extract(const options *o)
     progress_end(&x.progress);
     alike_end(&x.alike);
     summary_print(&x);
+    free(x.placed);
     free(x.groups);
     free(x.wanted);
     close(x.folder);

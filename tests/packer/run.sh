@@ -669,6 +669,20 @@ for format in obj gltf; do
     said "is there already; --force replaces it"
     expect 0 "$leat" extract uri.leat -o kept.$format $option --force
 done
+mkdir twice
+cp "$good" twice/rock.jpg # what it is is told by its content
+cp "$(sed -n 2p list)" twice/rock.jpg.png
+cp few/box.gltf few/box.bin twice
+expect 0 "$leat" pack twice -o twice.leat --quiet --blobs bin
+for force in '' --force; do # of two that want one file the first gets it
+    rm -rf twice.out
+    # shellcheck disable=SC2086
+    expect 1 "$leat" extract twice.leat -o twice.out --gltf $force
+    [ "$(grep -c '^leat: twice.out/\(rock.jpg.png\|box.gltf\): ' err)" = 2 ] || { cat err; fail "two assets became one file with ${force:-no option}"; }
+    cmp few/box.bin twice.out/box.bin || fail "a model's .bin has taken another asset's place"
+done
+expect 0 "$leat" extract twice.leat rock.jpg -o twice.one
+cmp twice.one/rock.jpg.png twice.out/rock.jpg.png || fail "not the first of two has the file"
 model='a%20 #b'
 expect 0 "$leat" extract uri.leat -o pair --gltf
 for missing in gltf bin; do # of two files one is there: neither is touched
