@@ -1,8 +1,9 @@
 /* Shows that the scheduler's order is the documented one: against a list that is searched from end to end, for random
  * pushes, removals, changes and charges; and what the order alone does not show: fair shares, the bound on waiting, and
- * the bytes ahead of a deadline. */
+ * the bytes ahead of a deadline and between two. */
 #include "unit.h"
 
+#include "bounds.h"
 #include "scheduler.h"
 
 #include <string.h>
@@ -210,6 +211,44 @@ static void idle_clients_save_nothing(void **state)
     sched_destroy(s);
 }
 
+/* How many of client 1's entries, of 1000 bytes each, come before client 0's next one, after that was charged for 8000
+ * and got some back. */
+static uint32_t others_first(uint32_t weight, uint64_t paid_back, uint32_t rank_paid)
+{
+    memory m = unit_memory(NULL);
+    sched_desc desc = { .memory = &m, .capacity = 20, .ageing_ns = AGEING_NS };
+    for (uint32_t i = 0; i < LEAT_CLIENT_COUNT; ++i) {
+        desc.client_weights[i] = i == 0 ? weight : 1;
+    }
+    sched *s = sched_create(&desc);
+    for (uint32_t i = 0; i < 20; ++i) {
+        sched_push(s, i, &(sched_entry){ .rank = 1, .client = i > 0, .deadline_ns = NO_DEADLINE, .bytes = 1000 });
+    }
+    assert_int_equal(sched_peek(s, 0), 0);
+    sched_charge(s, 0, 8000, 1000, 0, 0);
+    sched_pay_back(s, rank_paid, 0, paid_back);
+    uint32_t count = 0, id;
+    while ((id = sched_peek(s, 0)) != 0) {
+        sched_charge(s, id, 1000, 1000, 0, 0);
+        sched_remove(s, id);
+        ++count;
+    }
+    sched_destroy(s);
+    return count;
+}
+
+static void what_is_paid_back_was_not_charged(void **state)
+{
+    (void)state;
+    assert_int_equal(others_first(1, 0, 1), 8);
+    assert_int_equal(others_first(1, 5000, 1), 3);
+    assert_int_equal(others_first(1, 8000, 1), 0);
+    assert_int_equal(others_first(1, 9000, 1), 0); /* no credit, and no debt of a wrapped number */
+    assert_int_equal(others_first(1, 8000, 2), 8); /* each class has its own account */
+    assert_int_equal(others_first(4, 0, 1), 2); /* by the client's weight, as it was charged */
+    assert_int_equal(others_first(4, 4000, 1), 1);
+}
+
 /* ---- Ageing ---- */
 
 static void nobody_starves(void **state)
@@ -264,6 +303,87 @@ static void bytes_ahead_follow_class_and_deadline(void **state)
     sched_push(s, 7, &(sched_entry){ .rank = 3, .deadline_ns = 22 * second, .bytes = 8, .queued_ns = 20 * second });
     assert_int_equal(sched_bytes_ahead(s, 3, 22 * second) - sched_bytes_ahead(s, 3, 20 * second), 15);
     assert_int_equal(sched_bytes_ahead(s, 3, 21 * second) - sched_bytes_ahead(s, 3, 20 * second), 7);
+    sched_destroy(s);
+}
+
+/* ---- Bytes between two turns, against a plain sum ---- */
+
+#define BUCKET_NS (4 * NS_PER_MS) /* deadlines are told apart by so much */
+#define HORIZON_NS (SCHED_BUCKET_COUNT * BUCKET_NS)
+
+/* Before the present, as far ahead as deadlines are told apart, or far beyond. */
+static uint64_t some_deadline(uint64_t *random, uint64_t now_ns)
+{
+    switch (unit_below(random, 4)) {
+    case 0:
+        return now_ns - unit_below(random, HORIZON_NS);
+    case 1:
+        return unit_below(random, 2) == 0 ? NO_DEADLINE : now_ns + 4 * HORIZON_NS + unit_below(random, HORIZON_NS);
+    default:
+        return now_ns + unit_below(random, HORIZON_NS - BUCKET_NS);
+    }
+}
+
+/* Deadlines that have passed are all alike, and so are those beyond the horizon. */
+static uint64_t bucket_of(uint64_t deadline_ns, uint64_t now_ns)
+{
+    uint64_t present = now_ns / BUCKET_NS, bucket = deadline_ns / BUCKET_NS;
+    return bucket < present ? present - 1 : u64_min(bucket, present + SCHED_BUCKET_COUNT);
+}
+
+static uint64_t model_between(const model *m, sched_turn from, sched_turn to, uint64_t now_ns)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < MODEL_COUNT; ++i) {
+        const sched_entry *e = &m->entries[i];
+        uint64_t bucket = bucket_of(e->deadline_ns, now_ns);
+        bool before = e->rank < from.rank || (e->rank == from.rank && bucket < bucket_of(from.deadline_ns, now_ns));
+        bool behind = e->rank > to.rank || (e->rank == to.rank && bucket > bucket_of(to.deadline_ns, now_ns));
+        bytes += m->queued[i] && !before && !behind ? e->bytes : 0;
+    }
+    return bytes;
+}
+
+static void bytes_are_counted_between_turns(void **state)
+{
+    (void)state;
+    uint64_t random = 17, now_ns = 10 * HORIZON_NS;
+    memory m = unit_memory(NULL);
+    sched *s = make(&m, MODEL_COUNT, AGEING_NS);
+    model *expected = calloc(1, sizeof(*expected));
+    for (uint32_t round = 0; round < 20000; ++round) {
+        uint32_t id = (uint32_t)unit_below(&random, MODEL_COUNT);
+        bool later = round % 4000 == 0; /* the present moves on, in each class with what comes into it */
+        now_ns += later ? HORIZON_NS / 4 : 0;
+        for (uint32_t i = 0; i < (later ? SCHED_CLASS_COUNT : 1); ++i) {
+            uint32_t k = later ? i : id;
+            sched_entry *e = &expected->entries[k];
+            if (expected->queued[k] && (later || unit_below(&random, 3) == 0)) {
+                sched_remove(s, k);
+                expected->queued[k] = false;
+            }
+            if (!expected->queued[k]) {
+                *e = (sched_entry){ .rank = later ? i : (uint32_t)unit_below(&random, SCHED_CLASS_COUNT),
+                                    .deadline_ns = some_deadline(&random, now_ns),
+                                    .bytes = unit_below(&random, 100000),
+                                    .queued_ns = now_ns };
+                sched_push(s, k, e);
+                expected->queued[k] = true;
+            } else {
+                e->bytes = unit_below(&random, 100000);
+                sched_recount(s, k, e->bytes);
+                assert_int_equal(sched_get(s, k).bytes, e->bytes);
+            }
+        }
+        sched_turn from = { (uint32_t)unit_below(&random, SCHED_CLASS_COUNT), some_deadline(&random, now_ns) };
+        sched_turn to = { (uint32_t)unit_below(&random, SCHED_CLASS_COUNT), some_deadline(&random, now_ns) };
+        if (from.rank < to.rank || (from.rank == to.rank && from.deadline_ns <= to.deadline_ns)) {
+            assert_int_equal(sched_bytes_between(s, from, to), model_between(expected, from, to, now_ns));
+        }
+        assert_int_equal(sched_bytes(s), model_bytes(expected, SCHED_CLASS_COUNT));
+        assert_int_equal(sched_bytes_of(s, to.rank), model_bytes(expected, to.rank));
+    }
+    free(expected);
     sched_destroy(s);
 }
 
@@ -358,8 +478,10 @@ int main(void)
         cmocka_unit_test(many_come_out_in_order),
         cmocka_unit_test(clients_get_their_weights),
         cmocka_unit_test(idle_clients_save_nothing),
+        cmocka_unit_test(what_is_paid_back_was_not_charged),
         cmocka_unit_test(nobody_starves),
         cmocka_unit_test(bytes_ahead_follow_class_and_deadline),
+        cmocka_unit_test(bytes_are_counted_between_turns),
         cmocka_unit_test(queues_share_a_store),
         cmocka_unit_test(queues_need_memory),
     };
