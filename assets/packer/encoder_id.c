@@ -32,7 +32,7 @@ typedef struct collector {
     uint32_t object_count;
 } collector;
 
-/* A hash of the objects that make assets; NULL: a program that was linked without it, as tests are. */
+/* A hash of the objects that make assets; NULL: a program that was linked without it, as tests are, or as one. */
 extern const uint8_t encoder_objects[32] __attribute__((weak));
 
 static void mix(collector *c, const void *bytes, size_t size)
