@@ -243,12 +243,21 @@ changed()
     objcopy --update-section "$1=section" another_leat
 }
 if readelf -n "$leat" | grep -q 'Build ID: '; then
-    changed .leat_encoder
+    has() { readelf -S -W "$leat" | grep -F " $1 " >/dev/null; }
+    decides=.leat_encoder other=.note.gnu.build-id
+    has $decides || decides=.note.gnu.build-id
+    for library in lz4 meshoptimizer assimp stb xxhash m c; do # one that is part of the program is no object of it
+        readelf -d -W "$leat" | grep "(NEEDED).*\[lib$library[.-]" >/dev/null || decides=.note.gnu.build-id
+    done
+    [ $decides = .leat_encoder ] || other=.leat_encoder
+    changed $decides
     leat=./another_leat cached "other encoders" 0 0
     leat=./another_leat cached "other encoders once more" 3 2
     cached "the first build" 3 2
-    changed .note.gnu.build-id
-    leat=./another_leat cached "another build with the same encoders" 3 2
+    if has $other; then
+        changed $other
+        leat=./another_leat cached "another build with the same encoders" 3 2
+    fi
 else
     echo "  skipped: this program has no build id"
 fi
