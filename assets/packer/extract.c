@@ -32,9 +32,11 @@
 
 #define GROUP_RAW_MAX (1u << 20) /* bytes of a group of more than one asset */
 #define GROUP_COUNT_MAX 256u
+#define UNDER_WAY_MAX (1ull << 30) /* raw bytes of groups that are worked on or wait for their turn */
 
 typedef struct group {
     uint32_t first, count; /* in `wanted` */
+    uint64_t raw_size;
 } group;
 
 typedef struct extraction {
@@ -407,18 +409,22 @@ static void group_discard(void *user, uint32_t item, void *result)
     free(all);
 }
 
+static uint64_t group_size(void *user, uint32_t item)
+{
+    const extraction *x = user;
+    return x->groups[item].raw_size;
+}
+
 static bool group_take(void *user, uint32_t item, void *result)
 {
     extraction *x = user;
     const group *g = &x->groups[item];
     const extracted *all = result;
-    uint64_t size = 0;
     for (uint32_t i = 0; i < g->count; ++i) {
         const leat_pack_asset_record *a = &x->file.index.assets[x->wanted[g->first + i]];
         asset_write(x, a, all != NULL ? &all[i] : &(extracted){ 0 });
-        size += a->raw_size;
     }
-    progress_add(&x->progress, size);
+    progress_add(&x->progress, g->raw_size);
     group_discard(x, item, result);
     return true;
 }
@@ -450,17 +456,17 @@ static bool wanted_find(extraction *x)
 /* False: out of memory. */
 static bool groups_make(extraction *x)
 {
-    uint64_t total = 0, size = 0;
+    uint64_t total = 0;
     x->groups = calloc((size_t)x->wanted_count + 1, sizeof(*x->groups));
     for (uint32_t i = 0; x->groups != NULL && i < x->wanted_count; ++i) {
         uint64_t more = x->file.index.assets[x->wanted[i]].raw_size;
         const group *last = x->group_count > 0 ? &x->groups[x->group_count - 1] : NULL;
-        if (last == NULL || last->count == GROUP_COUNT_MAX || more > GROUP_RAW_MAX - u64_min(size, GROUP_RAW_MAX)) {
+        if (last == NULL || last->count == GROUP_COUNT_MAX ||
+            more > GROUP_RAW_MAX - u64_min(last->raw_size, GROUP_RAW_MAX)) {
             x->groups[x->group_count++] = (group){ .first = i };
-            size = 0;
         }
         ++x->groups[x->group_count - 1].count;
-        size += more;
+        x->groups[x->group_count - 1].raw_size += more;
         total += more;
     }
     progress_work(&x->progress, total);
@@ -474,7 +480,9 @@ static bool assets_write(extraction *x)
     }
     const jobs_desc desc = { .item_count = x->group_count,
                              .thread_count = x->options->job_count,
+                             .under_way_max = UNDER_WAY_MAX,
                              .user = x,
+                             .size = group_size,
                              .work = group_work,
                              .take = group_take,
                              .discard = group_discard };

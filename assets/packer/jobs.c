@@ -20,21 +20,34 @@ typedef struct jobs {
     uint32_t ring_size;
     uint32_t next; /* item to hand out */
     uint32_t taken; /* items that the taker is done with */
+    uint64_t under_way; /* bytes of the items between the two */
     bool stop;
 } jobs;
+
+static uint64_t size_of(const jobs *j, uint32_t item)
+{
+    return j->desc->under_way_max > 0 ? j->desc->size(j->desc->user, item) : 0;
+}
+
+static bool has_room(const jobs *j)
+{
+    bool bytes = j->desc->under_way_max == 0 || j->under_way < j->desc->under_way_max || j->next == j->taken;
+    return bytes && j->next - j->taken < j->ring_size;
+}
 
 static void *worker(void *argument)
 {
     jobs *j = argument;
     pthread_mutex_lock(&j->lock);
     for (;;) {
-        while (!j->stop && j->next < j->desc->item_count && j->next - j->taken >= j->ring_size) {
+        while (!j->stop && j->next < j->desc->item_count && !has_room(j)) {
             pthread_cond_wait(&j->changed, &j->lock);
         }
         if (j->stop || j->next >= j->desc->item_count) {
             break;
         }
         uint32_t item = j->next++;
+        j->under_way += size_of(j, item);
         pthread_mutex_unlock(&j->lock);
         void *result = j->desc->work(j->desc->user, item);
         pthread_mutex_lock(&j->lock);
@@ -61,6 +74,7 @@ static bool take_all(jobs *j)
         pthread_mutex_unlock(&j->lock);
         ok = j->desc->take(j->desc->user, item, result);
         pthread_mutex_lock(&j->lock);
+        j->under_way -= size_of(j, item);
         j->taken = item + 1; /* only now: what is being written counts for the memory too */
         j->stop = !ok;
         pthread_cond_broadcast(&j->changed);

@@ -245,6 +245,8 @@ static void a_damaged_chunk_is_told(void **state)
 typedef struct order {
     uint32_t next, stop_at;
     uint32_t live; /* results that are neither taken nor discarded; atomic */
+    uint64_t size; /* of each item */
+    uint32_t under_way, most; /* begun and not taken; atomic */
 } order;
 
 typedef struct ticket {
@@ -269,6 +271,11 @@ static void ticket_discard(void *user, uint32_t item, void *result)
 static void *order_work(void *user, uint32_t item)
 {
     order *o = user;
+    uint32_t under_way = __atomic_add_fetch(&o->under_way, 1, __ATOMIC_RELAXED);
+    uint32_t most = __atomic_load_n(&o->most, __ATOMIC_RELAXED);
+    while (under_way > most &&
+           !__atomic_compare_exchange_n(&o->most, &most, under_way, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
     uint64_t seed = item, spin = unit_below(&seed, 20000);
     for (volatile uint64_t i = 0; i < spin; ++i) { /* so that items end out of order */
     }
@@ -285,7 +292,38 @@ static bool order_take(void *user, uint32_t item, void *result)
     ticket_free(result);
     assert_true(right);
     ++o->next;
+    __atomic_sub_fetch(&o->under_way, 1, __ATOMIC_RELAXED);
     return o->next != o->stop_at;
+}
+
+static uint64_t order_size(void *user, uint32_t item)
+{
+    (void)item;
+    return ((order *)user)->size;
+}
+
+/* Items are handed out while less than that is under way, and one always: a large one alone. */
+static void jobs_keep_to_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t size;
+        uint32_t most;
+    } cases[] = { { 10, 3 }, { 25, 1 }, { UINT64_MAX / 2, 1 }, { 0, UINT32_MAX } };
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+        order o = { .stop_at = UINT32_MAX, .size = cases[i].size };
+        jobs_desc desc = { .item_count = 200,
+                           .thread_count = 8,
+                           .under_way_max = 25,
+                           .user = &o,
+                           .size = order_size,
+                           .work = order_work,
+                           .take = order_take,
+                           .discard = ticket_discard };
+        assert_true(jobs_run(&desc));
+        assert_int_equal(o.next, 200);
+        assert_in_range(o.most, 1, cases[i].most);
+    }
 }
 
 static void jobs_give_results_in_order(void **state)
@@ -410,6 +448,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_that_cannot_be_are_refused, place_make, place_free),
         cmocka_unit_test_setup_teardown(an_unfinished_pack_leaves_the_old_one, place_make, place_free),
         cmocka_unit_test_setup_teardown(a_damaged_chunk_is_told, place_make, place_free),
+        cmocka_unit_test(jobs_keep_to_memory),
         cmocka_unit_test(jobs_give_results_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
