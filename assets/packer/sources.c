@@ -75,6 +75,16 @@ static bool is_output(const source_list *list, const struct stat *file)
     return list->output_there && list->output_device == file->st_dev && list->output_inode == file->st_ino;
 }
 
+/* Another name of it (a hard link) was given on purpose, to what is no output. */
+static bool leads_to_output(const source_list *list, const FTSENT *entry)
+{
+    char *output = realpath(list->desc->output, NULL), *path = realpath(entry->fts_path, NULL);
+    bool same = output != NULL && path != NULL && strcmp(output, path) == 0;
+    free(output);
+    free(path);
+    return same;
+}
+
 /* One file that the walk has met. root_size: how much of its path is the SRC. */
 static bool file_take(source_list *list, const FTSENT *entry, const char *root, size_t root_size)
 {
@@ -92,6 +102,11 @@ static bool file_take(source_list *list, const FTSENT *entry, const char *root, 
         return true;
     }
     if (kind == SOURCE_BLOB && is_output(list, entry->fts_statp)) {
+        if (entry->fts_statp->st_nlink > 1 && !leads_to_output(list, entry)) {
+            import_add_message(&list->messages, IMPORT_WARNING,
+                               "%s: is left out: it is a hard link to the output, %s; make it a copy", entry->fts_path,
+                               list->desc->output);
+        }
         return true;
     }
     if (!S_ISREG(entry->fts_statp->st_mode)) {

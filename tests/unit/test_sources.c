@@ -93,7 +93,17 @@ static void test_output_among_sources(void **state)
     assert_string_equal(list.items[1].name, "b.leat");
     assert_string_equal(list.items[2].name, "z.png");
     assert_int_equal(list.ignored_count, 0);
+    assert_int_equal(list.messages.message_count, 0);
     sources_free(&list);
+    snprintf(link_path, sizeof(link_path), "%s/other.leat", p->folder);
+    assert_int_equal(link(output, link_path), 0);
+    assert_true(sources_find(&desc, &list));
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.messages.message_count, 1); /* the output itself and the symbolic link are no news */
+    assert_int_equal(list.messages.messages[0].level, IMPORT_WARNING);
+    assert_non_null(strstr(list.messages.messages[0].text, "other.leat: is left out: it is a hard link to the output"));
+    sources_free(&list);
+    assert_int_equal(unlink(link_path), 0);
     desc.output = NULL;
     assert_true(sources_find(&desc, &list));
     assert_int_equal(list.count, 5);
