@@ -270,10 +270,13 @@ static uint32_t gather(leat_streamer *s)
 static void *watch_main(void *streamer)
 {
     leat_streamer *s = streamer;
-    while (!atomic_load_explicit(&s->stopping, memory_order_acquire)) {
+    for (;;) {
         uint64_t value;
         if (read(s->watch_event_fd, &value, sizeof(value)) < 0) {
             value = 0; /* EAGAIN: woken by something else */
+        }
+        if (atomic_load_explicit(&s->stopping, memory_order_acquire)) {
+            return NULL; /* asked after the wake is taken, which comes after it was said: or both would be missed */
         }
         pthread_mutex_lock(&s->swap_lock);
         uint64_t now_ns = streamer_now(s);
@@ -282,7 +285,6 @@ static void *watch_main(void *streamer)
         pthread_mutex_unlock(&s->swap_lock);
         sleep_until(s->watch_polls, count, now_ns, next_ns);
     }
-    return NULL;
 }
 
 bool watch_start(leat_streamer *s)
@@ -306,7 +308,8 @@ bool watch_wake(leat_streamer *s)
 
 bool watch_stop(leat_streamer *s)
 {
-    if (s->watch_runs && !thread_join(s->watch_thread, !watch_wake(s))) {
+    /* Whether or not there is something to watch: the thread may run, and sleep for good, with nothing. */
+    if (s->watch_runs && !thread_join(s->watch_thread, !event_fd_signal(s->watch_event_fd))) {
         return false;
     }
     bool any = atomic_load_explicit(&s->watching, memory_order_acquire);

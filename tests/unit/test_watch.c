@@ -342,6 +342,27 @@ static void no_more_threads_is_said(void **state)
     leat_destroy(s);
 }
 
+/* Whatever the watching thread is about when the streamer ends, that it is to end is not missed. Hangs if it is. */
+static void the_end_is_never_missed(void **state)
+{
+    fixture *f = *state;
+    leat_desc desc = *leat_resolved_desc(f->s);
+    desc.backend = LEAT_BACKEND_THREADS;
+    desc.stepped = false;
+    desc.worker_count = 1;
+    desc.io_thread_count = 1;
+    make_folder(f, "m");
+    for (uint32_t i = 0; i < 300; ++i) {
+        leat_streamer *s;
+        leat_pack pack;
+        assert_int_equal(leat_create(&desc, &s), LEAT_OK);
+        assert_int_equal(leat_pack_open(s, path_of(f, "m"), NULL, &pack), LEAT_OK);
+        for (volatile uint32_t k = 0; k < i * 100; ++k) { /* a moment later each time */
+        }
+        leat_destroy(s);
+    }
+}
+
 static void who_is_watched_is_known_by_handle(void **state)
 {
     fixture *f = *state;
@@ -523,6 +544,7 @@ int main(void)
         TEST(no_more_instances_is_said),
         TEST(instances_that_run_out_later_are_asked_for_again),
         TEST(no_more_threads_is_said),
+        TEST(the_end_is_never_missed),
         TEST(who_is_watched_is_known_by_handle),
         TEST(a_folder_that_is_built_anew_is_found),
         TEST(a_folder_that_is_replaced_is_found),
