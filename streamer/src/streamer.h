@@ -523,7 +523,7 @@ void watch_set(leat_streamer *s, leat_pack pack, watch_source source, bool loose
 void watch_follow(leat_streamer *s, leat_pack pack); /* it has another path now */
 void watch_end(leat_streamer *s, leat_pack pack);
 uint64_t watch_tend(leat_streamer *s, uint64_t now_ns); /* swaps what is due; when the next is, or UINT64_MAX */
-bool watch_wake(leat_streamer *s); /* any thread; false: it cannot be woken any more */
+void watch_wake(leat_streamer *s); /* any thread */
 bool watch_stop(leat_streamer *s); /* false: the thread could not be woken, and is still there */
 
 /* swap.c */

@@ -300,10 +300,11 @@ bool watch_start(leat_streamer *s)
     return s->watch_runs;
 }
 
-bool watch_wake(leat_streamer *s)
+void watch_wake(leat_streamer *s)
 {
-    return !atomic_load_explicit(&s->watching, memory_order_acquire) || s->watch_event_fd < 0 ||
-           event_fd_signal(s->watch_event_fd);
+    if (atomic_load_explicit(&s->watching, memory_order_acquire) && s->watch_event_fd >= 0) {
+        event_fd_signal(s->watch_event_fd);
+    }
 }
 
 bool watch_stop(leat_streamer *s)

@@ -143,19 +143,21 @@ static void the_lowest_class_misses_and_was_told_at_150_percent(void **state)
     assert_true(t.missed_announced * 100 >= t.missed[LEAT_PREFETCH] * 99);
 }
 
+/* What can be had coarser. */
+static const test_pack_desc textures = { .seed = 3,
+                                         .asset_count = 20,
+                                         .size_min = 10,
+                                         .size_max = 1000,
+                                         .textures = true,
+                                         .chunk_raw_size = 16u << 10,
+                                         .stored_every = 1 };
+
 static void a_request_may_degrade(void **state)
 {
     (void)state;
     test_pack pack;
     char path[SCRATCH_SIZE];
-    test_pack_make(&(test_pack_desc){ .seed = 3,
-                                      .asset_count = 20,
-                                      .size_min = 10,
-                                      .size_max = 1000,
-                                      .textures = true,
-                                      .chunk_raw_size = 16u << 10,
-                                      .stored_every = 1 },
-                   &pack);
+    test_pack_make(&textures, &pack);
     test_pack_write(&pack, path);
     leat_sim_desc sim = leat_sim_preset("sd");
     leat_streamer *s = create(&sim);
@@ -370,14 +372,7 @@ static void who_has_waited_for_memory_is_judged_again(void **state)
     (void)state;
     test_pack pack;
     char path[SCRATCH_SIZE];
-    test_pack_make(&(test_pack_desc){ .seed = 3,
-                                      .asset_count = 20,
-                                      .size_min = 10,
-                                      .size_max = 1000,
-                                      .textures = true,
-                                      .chunk_raw_size = 16u << 10,
-                                      .stored_every = 1 },
-                   &pack);
+    test_pack_make(&textures, &pack);
     test_pack_write(&pack, path);
     static const struct {
         leat_bind_kind bind;
